@@ -1,0 +1,1 @@
+"""SignalWire without Airflow: requests, answers, retries and two transports."""

@@ -1,0 +1,50 @@
+"""One request to SignalWire, described without sending it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from airflow_provider_signalwire.client.records import Record
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRequest:
+    """What a transport sends, and how its answer is to be read.
+
+    :param method: HTTP method.
+    :param path: Absolute path, each segment percent-encoded; the next page of a list brings its query along.
+    :param what: What the request does, for logs and errors: ``stop stream 'x' on call 'y'``.
+    :param read_record: Checks the decoded JSON and returns it as a record; raises ``ValueError`` if it is none.
+        ``None`` when the answer has no body.
+    :param query: Query fields.
+    :param form: Form fields of the body; they may hold secrets, so they stay out of the repr.
+    :param safe_to_repeat: Whether sending it twice does the same as sending it once.
+    """
+
+    method: str
+    path: str
+    what: str
+    read_record: Callable[[Any], Record] | None
+    query: Fields = ()
+    form: Fields = field(default=(), repr=False)
+    safe_to_repeat: bool = True
+
+    @property
+    def target(self) -> str:
+        """Path and query, both percent-encoded."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Form values that may be secret; an error that quotes the request must not show them."""
+        return tuple(value for name, value in self.form if _may_be_secret(name) and value)
+
+
+def _may_be_secret(field_name: str) -> bool:
+    # A URL may carry a key in its query; a stream's custom parameters may be anything.
+    return field_name.endswith(("Token", "Password", "Url", "Callback", ".Value"))

@@ -1,0 +1,130 @@
+"""The transport for triggers and batches: one pooled ``aiohttp`` session."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from tenacity import AsyncRetrying
+
+from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.failures import connection_error
+from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
+from airflow_provider_signalwire.client.records import CallRecord, Record
+from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
+from airflow_provider_signalwire.client.retrying import retry_arguments
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.exceptions import SignalWireError
+
+T = TypeVar("T")
+
+
+class SignalWireAsyncClient:
+    """SignalWire for asynchronous code; use it in an ``async with`` statement.
+
+    :param settings: Where to call, as whom, and how patiently.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+
+    async def __aenter__(self) -> Self:
+        # Reading the authorities' certificates takes long enough to be kept off the event loop.
+        context = await asyncio.to_thread(_ssl_context, self.settings)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context),
+            headers=self.settings.headers,
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.connect_timeout),
+            trust_env=False,  # the environment's proxy is in the settings
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end and return its result."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = await self._take(step)
+                except SignalWireError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value, typed by Flow[T]
+        finally:
+            flow.close()
+
+    async def iterate(self, pager: CallPager) -> AsyncIterator[CallRecord]:
+        """Yield the calls of a listing, fetching a page when it is needed."""
+        while not pager.exhausted:
+            for call in await self.run(pager.next_page()):
+                yield call
+
+    async def _take(self, step: ApiRequest | Pause) -> Record | None:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        record: Record = await AsyncRetrying(**retry_arguments(step, self.settings))(self._send, step)
+        return record
+
+    async def _send(self, request: ApiRequest) -> Record:
+        """Send a request once."""
+        try:
+            async with self._session.request(
+                request.method,
+                self.settings.origin + request.target,
+                data=request.form or None,
+                allow_redirects=False,
+                proxy=self.settings.proxy,
+            ) as response:
+                body = await _read_body(request, response)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise connection_error(request, self.settings, error, kind=_kind(error)) from None
+        return read_answer(
+            request,
+            status=response.status,
+            headers=response.headers,
+            body=body,
+            redact=self.settings.redact,
+        )
+
+
+async def _read_body(request: ApiRequest, response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise body_too_large(request, response.status)
+    return bytes(body)
+
+
+def _ssl_context(settings: ClientSettings) -> ssl.SSLContext:
+    """Trust whom requests trusts, so that a task behaves alike in the worker and deferred."""
+    context = ssl.create_default_context(cafile=settings.ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+    if not settings.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _kind(error: Exception) -> str:
+    not_connected = (
+        aiohttp.ClientConnectorError,
+        aiohttp.ConnectionTimeoutError,
+        aiohttp.ClientHttpProxyError,
+    )
+    if isinstance(error, not_connected):
+        return "connect"
+    return "timeout" if isinstance(error, TimeoutError) else "lost"

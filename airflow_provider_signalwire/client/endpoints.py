@@ -1,0 +1,252 @@
+"""One function per endpoint: arguments in, the request to send out. Nothing is sent here.
+
+Paths and fields are those of the `Compatibility API <https://signalwire.com/docs/compatibility-api/rest>`__.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Unpack
+
+from airflow_provider_signalwire.client import inputs, responses
+from airflow_provider_signalwire.client.api_request import ApiRequest, Fields
+from airflow_provider_signalwire.client.options import (
+    CreateCallOptions,
+    StartRecordingOptions,
+    UpdateCallOptions,
+    form_of,
+)
+from airflow_provider_signalwire.client.records import API_ROOT, CALL_STATUSES, STREAM_STOPPED
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+
+STREAM_TRACKS = frozenset({"inbound_track", "outbound_track", "both_tracks"})
+CALLBACK_METHODS = frozenset({"GET", "POST"})
+MAX_STREAM_PARAMETERS = 99
+MAX_PAGE_SIZE = 1000
+
+
+def get_account(account_sid: str) -> ApiRequest:
+    """Ask for a project; the token needs the scope Management."""
+    return ApiRequest(
+        method="GET",
+        path=_account(account_sid),
+        what=f"read project {account_sid!r}",
+        read_record=responses.account_record,
+    )
+
+
+def create_call(account_sid: str, *, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> ApiRequest:
+    """Make a call. It is not safe to repeat: a second one is a second call."""
+    return ApiRequest(
+        method="POST",
+        path=f"{_account(account_sid)}/Calls",
+        what="create a call",
+        read_record=responses.call_record,
+        form=(
+            ("To", inputs.plain_text("to", to)),
+            ("From", inputs.plain_text("from_", from_)),
+            *form_of(options, CreateCallOptions),
+        ),
+        safe_to_repeat=False,
+    )
+
+
+def get_call(account_sid: str, call_sid: str) -> ApiRequest:
+    """Ask for a call."""
+    return ApiRequest(
+        method="GET",
+        path=_call(account_sid, call_sid),
+        what=f"read call {call_sid!r}",
+        read_record=partial(responses.call_record, call_sid=call_sid),
+    )
+
+
+def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOptions]) -> ApiRequest:
+    """Change a call in progress: hang up, cancel, or give it other instructions."""
+    form = form_of(options, UpdateCallOptions)
+    if not form:
+        raise SignalWireConfigurationError("update_call was given nothing to change: expected at least one option.")
+    return ApiRequest(
+        method="POST",
+        path=_call(account_sid, call_sid),
+        what=f"update call {call_sid!r}",
+        read_record=partial(responses.call_record, call_sid=call_sid),
+        form=form,
+        safe_to_repeat=False,
+    )
+
+
+def delete_call(account_sid: str, call_sid: str) -> ApiRequest:
+    """Delete the record of an ended call."""
+    return ApiRequest(
+        method="DELETE",
+        path=_call(account_sid, call_sid),
+        what=f"delete call {call_sid!r}",
+        read_record=None,
+    )
+
+
+def list_calls(
+    account_sid: str,
+    *,
+    status: str | None = None,
+    to: str | None = None,
+    from_: str | None = None,
+    parent_call_sid: str | None = None,
+    started_before: datetime | str | None = None,
+    started_after: datetime | str | None = None,
+    ended_before: datetime | str | None = None,
+    ended_after: datetime | str | None = None,
+    page_size: int = MAX_PAGE_SIZE,
+) -> ApiRequest:
+    """Ask for the first page of the calls that match every filter given."""
+    if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= MAX_PAGE_SIZE:
+        raise SignalWireConfigurationError(
+            f"Parameter 'page_size' is {page_size!r}: expected a whole number from 1 to {MAX_PAGE_SIZE}."
+        )
+    texts = {
+        "To": ("to", to),
+        "From": ("from_", from_),
+        "ParentCallSid": ("parent_call_sid", parent_call_sid),
+    }
+    moments = {
+        "StartTime<": ("started_before", started_before),
+        "StartTime>": ("started_after", started_after),
+        "EndTime<": ("ended_before", ended_before),
+        "EndTime>": ("ended_after", ended_after),
+    }
+    return ApiRequest(
+        method="GET",
+        path=f"{_account(account_sid)}/Calls",
+        what="list calls",
+        read_record=responses.page_of_calls,
+        query=(
+            *([("Status", inputs.one_of("status", status, CALL_STATUSES))] if status is not None else []),
+            *((api, inputs.plain_text(name, text)) for api, (name, text) in texts.items() if text is not None),
+            *((api, inputs.rfc_2822(name, at)) for api, (name, at) in moments.items() if at is not None),
+            ("PageSize", str(page_size)),
+        ),
+    )
+
+
+def next_page_of_calls(next_page_uri: str) -> ApiRequest:
+    """Ask for a further page, at the address the page before it gave."""
+    return ApiRequest(
+        method="GET",
+        path=next_page_uri,
+        what="list calls (a further page)",
+        read_record=responses.page_of_calls,
+    )
+
+
+def start_call_recording(account_sid: str, call_sid: str, **options: Unpack[StartRecordingOptions]) -> ApiRequest:
+    """Start to record a call. It is not safe to repeat: a second one is a second recording."""
+    return ApiRequest(
+        method="POST",
+        path=f"{_call(account_sid, call_sid)}/Recordings",
+        what=f"start a recording of call {call_sid!r}",
+        read_record=responses.recording_record,
+        form=form_of(options, StartRecordingOptions),
+        safe_to_repeat=False,
+    )
+
+
+def update_call_recording(
+    account_sid: str, call_sid: str, recording_sid: str, *, status: str, pause_behavior: str | None = None
+) -> ApiRequest:
+    """Pause, resume (``in-progress``) or stop a recording."""
+    form: Fields = (("Status", inputs.one_of("status", status, {"paused", "in-progress", "stopped"})),)
+    if pause_behavior is not None:
+        form += (("PauseBehavior", inputs.one_of("pause_behavior", pause_behavior, {"skip", "silence"})),)
+    return ApiRequest(
+        method="POST",
+        path=f"{_call(account_sid, call_sid)}/Recordings/{inputs.path_segment('recording_sid', recording_sid)}",
+        what=f"update recording {recording_sid!r} of call {call_sid!r}",
+        read_record=responses.recording_record,
+        form=form,
+    )
+
+
+def start_call_stream(
+    account_sid: str,
+    call_sid: str,
+    *,
+    url: str,
+    name: str,
+    track: str | None = None,
+    status_callback: str | None = None,
+    status_callback_method: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    authorization_bearer_token: str | None = None,
+) -> ApiRequest:
+    """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
+    inputs.path_segment("name", name)  # a name that could not be stopped by must not be started with
+    form: list[tuple[str, str]] = [("Url", inputs.web_address("url", url, schemes=("wss",))), ("Name", name)]
+    if track is not None:
+        form.append(("Track", inputs.one_of("track", track, STREAM_TRACKS)))
+    if status_callback is not None:
+        callback = inputs.web_address("status_callback", status_callback, schemes=("https", "http"))
+        form.append(("StatusCallback", callback))
+    if status_callback_method is not None:
+        method = inputs.one_of("status_callback_method", status_callback_method, CALLBACK_METHODS)
+        form.append(("StatusCallbackMethod", method))
+    form.extend(_stream_parameters(parameters or {}))
+    if authorization_bearer_token is not None:
+        form.append(("AuthorizationBearerToken", _bearer_token(authorization_bearer_token)))
+    return ApiRequest(
+        method="POST",
+        path=f"{_call(account_sid, call_sid)}/Streams",
+        what=f"start stream {name!r} on call {call_sid!r}",
+        read_record=partial(responses.stream_record, call_sid=call_sid, stream_sid=name),
+        form=tuple(form),
+        safe_to_repeat=False,
+    )
+
+
+def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiRequest:
+    """Stop a media stream, named by its SID or by its name. Asking again is how its state is learned."""
+    return ApiRequest(
+        method="POST",
+        path=f"{_call(account_sid, call_sid)}/Streams/{inputs.path_segment('stream_sid', stream_sid)}",
+        what=f"stop stream {stream_sid!r} on call {call_sid!r}",
+        read_record=partial(responses.stream_record, call_sid=call_sid, stream_sid=stream_sid),
+        form=(("Status", STREAM_STOPPED),),
+    )
+
+
+def _account(account_sid: str) -> str:
+    return f"{API_ROOT}/Accounts/{inputs.path_segment('account_sid', account_sid)}"
+
+
+def _call(account_sid: str, call_sid: str) -> str:
+    return f"{_account(account_sid)}/Calls/{inputs.path_segment('call_sid', call_sid)}"
+
+
+def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
+    if not isinstance(parameters, Mapping) or not all(
+        isinstance(text, str) and text for text in [*parameters.keys(), *parameters.values()]
+    ):
+        # The values may be secret, so they are not shown.
+        raise SignalWireConfigurationError(
+            "Parameter 'parameters' is not a mapping of non-empty text to non-empty text: expected custom "
+            "parameters for the WebSocket server, such as {'language': 'en'}."
+        )
+    if len(parameters) > MAX_STREAM_PARAMETERS:
+        raise SignalWireConfigurationError(
+            f"Parameter 'parameters' has {len(parameters)} entries: expected at most {MAX_STREAM_PARAMETERS}."
+        )
+    return tuple(
+        field
+        for index, (name, value) in enumerate(parameters.items(), start=1)
+        for field in ((f"Parameter{index}.Name", name), (f"Parameter{index}.Value", value))
+    )
+
+
+def _bearer_token(token: str) -> str:
+    if not isinstance(token, str) or not token or not token.isprintable():
+        raise SignalWireConfigurationError(
+            "Parameter 'authorization_bearer_token' is empty or has control characters: expected a token."
+        )
+    return token

@@ -1,0 +1,76 @@
+"""What to tell the user when no answer came, the same for both transports."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.exceptions import SignalWireConnectionError
+
+_SENTENCES = {
+    "dns": "there is no host {host!r}. Check the connection's Host (Space).",
+    "dns-unavailable": "the host name {host!r} could not be looked up. Check this machine's network and name server.",
+    "tls": "no trusted TLS connection to {host!r} could be made ({reason}). Check the connection's Host (Space); "
+    "if your network inspects TLS, name its authority in the extra ca_bundle.",
+    "connect": "could not connect to {origin} ({reason}). Check the connection's Host (Space), this machine's "
+    "network and its proxy.",
+    "lost": "the connection to {host!r} broke before the answer was complete ({reason}); the request may have been "
+    "processed.",
+    "timeout": "no complete answer from {host!r} within {timeout:g} s; the request may have been processed.",
+}
+
+
+def connection_error(
+    request: ApiRequest, settings: ClientSettings, error: BaseException, *, kind: str
+) -> SignalWireConnectionError:
+    """Describe a request that got no answer.
+
+    :param error: What the transport raised.
+    :param kind: ``connect``, ``lost`` or ``timeout``; what the error's causes say more exactly wins.
+    """
+    causes = list(_causes(error))
+    kind = _kind_by_causes(causes) or kind
+    sentence = _SENTENCES[kind].format(
+        host=settings.origin.partition("://")[2],
+        origin=settings.origin,
+        timeout=settings.timeout,
+        reason=settings.redact(_reason(causes)),
+    )
+    return SignalWireConnectionError(f"Tried to {request.what}: {sentence}", kind=kind)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from what a transport raised to what the system said: causes, contexts and wrapped arguments."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+
+
+def _kind_by_causes(causes: list[BaseException]) -> str | None:
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return "dns" if cause.errno in (socket.EAI_NONAME, socket.EAI_NODATA) else "dns-unavailable"
+        if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            return "lost"  # the peer hung up without saying so: nothing is wrong with the certificate
+        if isinstance(cause, ssl.SSLError):
+            return "tls"
+    return None
+
+
+def _reason(causes: list[BaseException]) -> str:
+    """Return the system's own words; the wrappers around them only repeat addresses of objects."""
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return type(causes[-1]).__name__

@@ -1,0 +1,230 @@
+"""What takes more than one request, written once for both transports.
+
+A flow is a generator: it yields the next step, and its driver sends back the record or throws the error.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from airflow_provider_signalwire.client import endpoints
+from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.records import (
+    CallRecord,
+    StreamRecord,
+    call_has_ended,
+    stream_is_stopped,
+    stream_record_of_ended_call,
+)
+from airflow_provider_signalwire.exceptions import (
+    SignalWireApiError,
+    SignalWireCallEndedError,
+    SignalWireNotFoundError,
+    SignalWireRequestError,
+    SignalWireTimeoutError,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+RecordT = TypeVar("RecordT", StreamRecord, CallRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A step in which nothing is sent for some seconds."""
+
+    seconds: float
+
+
+Flow = Generator[ApiRequest | Pause, Any, T]
+
+# What the API answers when it understood a stop and will not do it, perhaps because nothing is left to stop.
+_STOP_REFUSALS = frozenset({400, 404, 409, 422})
+
+
+def just(request: ApiRequest) -> Flow[Any]:
+    """Send one request and return its record."""
+    return (yield request)
+
+
+def stop_stream(
+    account_sid: str, call_sid: str, stream_sid: str, *, ignore_if_missing: bool = False
+) -> Flow[StreamRecord | None]:
+    """Ask for a stream's stop; a refused stop of a stream whose call has ended is a fulfilled wish.
+
+    :param ignore_if_missing: Return None, instead of raising, when there is no such stream or call.
+    """
+    try:
+        record: StreamRecord = yield endpoints.stop_call_stream(account_sid, call_sid, stream_sid)
+    except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
+        if refusal.http_status not in _STOP_REFUSALS:
+            raise
+        return (yield from _after_refusal(refusal, account_sid, call_sid, stream_sid, ignore_if_missing))
+    return record
+
+
+def _after_refusal(
+    refusal: SignalWireApiError, account_sid: str, call_sid: str, stream_sid: str, ignore_if_missing: bool
+) -> Flow[StreamRecord | None]:
+    """Look at the call to tell a stream that is gone with its call from one that should be there."""
+    try:
+        call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
+    except SignalWireNotFoundError:
+        refusal.add_advice(f"There is no call {call_sid!r}.")
+    else:
+        if call_has_ended(call):
+            log.info("Stream %r has stopped: its call %r has ended (%s).", stream_sid, call_sid, call["status"])
+            return stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
+        refusal.add_advice(f"The call is {call['status']!r}.")
+    if ignore_if_missing and refusal.http_status == 404:
+        log.info("Nothing to stop, as ignore_if_missing allows: %s", refusal)
+        return None
+    raise refusal
+
+
+def look_at_stream(
+    account_sid: str, call_sid: str, stream_sid: str, *, ignore_if_missing: bool = False
+) -> Flow[StreamRecord | None]:
+    """Learn whether a stream has stopped: there is no way to look but to ask for the stop again."""
+    record = yield from stop_stream(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing)
+    if record is None or stream_is_stopped(record):
+        return record
+    call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
+    if call_has_ended(call):
+        return stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
+    return record
+
+
+def wait_until_stream_stopped(
+    account_sid: str,
+    call_sid: str,
+    stream_sid: str,
+    *,
+    poll_interval: float,
+    deadline: float,
+    ignore_if_missing: bool = False,
+    last_status: str | None = None,
+) -> Flow[StreamRecord | None]:
+    """Look at a stream until it has stopped.
+
+    :param poll_interval: Seconds between two looks.
+    :param deadline: Seconds since the epoch at which to give up. It is the wall clock's, so that it holds
+        in whatever process the wait goes on.
+    :param last_status: The status at the look before this wait, if there was one; the wait then begins
+        with a pause.
+    """
+    return (
+        yield from _wait(
+            lambda: look_at_stream(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing),
+            stream_is_stopped,
+            waited_for=f"stream {stream_sid!r} on call {call_sid!r} to stop",
+            poll_interval=poll_interval,
+            deadline=deadline,
+            last_status=last_status,
+        )
+    )
+
+
+def look_at_call(account_sid: str, call_sid: str, target_statuses: Collection[str]) -> Flow[CallRecord]:
+    """Read a call, and fail if it has ended in another way than one waited for."""
+    call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
+    if call["status"] not in target_statuses and call_has_ended(call):
+        raise SignalWireCallEndedError(
+            f"Call {call_sid!r} has ended as {call['status']!r}, so it will never be "
+            f"{' or '.join(map(repr, target_statuses))}. If that is a good end too, add it to target_statuses."
+        )
+    return call
+
+
+def wait_for_call_status(
+    account_sid: str,
+    call_sid: str,
+    target_statuses: Collection[str],
+    *,
+    poll_interval: float,
+    deadline: float,
+    last_status: str | None = None,
+) -> Flow[CallRecord | None]:
+    """Look at a call until its status is one of those waited for; see :func:`wait_until_stream_stopped`."""
+    return (
+        yield from _wait(
+            lambda: look_at_call(account_sid, call_sid, target_statuses),
+            lambda call: call["status"] in target_statuses,
+            waited_for=f"call {call_sid!r} to be {' or '.join(map(repr, target_statuses))}",
+            poll_interval=poll_interval,
+            deadline=deadline,
+            last_status=last_status,
+        )
+    )
+
+
+def _wait(
+    look: Callable[[], Flow[RecordT | None]],
+    is_done: Callable[[RecordT], bool],
+    *,
+    waited_for: str,
+    poll_interval: float,
+    deadline: float,
+    last_status: str | None,
+) -> Flow[RecordT | None]:
+    while True:
+        if last_status is not None:
+            left = deadline - time.time()
+            if left <= 0:
+                raise SignalWireTimeoutError(timeout_message(waited_for, last_status))
+            yield Pause(min(poll_interval, left))
+        record = yield from look()
+        if record is None or is_done(record):
+            return record
+        if record["status"] != last_status:
+            last_status = record["status"]
+            log.info("Waiting for %s: it is %r.", waited_for, last_status)
+
+
+def timeout_message(waited_for: str, last_status: str | None) -> str:
+    """Say what did not happen in time."""
+    return (
+        f"Gave up waiting for {waited_for}: its last status was {last_status!r} when the time was over. "
+        "Raise 'timeout' if it needs longer; running the task again goes on waiting."
+    )
+
+
+@dataclass(kw_only=True)
+class CallPager:
+    """Where a listing of calls stands, page by page.
+
+    :param first: The request for the first page.
+    :param limit: How many calls to return at the most; None means all.
+    """
+
+    first: ApiRequest
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        self._next: ApiRequest | None = self.first if self.limit is None or self.limit > 0 else None
+        self._returned = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is no further page."""
+        return self._next is None
+
+    def next_page(self) -> Flow[list[CallRecord]]:
+        """Fetch a page and return its calls."""
+        request = cast("ApiRequest", self._next)
+        page = yield request
+        uri = page.get("next_page_uri")
+        # A page that names itself as the next one would never end.
+        self._next = endpoints.next_page_of_calls(uri) if uri and uri != request.path else None
+        calls: list[CallRecord] = page["calls"]
+        if self.limit is not None:
+            calls = calls[: self.limit - self._returned]
+            self._returned += len(calls)
+            if self._returned >= self.limit:
+                self._next = None
+        return calls

@@ -1,0 +1,84 @@
+"""Checks of what users pass in, each naming the parameter, what it got and what it should be."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import quote, urlsplit
+
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+
+
+def path_segment(name: str, value: str) -> str:
+    """Percent-encode a SID or a name as one segment of a path.
+
+    :raises SignalWireConfigurationError: if it is empty, or would not arrive as the one segment it is.
+    """
+    text = plain_text(name, value)
+    if text in (".", "..") or "/" in text or "\\" in text:
+        raise _wrong(name, value, "a SID or a name without '/' and '\\', and neither '.' nor '..'")
+    if text.endswith(".json"):
+        # The API takes `.json` off the end of a path, so this would reach another resource.
+        raise _wrong(name, value, "a SID or a name that does not end in '.json'")
+    return quote(text, safe="")
+
+
+def plain_text(name: str, value: str) -> str:
+    """Return a text that is not blank, has no control character and can be sent as UTF-8."""
+    if not isinstance(value, str):
+        raise _wrong(name, value, "text")
+    if not value.strip():
+        raise _wrong(name, value, "text that is not blank")
+    # Cc: control characters. Cs: lone surrogates, which UTF-8 cannot express. Zl, Zp: line breaks.
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+        raise _wrong(name, value, "text without control characters")
+    return value
+
+
+def number(name: str, value: float, *, minimum: float = 0.0) -> float:
+    """Return a finite number that is at least the minimum."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or value < minimum:
+        raise _wrong(name, value, f"a number of at least {minimum:g}")
+    return value
+
+
+def one_of(name: str, value: str, allowed: Collection[str]) -> str:
+    """Return a word that is one of those the API knows."""
+    if not isinstance(value, str) or value not in allowed:
+        raise _wrong(name, value, " or ".join(repr(word) for word in sorted(allowed)))
+    return value
+
+
+def web_address(name: str, value: str, *, schemes: Iterable[str]) -> str:
+    """Return a URL with a host and one of the schemes; the message never repeats it, for it may hold a secret."""
+    expected = " or ".join(f"'{scheme}://…'" for scheme in schemes)
+    problem = "is not text"
+    if isinstance(value, str):
+        try:
+            url = urlsplit(value)
+        except ValueError:
+            problem = "is not a URL"
+        else:
+            if url.scheme in schemes and url.hostname and value.isprintable() and " " not in value:
+                return value
+            problem = f"has the scheme {url.scheme!r}" if url.scheme not in schemes else "is not a URL with a host"
+    raise SignalWireConfigurationError(f"Parameter '{name}' {problem}: expected {expected}.")
+
+
+def rfc_2822(name: str, value: datetime | str) -> str:
+    """Write a moment as the API wants it: RFC 2822, GMT. A text is taken as already written so."""
+    if isinstance(value, str):
+        return plain_text(name, value)
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise _wrong(name, value, "a datetime with a time zone")
+    return format_datetime(value.astimezone(UTC), usegmt=True)
+
+
+def _wrong(name: str, value: object, expected: str) -> SignalWireConfigurationError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
+    return SignalWireConfigurationError(f"Parameter '{name}' is {shown}: expected {expected}.")

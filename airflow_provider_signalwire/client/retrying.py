@@ -1,0 +1,115 @@
+"""The one retry policy: what is tried again, after how long, and until when."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from tenacity import (
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+from tenacity.retry import retry_base
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base
+
+from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.exceptions import (
+    SignalWireConnectionError,
+    SignalWireError,
+    SignalWireRateLimitError,
+    SignalWireResponseError,
+    SignalWireServerError,
+)
+
+log = logging.getLogger(__name__)
+
+RETRIED_SERVER_STATUSES = frozenset({500, 502, 503, 504})
+
+# Full jitter: a random wait of up to 1, 2, 4, … seconds, so that many tasks do not return in step.
+_BACKOFF = wait_random_exponential(multiplier=1, max=30)
+
+
+class RetryArguments(TypedDict):
+    """What ``tenacity.Retrying`` and ``tenacity.AsyncRetrying`` are made with."""
+
+    retry: retry_base
+    stop: stop_base
+    wait: Callable[[RetryCallState], float]
+    before_sleep: Callable[[RetryCallState], None]
+    retry_error_callback: Callable[[RetryCallState], Any]
+
+
+def retry_arguments(request: ApiRequest, settings: ClientSettings) -> RetryArguments:
+    """Return the policy for one request."""
+    return {
+        "retry": retry_if_exception(lambda error: may_be_sent_again(request, error)),
+        "stop": stop_after_attempt(settings.max_attempts) | stop_after_delay(settings.max_retry_seconds),
+        "wait": _Wait(settings.max_retry_seconds),
+        "before_sleep": _log_retry,
+        "retry_error_callback": _give_up,
+    }
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether a failure is of the kind that another try can mend."""
+    if isinstance(error, SignalWireConnectionError):
+        return error.kind != "tls"
+    if isinstance(error, SignalWireServerError):
+        return error.http_status in RETRIED_SERVER_STATUSES
+    if isinstance(error, SignalWireResponseError):
+        return error.http_status < 300
+    return isinstance(error, SignalWireRateLimitError)
+
+
+def was_surely_not_processed(error: BaseException) -> bool:
+    """Tell whether a failed request cannot have had an effect."""
+    if isinstance(error, SignalWireConnectionError):
+        return not error.request_was_sent
+    if isinstance(error, SignalWireServerError):
+        return error.http_status == 503
+    return isinstance(error, SignalWireRateLimitError)
+
+
+def may_be_sent_again(request: ApiRequest, error: BaseException) -> bool:
+    """Tell whether a request may be sent again after an error."""
+    return may_pass(error) and (request.safe_to_repeat or was_surely_not_processed(error))
+
+
+class _Wait(wait_base):
+    """Wait as long as SignalWire asks, else with backoff; never longer than what is left of the budget."""
+
+    def __init__(self, max_retry_seconds: float) -> None:
+        self.max_retry_seconds = max_retry_seconds
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        asked = getattr(_failure(retry_state), "retry_after", None)
+        seconds = _BACKOFF(retry_state) if asked is None else asked
+        return max(0.0, min(seconds, self.max_retry_seconds - (retry_state.seconds_since_start or 0.0)))
+
+
+def _failure(retry_state: RetryCallState) -> BaseException | None:
+    return retry_state.outcome.exception() if retry_state.outcome else None
+
+
+def _log_retry(retry_state: RetryCallState) -> None:
+    log.warning(
+        "%s Attempt %d failed; trying again in %.1f s.",
+        _failure(retry_state),
+        retry_state.attempt_number,
+        retry_state.upcoming_sleep,
+    )
+
+
+def _give_up(retry_state: RetryCallState) -> None:
+    error = _failure(retry_state)
+    if isinstance(error, SignalWireError):
+        attempts, seconds = retry_state.attempt_number, retry_state.seconds_since_start or 0.0
+        error.add_advice(f"Gave up after {attempts} attempt{'s' * (attempts > 1)} in {seconds:.1f} s.")
+    if error is not None:
+        raise error

@@ -1,0 +1,130 @@
+"""The transport for tasks: one pooled ``requests`` session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import requests
+from tenacity import Retrying
+
+from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.failures import connection_error
+from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
+from airflow_provider_signalwire.client.records import CallRecord, Record
+from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
+from airflow_provider_signalwire.client.retrying import retry_arguments
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.exceptions import SignalWireError
+
+T = TypeVar("T")
+
+
+class SignalWireClient:
+    """SignalWire for synchronous code; close it, or use it in a ``with`` statement.
+
+    :param settings: Where to call, as whom, and how patiently.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+        self._session = requests.Session()
+        # The environment's proxy is in the settings; a netrc file must not replace the login.
+        self._session.trust_env = False
+        self._session.headers = requests.structures.CaseInsensitiveDict(settings.headers)
+        self._session.verify = settings.ca_bundle or settings.verify
+        if settings.proxy:
+            self._session.proxies = {"http": settings.proxy, "https": settings.proxy}
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end and return its result."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = self._take(step)
+                except SignalWireError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value, typed by Flow[T]
+        finally:
+            flow.close()
+
+    def iterate(self, pager: CallPager) -> Iterator[CallRecord]:
+        """Yield the calls of a listing, fetching a page when it is needed."""
+        while not pager.exhausted:
+            yield from self.run(pager.next_page())
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _take(self, step: ApiRequest | Pause) -> Record | None:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        record: Record = Retrying(**retry_arguments(step, self.settings))(self._send, step)
+        return record
+
+    def _send(self, request: ApiRequest) -> Record:
+        """Send a request once."""
+        started = time.monotonic()
+        try:
+            response = self._session.request(
+                request.method,
+                self.settings.origin + request.target,
+                data=request.form or None,
+                timeout=(self.settings.connect_timeout, self.settings.timeout),
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            raise connection_error(request, self.settings, error, kind=_kind(error)) from None
+        with response:
+            body = self._read_body(request, response, deadline=started + self.settings.timeout)
+        return read_answer(
+            request,
+            status=response.status_code,
+            headers=response.headers,
+            body=body,
+            redact=self.settings.redact,
+        )
+
+    def _read_body(self, request: ApiRequest, response: requests.Response, *, deadline: float) -> bytes:
+        """Read what there is until the end, the deadline or the limit; requests itself bounds only each wait."""
+        # urllib3 1.26 has no read1: there, the deadline is looked at less often.
+        read: Any = getattr(response.raw, "read1", response.raw.read)
+        body = bytearray()
+        while True:
+            try:
+                chunk = read(65536)
+            except Exception as error:  # urllib3's errors have no base class that requests exports
+                raise connection_error(request, self.settings, error, kind="lost") from None
+            if not chunk:
+                return bytes(body)
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise body_too_large(request, response.status_code)
+            if time.monotonic() > deadline:
+                raise connection_error(request, self.settings, TimeoutError(), kind="timeout")
+
+
+def _kind(error: requests.RequestException) -> str:
+    if isinstance(error, requests.ReadTimeout):
+        return "timeout"
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
+        return "connect"
+    # urllib3 says NewConnectionError if no connection was made; requests wraps it like any other.
+    return "connect" if "NewConnectionError" in repr(error.args) else "lost"

@@ -1,0 +1,84 @@
+"""A running simulator, connections to it, and an Airflow of the test run's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Airflow reads its configuration when it is first imported, so this has to come before.
+os.environ.update(
+    {
+        "AIRFLOW_HOME": tempfile.mkdtemp(prefix="airflow-signalwire-tests-"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent.parent / "example_dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    }
+)
+
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.sync_client import SignalWireClient
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+MakeConnection = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def shared_simulator() -> Iterator[SimulatorServer]:
+    with SimulatorServer(answer_delay_ms=0, stop_delay_ms=0) as server:
+        yield server
+
+
+@pytest.fixture
+def simulator(shared_simulator: SimulatorServer) -> SimulatorServer:
+    """A simulator in which nothing has happened yet, and calls and stops take effect at once."""
+    shared_simulator.reset(answer_delay_ms=0, stop_delay_ms=0, latency_ms=0, rate_limit=None)
+    return shared_simulator
+
+
+@pytest.fixture
+def make_connection(simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> MakeConnection:
+    """Make an Airflow connection to the simulator; any field can be set otherwise."""
+
+    def make(conn_id: str = "signalwire_default", *, extra: dict[str, Any] | None = None, **fields: Any) -> str:
+        connection = {
+            "conn_type": "signalwire",
+            "host": simulator.url,
+            "login": simulator.project,
+            "password": simulator.token,
+            "extra": {"timeout": 2, "connect_timeout": 1, "max_retry_seconds": 5, **(extra or {})},
+            **fields,
+        }
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+        return conn_id
+
+    return make
+
+
+@pytest.fixture
+def connection(make_connection: MakeConnection) -> str:
+    """The default connection, to the simulator."""
+    return make_connection()
+
+
+@pytest.fixture
+def settings(simulator: SimulatorServer) -> ClientSettings:
+    return ClientSettings(
+        origin=simulator.url,
+        project_id=simulator.project,
+        api_token=simulator.token,
+        timeout=2,
+        connect_timeout=1,
+        max_retry_seconds=5,
+    )
+
+
+@pytest.fixture
+def client(settings: ClientSettings) -> Iterator[SignalWireClient]:
+    with SignalWireClient(settings) as client:
+        yield client

@@ -1,0 +1,198 @@
+"""Running the simulator: uvicorn in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from airflow_provider_signalwire.simulator.app import create_app
+from airflow_provider_signalwire.simulator.callbacks import is_loopback
+from airflow_provider_signalwire.simulator.protocol import with_transport
+from airflow_provider_signalwire.simulator.settings import Settings
+from airflow_provider_signalwire.simulator.simulation import Simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from airflow_provider_signalwire.simulator.seeding import SeededCall
+    from airflow_provider_signalwire.simulator.state import State
+
+HTTP_PROTOCOL = with_transport(AutoHTTPProtocol)
+
+
+class SimulatorServer:
+    """A simulator on a port of this machine, ready when entered and gone when left.
+
+    :param host: a loopback host; no other is served
+    :param port: 0 takes any that is free
+    :param ssl_certfile: certificate, to serve HTTPS
+    :param ssl_keyfile: its key
+    :param clock: tells the time, in seconds since the epoch
+    :param settings: as of :class:`~airflow_provider_signalwire.simulator.settings.Settings`
+    :raises ValueError: for a setting that cannot be
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
+        clock: Callable[[], float] = time.time,
+        **settings: Any,
+    ) -> None:
+        if not is_loopback(host):
+            raise ValueError(f"the simulator serves loopback hosts only, not {host!r}")
+        self.simulation = Simulation(Settings(**settings), clock)
+        self.host = host
+        self.port = port
+        self._scheme = "https" if ssl_certfile else "http"
+        self._ssl_certfile = ssl_certfile
+        self._ssl_keyfile = ssl_keyfile
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self._scheme}://{host}:{self.port}"
+
+    @property
+    def project(self) -> str:
+        """The Project ID it knows."""
+        return self.state.settings.project
+
+    @property
+    def token(self) -> str:
+        """The API token it knows."""
+        return self.state.settings.token
+
+    @property
+    def state(self) -> State:
+        """The simulated world."""
+        return self.simulation.state
+
+    def seed(self, /, **plan: Any) -> list[SeededCall]:
+        """Put calls in place, as :meth:`State.seed` does."""
+        return self.state.seed(**plan)
+
+    def set_faults(self, faults: Sequence[object]) -> None:
+        """Put faults in force, in place of those that are.
+
+        :raises ValueError: if one of them is no fault
+        """
+        self.simulation.faults.replace(faults)
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults in force, each with how often it fired."""
+        return self.simulation.faults.describe()
+
+    def requests(self, path_contains: str = "") -> list[dict[str, object]]:
+        """Return the requests the API was sent, oldest first."""
+        return self.simulation.journal.entries(path_contains)
+
+    def reset(self, /, **changes: object) -> None:
+        """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
+        self.simulation.reset(**changes)
+
+    def start(self) -> None:
+        """Listen, and return when the first request can come.
+
+        :raises OSError: if the port is taken or a certificate cannot be read
+        """
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
+        self.port = listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        """End at once, whoever is still connected."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self, listener: socket.socket) -> None:
+        try:
+            with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._serve(listener))
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._started.set()
+
+    async def _serve(self, listener: socket.socket) -> None:
+        stopping = asyncio.Event()
+        config = uvicorn.Config(
+            create_app(self.simulation, stopping),
+            http=HTTP_PROTOCOL,
+            loop="none",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            proxy_headers=False,
+            log_config=None,
+            log_level="error",
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=2,
+            ssl_certfile=self._ssl_certfile,
+            ssl_keyfile=self._ssl_keyfile,
+        )
+        self._server = _Server(config, self._started.set, stopping)
+        await self._server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it is ready and does not wait for anybody when it ends."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._stopping = stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        # Whoever is waiting for an answer now will not get one.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets=sockets)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return uvloop's event loop where it is installed, without making it everybody's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,48 @@
+"""Start a media stream, work with its audio, and stop it whatever becomes of the work.
+
+Use it when the DAG itself starts the stream: as setup and teardown, start and stop belong together, so that the
+stream is stopped even though the work fails, and a stop that fails fails the run.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+
+with DAG(
+    dag_id="call_stream_lifecycle",
+    schedule=None,
+    catchup=False,
+    tags=["signalwire", "example"],
+    doc_md=__doc__,
+    params={
+        "call_sid": Param(type="string", minLength=1, title="Call SID", description="A call in progress."),
+        "url": Param(
+            type="string",
+            pattern="^wss://",
+            title="WebSocket URL",
+            description="Where the call's audio is sent: your transcriber or bot, as wss://…",
+        ),
+    },
+):
+    start = StartCallStreamOperator(
+        task_id="start_call_stream",
+        call_sid="{{ params.call_sid }}",
+        url="{{ params.url }}",
+    ).as_setup()
+
+    stop = StopCallStreamOperator(
+        task_id="stop_call_stream",
+        call_sid="{{ params.call_sid }}",
+        stream_sid="{{ ti.xcom_pull(task_ids='start_call_stream')['sid'] }}",
+        wait_for_completion=True,
+        poll_interval=0.2,
+    ).as_teardown(setups=start, on_failure_fail_dagrun=True)
+
+    @task
+    def work_with_audio(stream: dict[str, str]) -> str:
+        """Stand in for what you do while the stream runs, such as waiting for a transcript."""
+        return f"The audio of call {stream['call_sid']} reached the WebSocket by stream {stream['sid']}."
+
+    work_with_audio(start.output) >> stop  # type: ignore[arg-type]  # an XComArg becomes its value

@@ -1,0 +1,34 @@
+"""Stop one media stream of a call, and wait until it has really stopped.
+
+Use it to stop a stream by hand: trigger it, type the SIDs into the form, read the stream's record in XCom. Or copy
+the one task into a DAG of yours that knows the SIDs.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
+
+with DAG(
+    dag_id="stop_call_stream",
+    schedule=None,
+    catchup=False,
+    tags=["signalwire", "example"],
+    doc_md=__doc__,
+    params={
+        "call_sid": Param(
+            type="string", minLength=1, title="Call SID", description="The call whose stream is to be stopped."
+        ),
+        "stream_sid": Param(
+            type="string", minLength=1, title="Stream SID or name", description="The stream, by its SID or by its name."
+        ),
+    },
+):
+    StopCallStreamOperator(
+        task_id="stop_call_stream",
+        call_sid="{{ params.call_sid }}",
+        stream_sid="{{ params.stream_sid }}",
+        wait_for_completion=True,
+        poll_interval=2,
+    )

@@ -1,0 +1,194 @@
+"""Calls: placing, following, updating and deleting them."""
+
+from __future__ import annotations
+
+import pytest
+
+NEW_CALL = {"To": "+13105550100", "From": "+13105550101", "Url": "http://example.com/voice.xml"}
+
+
+def place(api, **fields):
+    response = api.post("/Calls", data=NEW_CALL | fields)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def look(api, sid):
+    return api.get(f"/Calls/{sid}").json()
+
+
+def test_a_call_is_placed_rings_and_is_answered(api, clock):
+    placed = place(api)
+    assert placed["status"] == "queued"
+    assert placed["start_time"] is None
+    assert placed["formatted_to"] == placed["to_formatted"] == "(310) 555-0100"
+    assert placed["date_created"] == placed["date_updated"] == "Tue, 14 Nov 2023 22:13:20 +0000"
+    sid = placed["sid"]
+    assert look(api, sid) == placed
+    clock.advance(0.25)
+    assert look(api, sid)["status"] == "ringing"
+    clock.advance(0.25)
+    answered = look(api, sid)
+    assert answered["status"] == "in-progress"
+    assert answered["start_time"] == "Tue, 14 Nov 2023 22:13:20 +0000"
+    assert answered["sip_result_code"] == "200"
+
+
+def test_a_call_is_reported_as_queued_even_when_it_is_answered_at_once(api, simulator):
+    simulator.reset(answer_delay_ms=0)
+    placed = place(api)
+    assert placed["status"] == "queued"
+    assert look(api, placed["sid"])["status"] == "in-progress"
+
+
+def test_an_address_that_is_no_american_number_is_left_as_it_is(api):
+    placed = place(api, To="sip:anna@example.com")
+    assert placed["to"] == placed["formatted_to"] == "sip:anna@example.com"
+
+
+def test_hanging_up_completes_the_call(api, clock):
+    sid = place(api)["sid"]
+    clock.advance(10.5)
+    ended = api.post(f"/Calls/{sid}", data={"Status": "completed"})
+    assert ended.status_code == 200
+    record = ended.json()
+    assert (record["status"], record["duration"]) == ("completed", 10)
+    assert record["end_time"] == record["date_updated"] == "Tue, 14 Nov 2023 22:13:30 +0000"
+    clock.advance(100)
+    assert look(api, sid) == record
+
+
+def test_a_call_can_be_canceled_before_it_is_answered(api, clock):
+    sid = place(api)["sid"]
+    clock.advance(0.1)
+    record = api.post(f"/Calls/{sid}", data={"Status": "canceled"}).json()
+    assert (record["status"], record["duration"], record["start_time"]) == ("canceled", 0, None)
+    assert record["sip_result_code"] is None
+    clock.advance(100)
+    assert look(api, sid) == record
+
+
+def test_a_call_cannot_be_canceled_after_it_is_answered(api, call_sid):
+    response = api.post(f"/Calls/{call_sid}", data={"Status": "canceled"})
+    assert (response.status_code, response.json()["code"]) == (422, 21220)
+    assert look(api, call_sid)["status"] == "in-progress"
+
+
+def test_an_ended_call_cannot_be_updated(api, simulator, call_sid):
+    simulator.state.end_call(call_sid, "failed")
+    response = api.post(f"/Calls/{call_sid}", data={"Status": "completed"})
+    assert (response.status_code, response.json()["code"]) == (400, 10000)
+    assert look(api, call_sid)["status"] == "failed"
+
+
+def test_sending_a_call_elsewhere_leaves_it_in_progress(api, call_sid):
+    response = api.post(f"/Calls/{call_sid}", json={"Url": "http://example.com/other.xml", "Method": "GET"})
+    assert (response.status_code, response.json()["status"]) == (200, "in-progress")
+
+
+@pytest.mark.parametrize(("field", "value"), [("Status", "busy"), ("Method", "PUT"), ("Url", "ftp://example.com")])
+def test_an_update_with_a_wrong_field_is_refused(api, call_sid, field, value):
+    response = api.post(f"/Calls/{call_sid}", data={field: value})
+    assert (response.status_code, response.json()["code"]) == (422, 10000)
+    assert field in response.json()["message"]
+
+
+def test_an_ended_call_can_be_deleted_once(api, simulator, call_sid):
+    others = [call["sid"] for call in simulator.seed(count=2)]
+    simulator.state.end_call(call_sid)
+    response = api.delete(f"/Calls/{call_sid}")
+    assert (response.status_code, response.content) == (204, b"")
+    assert "Content-Length" not in response.headers
+    assert api.get(f"/Calls/{call_sid}").status_code == 404
+    assert {call["sid"] for call in api.get("/Calls").json()["calls"]} == set(others)
+    assert api.delete(f"/Calls/{call_sid}").status_code == 404
+
+
+def test_a_call_that_goes_on_cannot_be_deleted(api, call_sid):
+    response = api.delete(f"/Calls/{call_sid}")
+    assert (response.status_code, response.json()["code"]) == (422, 21220)
+    assert api.get(f"/Calls/{call_sid}").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unknown_call_is_not_found(api, method):
+    response = api.request(method, "/Calls/nobody")
+    assert (response.status_code, response.json()["code"]) == (404, 20404)
+
+
+def test_everything_missing_from_a_new_call_is_listed(api):
+    response = api.post("/Calls", data={"Method": "GET"})
+    assert response.status_code == 400
+    problems = response.json()["errors"]
+    assert [problem["code"] for problem in problems] == ["10000"] * 3
+    assert [problem["message"].split()[0] for problem in problems] == ["To", "From", "Url"]
+
+
+@pytest.mark.parametrize("name", ["ApplicationSid", "Laml", "Twiml"])
+def test_a_call_may_be_handled_without_a_url(api, name):
+    assert api.post("/Calls", data={**NEW_CALL, "Url": "", name: "x"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Url", "nowhere"),
+        ("Url", "http://[broken"),
+        ("StatusCallbackMethod", "DELETE"),
+        ("Timeout", "601"),
+        ("Timeout", "0"),
+        ("Timeout", "soon"),
+        ("SendDigits", "12x"),
+        ("MachineDetection", "maybe"),
+        ("AsyncAmd", "perhaps"),
+        ("MaxPricePerMinute", "0.00001"),
+    ],
+)
+def test_a_new_call_with_a_wrong_field_is_refused(api, field, value):
+    response = api.post("/Calls", data=NEW_CALL | {field: value})
+    assert (response.status_code, response.json()["code"]) == (422, 10000)
+    assert field in response.json()["message"]
+
+
+def test_json_is_understood_as_a_form_is(api, simulator):
+    fields = NEW_CALL | {
+        "Timeout": 60,
+        "Record": True,
+        "AsyncAmd": False,
+        "SendDigits": None,
+        "MaxPricePerMinute": "0.0075",
+        "StatusCallbackEvent": ["initiated", "answered"],
+    }
+    assert api.post("/Calls", json=fields).status_code == 200
+    form = simulator.requests()[-1]["form"]
+    assert form["StatusCallbackEvent"] == ["initiated", "answered"]
+    assert (form["Timeout"], form["Record"], form["AsyncAmd"]) == ("60", "true", "false")
+    assert "SendDigits" not in form
+
+
+def test_a_repeated_form_field_is_a_list(api, simulator):
+    events = ["initiated", "ringing", "completed"]
+    assert api.post("/Calls", data=NEW_CALL | {"StatusCallbackEvent": events}).status_code == 200
+    assert simulator.requests()[-1]["form"]["StatusCallbackEvent"] == events
+
+
+def test_of_a_field_that_should_stand_once_the_last_counts(api, call_sid):
+    response = api.post(f"/Calls/{call_sid}", data={"Status": ["canceled", "completed"]})
+    assert response.json()["status"] == "completed"
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"To": {"number": 1}}'])
+def test_json_that_is_no_set_of_fields_is_refused(api, call_sid, body):
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    response = api.post(f"/Calls/{call_sid}", data=body, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (400, 10000)
+    listed = api.post("/Calls", data=body, headers=headers)
+    assert listed.status_code == 400
+    assert listed.json()["errors"][0]["code"] == "10000"
+
+
+def test_a_json_body_may_be_empty(api, call_sid):
+    response = api.post(f"/Calls/{call_sid}", headers={"Content-Type": "application/json"})
+    assert response.status_code == 200
+    response = api.post(f"/Calls/{call_sid}", json={"Status": []})
+    assert response.json()["status"] == "in-progress"

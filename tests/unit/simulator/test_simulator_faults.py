@@ -1,0 +1,292 @@
+"""Faults on the wire, under both of uvicorn's HTTP protocols."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+import requests
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from airflow_provider_signalwire.simulator import server as server_module
+from airflow_provider_signalwire.simulator.protocol import with_transport
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+
+@pytest.fixture(scope="module", params=[HttpToolsProtocol, H11Protocol], ids=["httptools", "h11"])
+def running(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server_module, "HTTP_PROTOCOL", with_transport(request.param))
+        with SimulatorServer() as server:
+            yield server
+
+
+@pytest.fixture
+def simulator(running):
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def call(simulator):
+    return simulator.seed(streams=[{"name": "a"}])[0]
+
+
+@pytest.fixture
+def was_processed(simulator):
+    return lambda: simulator.state.snapshot()["streams"][0]["status"] != "in-progress"
+
+
+def stop(api, call, **options):
+    return api.stop(call["sid"], call["streams"][0]["sid"], **options)
+
+
+def raw(simulator, call):
+    """Send a stop over a plain socket."""
+    auth = requests.auth._basic_auth_str(simulator.project, simulator.token)
+    path = f"/api/laml/2010-04-01/Accounts/{simulator.project}/Calls/{call['sid']}/Streams/a"
+    connection = socket.create_connection(("127.0.0.1", simulator.port), timeout=10)
+    connection.sendall(
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {auth}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 14\r\n\r\n"
+        "Status=stopped".encode()
+    )
+    return connection
+
+
+def read_to_reset(connection):
+    """Read until the connection is reset; an orderly end is not enough."""
+    received = b""
+    with connection:
+        while True:
+            try:
+                part = connection.recv(65536)
+            except ConnectionResetError:
+                return received
+            assert part, "the connection was closed, not reset"
+            received += part
+
+
+def test_a_status_comes_with_the_documented_body(api, simulator, call, was_processed):
+    simulator.set_faults([{"kind": "status", "status": 503, "headers": {"Retry-After": "7"}}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
+    record = answer.json()
+    assert (record["code"], record["status"]) == (20504, 503)
+    assert set(record) == {"code", "message", "more_info", "status"}
+    assert not was_processed()
+    assert stop(api, call).status_code == 200, "one time is enough unless told otherwise"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, 10000),
+        (401, 20003),
+        (403, 20003),
+        (404, 20404),
+        (422, 10000),
+        (429, 20429),
+        (500, 20001),
+        (502, 20504),
+    ],
+)
+def test_a_status_has_its_code(api, simulator, call, status, code):
+    simulator.set_faults([{"kind": "status", "status": status}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.json()["code"], simulator.requests()[-1]["status"]) == (
+        status,
+        code,
+        status,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "text"),
+    [
+        ("busy", "text/plain", "busy"),
+        ({"errors": ["text"]}, "application/json", '{"errors": ["text"]}'),
+        ([], "application/json", "[]"),
+    ],
+)
+def test_a_status_may_have_a_body_of_choice(api, simulator, call, body, content_type, text):
+    simulator.set_faults([{"kind": "status", "status": 500, "body": body}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.text) == (500, text)
+    assert answer.headers["Content-Type"].startswith(content_type)
+
+
+def test_a_status_that_has_no_body_gets_none(api, simulator, call):
+    simulator.set_faults([{"kind": "status", "status": 204}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert stop(api, call).status_code == 200
+
+
+@pytest.mark.parametrize(("when", "processed"), [("before", False), ("after", True)])
+def test_a_reset_ends_the_connection_without_a_byte(simulator, call, was_processed, when, processed):
+    simulator.set_faults([{"kind": "reset", "when": when}])
+    assert read_to_reset(raw(simulator, call)) == b""
+    assert was_processed() is processed
+    [entry] = simulator.requests()
+    assert (entry["status"], entry["fault"]) == (None, "reset")
+
+
+def test_a_reset_in_the_middle_leaves_half_of_the_body(simulator, call, was_processed):
+    simulator.set_faults([{"kind": "reset", "when": "middle"}])
+    head, _, body = read_to_reset(raw(simulator, call)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    [length] = [int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-length")]
+    assert len(body) == length // 2
+    assert body.startswith(b'{"sid"')
+    assert was_processed()
+
+
+@pytest.mark.parametrize(("when", "processed"), [("before", False), ("after", True)])
+def test_a_hanging_answer_ends_when_the_client_leaves(api, simulator, call, was_processed, eventually, when, processed):
+    simulator.set_faults([{"kind": "hang", "when": when}])
+    with raw(simulator, call):
+        eventually(lambda: simulator.faults()[0]["fired"])
+        eventually(lambda: was_processed() is processed)
+    assert simulator.requests()[0]["status"] is None
+    simulator.set_faults([])
+    assert stop(api, call).status_code == 200
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_hanging_answer_comes_when_its_time_is_up(api, simulator, call, was_processed, when):
+    simulator.set_faults([{"kind": "hang", "when": when, "seconds": 0.05}])
+    began = time.monotonic()
+    answer = stop(api, call)
+    assert time.monotonic() - began >= 0.05
+    assert (answer.status_code, answer.json()["status"]) == (200, "queued")
+    assert was_processed()
+
+
+def test_a_slow_answer_drips(simulator, call):
+    simulator.set_faults([{"kind": "slow", "seconds": 0.2}])
+    began = time.monotonic()
+    parts = []
+    with raw(simulator, call) as connection:
+        while not parts or not parts[-1].endswith(b"}"):
+            parts.append(connection.recv(65536))
+            assert parts[-1], "the connection was closed too early"
+    assert time.monotonic() - began >= 0.2
+    assert len(parts) > 5
+    assert json.loads(b"".join(parts).partition(b"\r\n\r\n")[2])["status"] == "queued"
+
+
+def test_a_slow_answer_ends_when_the_client_leaves(api, simulator, call):
+    simulator.set_faults([{"kind": "slow", "seconds": 3600}])
+    with raw(simulator, call) as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert stop(api, call).status_code == 200
+
+
+def test_a_truncated_answer_is_whole_http_and_half_json(api, simulator, call, was_processed):
+    whole = stop(api, call).content
+    simulator.set_faults([{"kind": "truncate"}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.content) == (200, whole[: len(whole) // 2])
+    assert int(answer.headers["Content-Length"]) == len(whole) // 2
+    assert was_processed()
+
+
+@pytest.mark.parametrize("status", [None, 502])
+def test_an_html_answer_is_html(api, simulator, call, was_processed, status):
+    simulator.set_faults([{"kind": "html"} | ({"status": status} if status else {})])
+    answer = stop(api, call)
+    assert answer.status_code == (status or 200)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "<html>" in answer.text
+    assert not was_processed()
+
+
+def test_an_empty_answer_is_empty(api, simulator, call, was_processed):
+    simulator.set_faults([{"kind": "empty"}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.content, answer.headers["Content-Length"]) == (200, b"", "0")
+    assert not was_processed()
+
+
+@pytest.mark.parametrize("body", [None, [], "text", 5, {"sid": None}])
+def test_a_json_answer_is_what_was_asked_for(api, simulator, call, was_processed, body):
+    simulator.set_faults([{"kind": "json", "body": body, "status": 202}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.json()) == (202, body)
+    assert not was_processed()
+
+
+def test_a_patched_answer_differs_where_it_was_asked_to(api, simulator, call, was_processed):
+    simulator.set_faults([{"kind": "patch", "set": {"status": "odd", "new": [1]}, "drop": ["uri", "unknown"]}])
+    record = stop(api, call).json()
+    assert (record["status"], record["new"], record["sid"]) == ("odd", [1], call["streams"][0]["sid"])
+    assert "uri" not in record
+    assert was_processed()
+
+
+def test_a_patch_leaves_an_empty_answer_alone(api, simulator):
+    [ended] = simulator.seed(status="completed")
+    simulator.set_faults([{"kind": "patch", "set": {"a": 1}}])
+    assert api.delete(f"/Calls/{ended['sid']}").status_code == 204
+
+
+@pytest.mark.parametrize("size", [10, 200_001, None])
+def test_an_oversize_answer_has_its_size_and_is_json(api, simulator, call, was_processed, size):
+    simulator.set_faults([{"kind": "oversize"} | ({"bytes": size} if size else {})])
+    answer = stop(api, call)
+    assert len(answer.content) == (size or 20 * 1024 * 1024)
+    assert set(answer.json()) == {"sid"}
+    assert not was_processed()
+
+
+def test_an_oversize_answer_ends_when_the_client_leaves(api, simulator, call):
+    simulator.set_faults([{"kind": "oversize"}])
+    with raw(simulator, call) as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert stop(api, call).status_code == 200
+
+
+@pytest.mark.parametrize("status", [None, 307])
+def test_a_redirect_points_elsewhere(api, simulator, call, was_processed, status):
+    fault = {"kind": "redirect", "location": "http://example.com/x"} | ({"status": status} if status else {})
+    simulator.set_faults([fault])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.headers["Location"]) == (status or 302, "http://example.com/x")
+    assert not was_processed()
+
+
+def test_a_faulty_answer_has_the_usual_headers(api, simulator, call):
+    simulator.reset(rate_limit="100/10")
+    simulator.set_faults([{"kind": "html"}])
+    answer = api.post("/Calls/x")
+    assert answer.headers["X-Request-Id"] == simulator.requests()[-1]["request_id"]
+    assert answer.headers["X-RateLimit-Remaining"] == "99"
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "hang"}, {"kind": "slow", "seconds": 3600}, {"kind": "reset", "when": "middle"}]
+)
+def test_the_end_of_the_simulator_waits_for_no_fault(eventually, fault):
+    with SimulatorServer() as server:
+        [call] = server.seed(streams=[{"name": "a"}])
+        server.set_faults([fault])
+        with raw(server, call):
+            eventually(lambda: server.faults()[0]["fired"])
+            stopping = threading.Thread(target=server.stop)
+            stopping.start()
+            stopping.join(2)
+            assert not stopping.is_alive()
+
+
+def test_a_body_that_breaks_off_is_no_request(simulator):
+    with socket.create_connection(("127.0.0.1", simulator.port)) as connection:
+        connection.sendall(b"POST /api/laml/2010-04-01/Accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+    with socket.create_connection(("127.0.0.1", simulator.port)) as connection:
+        connection.sendall(b"GET /whole HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 401")
+    assert [entry["path"] for entry in simulator.requests()] == ["/whole"]

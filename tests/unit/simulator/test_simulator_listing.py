@@ -1,0 +1,190 @@
+"""The list of calls: its pages, its filters, and its patience with wrong queries."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import re
+
+import pytest
+
+from airflow_provider_signalwire.simulator.paging import CallIndex, list_calls, page_request
+from airflow_provider_signalwire.simulator.seeding import seeded_calls
+
+
+def sids(page):
+    return [call["sid"] for call in page["calls"]]
+
+
+def follow(api, uri):
+    response = api.get(api.server.url + uri)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def found(api, **query):
+    response = api.get("/Calls", params=query)
+    assert response.status_code == 200, response.text
+    return sids(response.json())
+
+
+def test_calls_come_newest_first_in_pages(api, simulator):
+    newest_first = [call["sid"] for call in simulator.seed(count=7)][::-1]
+    first = api.get("/Calls", params={"PageSize": 3}).json()
+    assert (first["page"], first["page_size"], sids(first)) == (0, 3, newest_first[:3])
+    assert first["previous_page_uri"] is None
+    assert first["next_page_uri"].startswith(f"/api/laml/2010-04-01/Accounts/{simulator.project}/Calls?")
+    assert "PageToken=PA" in first["next_page_uri"]
+    second = follow(api, first["next_page_uri"])
+    third = follow(api, second["next_page_uri"])
+    assert (sids(second), sids(third)) == (newest_first[3:6], newest_first[6:])
+    assert third["next_page_uri"] is None
+    assert third["uri"] == second["next_page_uri"]
+    assert sids(follow(api, third["first_page_uri"])) == newest_first[:3]
+
+
+def test_pages_keep_their_place_while_calls_come_and_go(api, simulator):
+    newest_first = [call["sid"] for call in simulator.seed(count=6)][::-1]
+    first = api.get("/Calls", params={"PageSize": 2}).json()
+    simulator.seed(count=5)
+    simulator.state.end_call(newest_first[1])
+    api.delete(f"/Calls/{newest_first[1]}")
+    second = follow(api, first["next_page_uri"])
+    assert sids(second) == newest_first[2:4]
+    third = follow(api, second["next_page_uri"])
+    assert sids(third) == newest_first[4:]
+    back = follow(api, third["previous_page_uri"])
+    assert (back["page"], sids(back)) == (1, newest_first[2:4])
+    assert sids(follow(api, back["next_page_uri"])) == newest_first[4:]
+
+
+def test_a_full_last_page_is_not_followed_by_an_empty_one(api, simulator):
+    simulator.seed(count=4)
+    assert api.get("/Calls", params={"PageSize": 4}).json()["next_page_uri"] is None
+
+
+def test_a_page_that_has_become_empty_leads_nowhere(api, simulator):
+    older, _ = (call["sid"] for call in simulator.seed(count=2, status="completed"))
+    first = api.get("/Calls", params={"PageSize": 1}).json()
+    api.delete(f"/Calls/{older}")
+    empty = follow(api, first["next_page_uri"])
+    assert (empty["calls"], empty["next_page_uri"], empty["previous_page_uri"]) == ([], None, None)
+
+
+def test_a_page_number_without_a_token_counts_pages(api, simulator):
+    newest_first = [call["sid"] for call in simulator.seed(count=5)][::-1]
+    assert found(api, Page=1, PageSize=2) == newest_first[2:4]
+
+
+def test_fifty_calls_make_a_page(api, simulator):
+    simulator.seed(count=51)
+    page = api.get("/Calls").json()
+    assert (len(page["calls"]), page["page_size"]) == (50, 50)
+    assert page["next_page_uri"] is not None
+
+
+def test_the_order_is_that_of_creation(api, simulator):
+    ages = {age: simulator.seed(age_seconds=age)[0]["sid"] for age in (50, 10, 90, 0)}
+    assert found(api) == [ages[0], ages[10], ages[50], ages[90]]
+
+
+def test_filters_go_along_from_page_to_page(api, simulator):
+    wanted = [call["sid"] for call in simulator.seed(count=3, to="+49 30/1&2")]
+    simulator.seed(count=3)
+    page = api.get("/Calls", params={"To": "+49 30/1&2", "Status": "in-progress", "PageSize": 2}).json()
+    assert sids(page) == wanted[:0:-1]
+    assert sids(follow(api, page["next_page_uri"])) == wanted[:1]
+
+
+def test_calls_are_filtered_by_what_they_are(api, simulator):
+    [ringing] = [call["sid"] for call in simulator.seed(status="ringing", from_="+1")]
+    [busy] = [call["sid"] for call in simulator.seed(status="busy", parent_call_sid=ringing)]
+    assert found(api, Status="ringing") == [ringing]
+    assert found(api, Status="busy") == [busy]
+    assert found(api, From="+1") == [ringing]
+    assert found(api, ParentCallSid=ringing) == [busy]
+    assert found(api, Unknown="x", To="") == [busy, ringing]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "matching"),
+    [
+        ("StartTime", "Tue, 14 Nov 2023 22:13:20 +0000", {"now"}),
+        ("StartTime", "Tue, 14 Nov 2023 23:13:20 +0100", {"now"}),
+        ("StartTime", "Tue, 14 Nov 2023 22:13:20 -0000", {"now"}),
+        ("StartTime", "2023-11-13", {"yesterday"}),
+        ("StartTime<", "Tue, 14 Nov 2023 22:13:20 +0000", {"yesterday"}),
+        ("StartTime<", "Tue, 14 Nov 2023 22:13:21 +0000", {"yesterday", "now"}),
+        ("StartTime<", "2023-11-14", {"yesterday"}),
+        ("StartTime>", "Mon, 13 Nov 2023 22:13:19 GMT", {"yesterday", "now"}),
+        ("StartTime>", "Mon, 13 Nov 2023 22:13:20 GMT", {"now"}),
+        ("StartTime>", "2023-11-14", {"now"}),
+        ("EndTime", "2023-11-14", {"yesterday"}),
+        ("EndTime<", "2023-11-14", set()),
+        ("EndTime>", "2023-11-13", {"yesterday"}),
+    ],
+)
+def test_calls_are_filtered_by_their_times(api, simulator, name, value, matching):
+    calls = {
+        "queued": simulator.seed(status="queued")[0]["sid"],
+        "now": simulator.seed()[0]["sid"],
+        "yesterday": simulator.seed(status="completed", age_seconds=86_400)[0]["sid"],
+    }
+    assert set(found(api, **{name: value})) == {calls[key] for key in matching}
+
+
+@pytest.mark.parametrize("name", ["StartTime", "StartTime<", "EndTime>"])
+@pytest.mark.parametrize("value", ["yesterday", "2023-02-30", "2023-11-14T00:00:00Z"])
+def test_a_time_that_is_none_is_refused(api, name, value):
+    response = api.get("/Calls", params={name: value})
+    assert (response.status_code, response.json()["code"]) == (422, 10000)
+    assert name in response.json()["message"]
+
+
+def test_a_status_that_is_none_is_refused(api):
+    response = api.get("/Calls", params={"Status": "asleep"})
+    assert (response.status_code, response.json()["code"]) == (422, 10000)
+
+
+def token(text):
+    return base64.urlsafe_b64encode(text).decode()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"PageSize": "0"},
+        {"PageSize": "1001"},
+        {"PageSize": "-1"},
+        {"PageSize": "many"},
+        {"Page": "-1"},
+        {"Page": "99999999999"},
+        {"PageToken": "XX" + token(b"1.0 1")},
+        {"PageToken": "PA"},
+        {"PageToken": "PA!!!"},
+        {"PageToken": "PA" + token(b"1.0")},
+        {"PageToken": "PB" + token(b"one two")},
+        {"PageToken": "PAü"},
+    ],
+)
+def test_a_page_that_cannot_be_is_refused(api, query):
+    response = api.get("/Calls", params=query)
+    assert (response.status_code, response.json()["code"]) == (400, 10000)
+
+
+def test_the_largest_page_is_a_thousand_calls(api, simulator):
+    simulator.seed(count=1001)
+    assert len(found(api, PageSize=1000)) == 1000
+
+
+def test_a_page_deep_in_a_long_list_looks_at_no_more_calls_than_the_first():
+    index = CallIndex()
+    for call in seeded_calls(["account"], 1e9, itertools.count(), count=1000):
+        index.add(call)
+    request = page_request("account", {"PageSize": "10"})
+    looked_at = []
+    request.wanted.append(lambda call, now: not looked_at.append(call))
+    for number in range(50):
+        page = list_calls(index, request, 1e9)
+        assert len(looked_at) == 11 * (number + 1)
+        request.token = re.search("PageToken=(PA[^&]+)", page["next_page_uri"])[1]

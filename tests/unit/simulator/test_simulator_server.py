@@ -1,0 +1,202 @@
+"""Starting and ending the simulator, inside a test and as a command."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import select
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+import requests
+import trustme
+
+from airflow_provider_signalwire.simulator import __main__ as command
+from airflow_provider_signalwire.simulator import server as server_module
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+
+def test_a_server_listens_while_it_is_entered_and_only_then():
+    with SimulatorServer(project="p", token="t") as server:
+        assert server.url == f"http://127.0.0.1:{server.port}"
+        assert (server.project, server.token) == ("p", "t")
+        with socket.create_connection(("127.0.0.1", server.port)):
+            pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+
+
+def test_a_server_that_never_started_can_be_stopped():
+    SimulatorServer().stop()
+
+
+def test_a_port_of_choice_is_used_and_a_taken_one_refused():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            SimulatorServer(port=port).start()
+    with SimulatorServer(port=port) as server:
+        assert server.port == port
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", ""])
+def test_other_hosts_than_loopback_are_refused(host):
+    with pytest.raises(ValueError, match="loopback"):
+        SimulatorServer(host=host)
+
+
+def test_ipv6_has_brackets_in_its_url(make_api):
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    with SimulatorServer(host="::1") as server, make_api(server) as api:
+        assert server.url == f"http://[::1]:{server.port}"
+        assert api.get("").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """A certificate for 127.0.0.1 and, beside it, the authority's own as ca.pem."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    return {"ssl_certfile": str(folder / "server.pem"), "ssl_keyfile": str(folder / "server.pem")}
+
+
+def test_https_is_served(tls, make_api):
+    with SimulatorServer(**tls) as server, make_api(server) as api:
+        api.verify = tls["ssl_certfile"].replace("server.pem", "ca.pem")
+        assert server.url.startswith("https://")
+        assert api.get("").json()["sid"] == server.project
+
+
+def test_a_reset_over_https_is_one_too(tls):
+    with SimulatorServer(**tls) as server:
+        server.set_faults([{"kind": "reset"}])
+        context = ssl.create_default_context(cafile=tls["ssl_certfile"].replace("server.pem", "ca.pem"))
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
+            context.wrap_socket(connection, server_hostname="127.0.0.1") as wrapped,
+        ):
+            wrapped.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            # Python's TLS shows a reset as an end: look at the bare connection, below it.
+            bare = select.poll()
+            bare.register(wrapped.fileno(), 0)
+            [(_, events)] = bare.poll(10_000)
+            error = wrapped.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        assert events & select.POLLERR
+        assert error == errno.ECONNRESET
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        SimulatorServer(ssl_certfile=str(tmp_path / "none.pem")).start()
+
+
+def test_an_idle_connection_does_not_hold_the_end_up(make_api):
+    with SimulatorServer() as server, make_api(server) as api:
+        assert api.get("").status_code == 200
+        ending = threading.Thread(target=server.stop)
+        ending.start()
+        ending.join(2)
+        assert not ending.is_alive()
+
+
+def test_half_a_request_does_not_hold_the_end_up():
+    with SimulatorServer() as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 100"), "by then it waits for the body"
+        ending = threading.Thread(target=server.stop)
+        ending.start()
+        ending.join(1.5)
+        assert not ending.is_alive()
+
+
+def test_a_held_back_answer_does_not_hold_the_end_up(eventually):
+    with (
+        SimulatorServer(latency_ms=3_600_000) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually(server.requests)
+        ending = threading.Thread(target=server.stop)
+        ending.start()
+        ending.join(2)
+        assert not ending.is_alive()
+
+
+def test_without_uvloop_the_standard_loop_serves(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert server_module._loop_factory() is asyncio.new_event_loop
+    with SimulatorServer() as server:
+        assert requests.get(f"{server.url}/_simulator/state", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_prints_its_url_and_ends_when_told(ending):
+    arguments = ["--port", "0", "--project", "p", "--token", "t", "--subproject", "s", "--rate-limit", "9/1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "airflow_provider_signalwire.simulator", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("SignalWire simulator listening on http://127.0.0.1:"), process.stderr.read()
+        url = line.split()[-1]
+        with urllib.request.urlopen(f"{url}/_simulator/state", timeout=10) as answer:
+            settings = json.load(answer)["settings"]
+        assert (settings["project"], settings["subprojects"], settings["rate_limit"]) == ("p", ["s"], "9/1")
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))):
+            process.send_signal(ending)
+            output, errors = process.communicate(timeout=5)
+        assert (process.returncode, output, errors) == (0, "", "")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_command_serves_until_a_signal_comes(monkeypatch, capsys):
+    seen = {}
+
+    def wait(signals):
+        url = capsys.readouterr().out.split()[-1]
+        seen["signals"] = set(signals)
+        seen["settings"] = requests.get(f"{url}/_simulator/state", timeout=10).json()["settings"]
+
+    monkeypatch.setattr(signal, "sigwait", wait)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    command.main(["--port=0", "--project=p", "--token=t", "--scopes", "Voice", "--stop-delay-ms=0"])
+    assert seen["signals"] == {signal.SIGINT, signal.SIGTERM}
+    assert (seen["settings"]["scopes"], seen["settings"]["stop_delay_ms"]) == (["Voice"], 0)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--project", "p"], "--token"),
+        (["--token", "t"], "--project"),
+        (["--project", "p", "--token", ""], "token must not be empty"),
+        (["--project", "p", "--token", "t", "--port", "70000"], "a port is a number from 0 to 65535"),
+        (["--project", "p", "--token", "t", "--port", "x"], "a port is a number"),
+        (["--project", "p", "--token", "t", "--host", "0.0.0.0"], "loopback"),
+        (["--project", "p", "--token", "t", "--rate-limit", "fast"], "13800/10"),
+        (["--project", "p", "--token", "t", "--latency-ms", "-5"], "latency_ms"),
+        (["--project", "p", "--token", "t", "--scopes", "Fax"], "invalid choice"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(capsys, arguments, problem):
+    with pytest.raises(SystemExit) as ending:
+        command.main(arguments)
+    assert ending.value.code == 2
+    assert problem in capsys.readouterr().err

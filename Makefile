@@ -9,6 +9,8 @@ export PIP_CACHE_DIR := $(CURDIR)/.build/pip-cache
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AIRFLOW_HOME := $(CURDIR)/.build/airflow
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
+# Airflow takes seconds longer to start when its bytecode may not be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help environment demo test lint format constraints clean
 

@@ -1,0 +1,155 @@
+"""The main job, end to end: real Airflow starts a media stream on a call and stops it again, on the simulator.
+
+Run by ``make demo``. Everything it writes is below AIRFLOW_HOME, which is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+AIRFLOW_HOME = PROJECT_DIR / ".build" / "demo"
+DAG_ID = "call_stream_lifecycle"
+SIMULATOR_PROJECT = "demo-project"
+SIMULATOR_TOKEN = "demo-token"
+
+
+def main() -> None:
+    os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
+    started = time.monotonic()
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+    AIRFLOW_HOME.mkdir(parents=True)
+    airflow = Airflow()
+    with running_simulator() as url:
+        step(f"The simulator stands in for SignalWire at {url}")
+
+        step("Airflow makes its database (SQLite)")
+        airflow.run("db", "migrate")
+
+        step("Airflow gets a connection 'signalwire_default': Project ID, API token, Space")
+        airflow.run(
+            *("connections", "add", "signalwire_default", "--conn-type", "signalwire"),
+            *("--conn-host", url, "--conn-login", SIMULATOR_PROJECT, "--conn-password", SIMULATOR_TOKEN),
+        )
+
+        step("A call is made, and answered")
+        call = make_call(url)
+
+        step(f"Airflow runs the DAG '{DAG_ID}': start a stream, work, stop it and wait until it has stopped")
+        conf = json.dumps({"call_sid": call["sid"], "url": "wss://bot.example.com/audio"})
+        log = airflow.run("dags", "test", DAG_ID, "--conf", conf)
+    summarise(call, airflow.xcom_of("stop_call_stream"), log, time.monotonic() - started)
+
+
+class Airflow:
+    """The ``airflow`` command, with a home of the demo's own."""
+
+    def __init__(self) -> None:
+        self.environment = {
+            **os.environ,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_DIR / "example_dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        }
+
+    def run(self, *arguments: str) -> str:
+        """Run a command to its end and return what it printed, which is also kept in a file."""
+        result = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        with (AIRFLOW_HOME / "demo.log").open("a") as log:
+            log.write(f"$ airflow {' '.join(arguments[:2])}\n{result.stdout}\n")
+        if result.returncode != 0:
+            sys.exit(f"airflow {' '.join(arguments[:2])} failed:\n{result.stdout}")
+        return result.stdout
+
+    def xcom_of(self, task_id: str) -> dict[str, Any]:
+        """Read what a task returned, from Airflow's database."""
+        with contextlib.closing(sqlite3.connect(AIRFLOW_HOME / "airflow.db")) as database:
+            row = database.execute(
+                "SELECT value FROM xcom WHERE dag_id = ? AND task_id = ? AND key = 'return_value'", (DAG_ID, task_id)
+            ).fetchone()
+        if row is None:
+            sys.exit(f"Task {task_id} left no record in XCom; see {AIRFLOW_HOME / 'demo.log'}")
+        record: dict[str, Any] = json.loads(row[0])
+        return json.loads(record) if isinstance(record, str) else record
+
+
+@contextlib.contextmanager
+def running_simulator() -> Iterator[str]:
+    """Run the simulator on a free port, and end it whatever happens."""
+    simulator = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"),
+            *("--project", SIMULATOR_PROJECT, "--token", SIMULATOR_TOKEN),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert simulator.stdout is not None
+        ready = re.search(r"http://\S+", simulator.stdout.readline())
+        if ready is None:
+            sys.exit("The simulator did not start.")
+        yield ready.group()
+    finally:
+        simulator.send_signal(signal.SIGTERM)
+        simulator.wait()
+
+
+def make_call(url: str) -> dict[str, Any]:
+    """Make a call and wait until it is answered, by the provider's own client."""
+    from airflow_provider_signalwire.client.endpoints import create_call
+    from airflow_provider_signalwire.client.flows import just, wait_for_call_status
+    from airflow_provider_signalwire.client.settings import ClientSettings
+    from airflow_provider_signalwire.client.sync_client import SignalWireClient
+
+    logging.getLogger("airflow_provider_signalwire").setLevel(logging.WARNING)
+    settings = ClientSettings(origin=url, project_id=SIMULATOR_PROJECT, api_token=SIMULATOR_TOKEN)
+    with SignalWireClient(settings) as client:
+        call = client.run(
+            just(create_call(SIMULATOR_PROJECT, to="+15555550100", from_="+15555550199", url="https://example.com/call"))
+        )
+        answered = wait_for_call_status(
+            SIMULATOR_PROJECT, call["sid"], ["in-progress"], poll_interval=0.1, deadline=time.time() + 10
+        )
+        return dict(client.run(answered) or {})
+
+
+def step(text: str) -> None:
+    print(f"==> {text}", flush=True)
+
+
+def summarise(call: dict[str, Any], record: dict[str, Any], log: str, seconds: float) -> None:
+    statuses = [status for _, status in re.findall(r"([Ss]tream .+) is '([a-z-]+)'", log)]
+    print(
+        f"\nCall    {call['sid']}"
+        f"\nStream  {record['sid']} ({record['name']})"
+        f"\nSeen    {' -> '.join(dict.fromkeys(statuses))}"
+        f"\nXCom    {json.dumps(record, indent=2)}"
+        f"\nTook    {seconds:.0f} s; Airflow's log is in {(AIRFLOW_HOME / 'demo.log').relative_to(PROJECT_DIR)}"
+    )
+    if record["status"] != "stopped":
+        sys.exit("The stream has not stopped.")
+
+
+if __name__ == "__main__":
+    main()

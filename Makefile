@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 CONSTRAINTS := constraints/airflow-3.3.txt
+CHROMIUM := /usr/bin/chromium
 
 export UV_CACHE_DIR := $(CURDIR)/.build/uv-cache
 export PIP_CACHE_DIR := $(CURDIR)/.build/pip-cache
@@ -12,7 +13,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
 # Airflow takes seconds longer to start when its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment demo test lint format constraints clean
+.PHONY: help environment demo test lint format docs constraints clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,7 +25,7 @@ environment: .venv/ready ## build the environment
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d: make PYTHON=python3.11 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group test --group lint --editable '.[simulator]'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group test --group lint --group docs --editable '.[simulator]'
 	@touch $@
 
 demo: .venv/ready ## stop a call's stream by real Airflow, against the simulator
@@ -42,8 +43,44 @@ format: .venv/ready ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: .venv/ready ## build the documentation into .build/docs/html
+	@$(BIN)/sphinx-build -W -n --keep-going -q -b html -d .build/docs/doctrees docs .build/docs/html
+	@echo "==> .build/docs/html/index.html"
+
 constraints: .venv/ready ## resolve the newest versions and write the constraints file anew
-	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint pyproject.toml --output-file $(CONSTRAINTS)
+	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui pyproject.toml --output-file $(CONSTRAINTS)
 
 clean: ## remove what the other commands made
 	rm -rf .venv .build dist .coverage .coverage.*
+
+.PHONY: ui test-ui
+
+ui: .venv/ready ## Airflow's UI on this machine with simulator, connection, running calls and example DAGs; Ctrl-C ends it
+	@$(BIN)/python scripts/ui.py
+
+test-ui: .venv/ready-ui $(CHROMIUM) ## walk through Airflow's UI in a real browser (installs Debian's chromium)
+	@$(BIN)/python -m pytest tests/ui
+	@echo "==> The screenshots are in .build/ui-screenshots"
+
+.venv/ready-ui: .venv/ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group ui
+	@touch $@
+
+$(CHROMIUM):
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "make test-ui needs $(CHROMIUM): as root, apt-get install chromium"; exit 1; }
+	@echo "==> Installing Debian's chromium"
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null
+
+.PHONY: test-matrix constraints-matrix test-wheel
+
+VERSIONS ?=
+TABLE ?=
+test-matrix: .venv/ready ## unit tests and example DAGs on every supported Airflow; VERSIONS="2.11 3.3-3.12" for some
+	@$(BIN)/python scripts/test_matrix.py $(VERSIONS) $(if $(ALLOW_MISSING),--allow-missing) $(if $(TABLE),--table $(TABLE))
+
+constraints-matrix: .venv/ready ## write the constraints files of the older versions of Airflow anew
+	@$(BIN)/python scripts/resolve_constraints.py
+
+test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and try it
+	@$(BIN)/python -m pytest tests/packaging

@@ -26,10 +26,18 @@ class SignalWireError(AirflowException):
     def from_event(event: dict[str, Any]) -> SignalWireError:
         """Rebuild the error that :meth:`to_event` described; an unknown one becomes a SignalWireError."""
         error_class = _ERRORS_BY_NAME.get(str(event.get("error")), SignalWireError)
-        error = error_class.__new__(error_class)
-        error.args = (str(event.get("message")),)
-        vars(error).update(event.get("attributes") or {})
-        return error
+        return _rebuilt(error_class, str(event.get("message")), event.get("attributes") or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickling, as executors do it, would else call the class with its message alone.
+        return _rebuilt, (type(self), str(self), dict(vars(self)))
+
+
+def _rebuilt(error_class: type[SignalWireError], message: str, attributes: dict[str, Any]) -> SignalWireError:
+    error = error_class.__new__(error_class)
+    error.args = (message,)
+    vars(error).update(attributes)
+    return error
 
 
 class SignalWireConfigurationError(SignalWireError, AirflowFailException):
@@ -137,6 +145,14 @@ class SignalWireTimeoutError(SignalWireError):
 
 class SignalWireCallEndedError(SignalWireError, AirflowFailException):
     """The call ended in another way than the one waited for."""
+
+
+class SignalWireBatchError(SignalWireError):
+    """Some streams of a batch could not be stopped; a retry of the task may mend it."""
+
+
+class SignalWireBatchRefusedError(SignalWireBatchError, AirflowFailException):
+    """Some streams of a batch could not be stopped, and no retry can mend any of them."""
 
 
 _ERRORS_BY_NAME = {

@@ -45,4 +45,10 @@ with DAG(
         """Stand in for what you do while the stream runs, such as waiting for a transcript."""
         return f"The audio of call {stream['call_sid']} reached the WebSocket by stream {stream['sid']}."
 
-    work_with_audio(start.output) >> stop  # type: ignore[arg-type]  # an XComArg becomes its value
+    @task
+    def use_result(result: str) -> None:
+        """Stand in for what comes after. This end of the DAG is what fails the run when the work has failed."""
+
+    result = work_with_audio(start.output)
+    result >> stop
+    use_result(result)

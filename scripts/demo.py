@@ -10,29 +10,27 @@ import json
 import logging
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
+from local_airflow import PROJECT_DIR, LocalAirflow
+
 AIRFLOW_HOME = PROJECT_DIR / ".build" / "demo"
 DAG_ID = "call_stream_lifecycle"
 SIMULATOR_PROJECT = "demo-project"
-SIMULATOR_TOKEN = "demo-token"
+SIMULATOR_TOKEN = "demo-token"  # noqa: S105  # the simulator knows no other
 
 
 def main() -> None:
+    """Do the main job, and print what came of it."""
     os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
     started = time.monotonic()
-    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
-    AIRFLOW_HOME.mkdir(parents=True)
-    airflow = Airflow()
+    airflow = LocalAirflow(AIRFLOW_HOME, "demo.log")
     with running_simulator() as url:
         step(f"The simulator stands in for SignalWire at {url}")
 
@@ -51,52 +49,25 @@ def main() -> None:
         step(f"Airflow runs the DAG '{DAG_ID}': start a stream, work, stop it and wait until it has stopped")
         conf = json.dumps({"call_sid": call["sid"], "url": "wss://bot.example.com/audio"})
         log = airflow.run("dags", "test", DAG_ID, "--conf", conf)
-    summarise(call, airflow.xcom_of("stop_call_stream"), log, time.monotonic() - started)
+    summarise(call, xcom_of("stop_call_stream"), log, time.monotonic() - started)
 
 
-class Airflow:
-    """The ``airflow`` command, with a home of the demo's own."""
-
-    def __init__(self) -> None:
-        self.environment = {
-            **os.environ,
-            "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_DIR / "example_dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-        }
-
-    def run(self, *arguments: str) -> str:
-        """Run a command to its end and return what it printed, which is also kept in a file."""
-        result = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        with (AIRFLOW_HOME / "demo.log").open("a") as log:
-            log.write(f"$ airflow {' '.join(arguments[:2])}\n{result.stdout}\n")
-        if result.returncode != 0:
-            sys.exit(f"airflow {' '.join(arguments[:2])} failed:\n{result.stdout}")
-        return result.stdout
-
-    def xcom_of(self, task_id: str) -> dict[str, Any]:
-        """Read what a task returned, from Airflow's database."""
-        with contextlib.closing(sqlite3.connect(AIRFLOW_HOME / "airflow.db")) as database:
-            row = database.execute(
-                "SELECT value FROM xcom WHERE dag_id = ? AND task_id = ? AND key = 'return_value'", (DAG_ID, task_id)
-            ).fetchone()
-        if row is None:
-            sys.exit(f"Task {task_id} left no record in XCom; see {AIRFLOW_HOME / 'demo.log'}")
-        record: dict[str, Any] = json.loads(row[0])
-        return json.loads(record) if isinstance(record, str) else record
+def xcom_of(task_id: str) -> dict[str, Any]:
+    """Read what a task returned, from Airflow's database."""
+    with contextlib.closing(sqlite3.connect(AIRFLOW_HOME / "airflow.db")) as database:
+        row = database.execute(
+            "SELECT value FROM xcom WHERE dag_id = ? AND task_id = ? AND key = 'return_value'", (DAG_ID, task_id)
+        ).fetchone()
+    if row is None:
+        sys.exit(f"Task {task_id} left no record in XCom; see {AIRFLOW_HOME / 'demo.log'}")
+    record: dict[str, Any] = json.loads(row[0])
+    return json.loads(record) if isinstance(record, str) else record
 
 
 @contextlib.contextmanager
 def running_simulator() -> Iterator[str]:
     """Run the simulator on a free port, and end it whatever happens."""
-    simulator = subprocess.Popen(
+    simulator = subprocess.Popen(  # noqa: S603  # the command is ours
         [
             *(sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"),
             *("--project", SIMULATOR_PROJECT, "--token", SIMULATOR_TOKEN),
@@ -105,8 +76,7 @@ def running_simulator() -> Iterator[str]:
         text=True,
     )
     try:
-        assert simulator.stdout is not None
-        ready = re.search(r"http://\S+", simulator.stdout.readline())
+        ready = re.search(r"http://\S+", simulator.stdout.readline() if simulator.stdout else "")
         if ready is None:
             sys.exit("The simulator did not start.")
         yield ready.group()
@@ -126,7 +96,9 @@ def make_call(url: str) -> dict[str, Any]:
     settings = ClientSettings(origin=url, project_id=SIMULATOR_PROJECT, api_token=SIMULATOR_TOKEN)
     with SignalWireClient(settings) as client:
         call = client.run(
-            just(create_call(SIMULATOR_PROJECT, to="+15555550100", from_="+15555550199", url="https://example.com/call"))
+            just(
+                create_call(SIMULATOR_PROJECT, to="+15555550100", from_="+15555550199", url="https://example.com/call")
+            )
         )
         answered = wait_for_call_status(
             SIMULATOR_PROJECT, call["sid"], ["in-progress"], poll_interval=0.1, deadline=time.time() + 10
@@ -135,10 +107,12 @@ def make_call(url: str) -> dict[str, Any]:
 
 
 def step(text: str) -> None:
+    """Say what comes next."""
     print(f"==> {text}", flush=True)
 
 
 def summarise(call: dict[str, Any], record: dict[str, Any], log: str, seconds: float) -> None:
+    """Print what was made and seen; fail if the stream has not stopped."""
     statuses = [status for _, status in re.findall(r"([Ss]tream .+) is '([a-z-]+)'", log)]
     print(
         f"\nCall    {call['sid']}"

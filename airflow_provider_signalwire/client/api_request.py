@@ -42,9 +42,10 @@ class ApiRequest:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Form values that may be secret; an error that quotes the request must not show them."""
-        return tuple(value for name, value in self.form if _may_be_secret(name) and value)
+        return tuple(value for name, value in self.form if may_be_secret(name) and value)
 
 
-def _may_be_secret(field_name: str) -> bool:
+def may_be_secret(field_name: str) -> bool:
+    """Tell whether a form field may hold what must not be shown."""
     # A URL may carry a key in its query; a stream's custom parameters may be anything.
     return field_name.endswith(("Token", "Password", "Url", "Callback", ".Value"))

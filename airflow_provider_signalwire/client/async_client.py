@@ -3,41 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tenacity import AsyncRetrying
+from yarl import URL
 
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.failures import connection_error
 from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
+from airflow_provider_signalwire.client.pacing import Pace
 from airflow_provider_signalwire.client.records import CallRecord, Record
 from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
 from airflow_provider_signalwire.client.retrying import retry_arguments
 from airflow_provider_signalwire.client.settings import ClientSettings
-from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.client.tls import ssl_context
+from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireRateLimitError
 
 T = TypeVar("T")
+
+MAX_CONNECTIONS = 64
+
+# How long everybody pauses when SignalWire has too many requests and does not say for how long.
+_PAUSE_SECONDS = 1.0
 
 
 class SignalWireAsyncClient:
     """SignalWire for asynchronous code; use it in an ``async with`` statement.
 
     :param settings: Where to call, as whom, and how patiently.
+    :param pace: How fast to send what changes something; SignalWire limits reading hardly at all.
+    :param max_connections: How many connections to have open at the most.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(
+        self, settings: ClientSettings, *, pace: Pace | None = None, max_connections: int = MAX_CONNECTIONS
+    ) -> None:
         self.settings = settings
+        self.retries = 0
+        self._pace = pace
+        self._max_connections = max_connections
 
     async def __aenter__(self) -> Self:
         # Reading the authorities' certificates takes long enough to be kept off the event loop.
-        context = await asyncio.to_thread(_ssl_context, self.settings)
+        context = await asyncio.to_thread(ssl_context, self.settings)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context),
+            connector=aiohttp.TCPConnector(
+                ssl=context,
+                limit=self._max_connections,
+                resolver=aiohttp.ThreadedResolver(),  # names are looked up as requests does, whatever is installed
+            ),
             headers=self.settings.headers,
             timeout=aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.connect_timeout),
             trust_env=False,  # the environment's proxy is in the settings
@@ -76,15 +93,30 @@ class SignalWireAsyncClient:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None
-        record: Record = await AsyncRetrying(**retry_arguments(step, self.settings))(self._send, step)
+        sending = AsyncRetrying(**retry_arguments(step, self.settings))
+        try:
+            record: Record = await sending(self._send_in_turn, step)
+        finally:
+            self.retries += sending.statistics["attempt_number"] - 1
         return record
+
+    async def _send_in_turn(self, request: ApiRequest) -> Record:
+        """Send a request once, when its turn has come."""
+        if self._pace is None or request.method == "GET":
+            return await self._send(request)
+        await self._pace.turn()
+        try:
+            return await self._send(request)
+        except SignalWireRateLimitError as error:
+            self._pace.pause(_PAUSE_SECONDS if error.retry_after is None else error.retry_after)
+            raise
 
     async def _send(self, request: ApiRequest) -> Record:
         """Send a request once."""
         try:
             async with self._session.request(
                 request.method,
-                self.settings.origin + request.target,
+                URL(self.settings.origin + request.target, encoded=True),
                 data=request.form or None,
                 allow_redirects=False,
                 proxy=self.settings.proxy,
@@ -97,7 +129,7 @@ class SignalWireAsyncClient:
             status=response.status,
             headers=response.headers,
             body=body,
-            redact=self.settings.redact,
+            secrets=self.settings.secrets,
         )
 
 
@@ -108,15 +140,6 @@ async def _read_body(request: ApiRequest, response: aiohttp.ClientResponse) -> b
         if len(body) > MAX_BODY_BYTES:
             raise body_too_large(request, response.status)
     return bytes(body)
-
-
-def _ssl_context(settings: ClientSettings) -> ssl.SSLContext:
-    """Trust whom requests trusts, so that a task behaves alike in the worker and deferred."""
-    context = ssl.create_default_context(cafile=settings.ca_bundle or DEFAULT_CA_BUNDLE_PATH)
-    if not settings.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _kind(error: Exception) -> str:

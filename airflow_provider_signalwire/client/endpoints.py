@@ -226,7 +226,7 @@ def _call(account_sid: str, call_sid: str) -> str:
 
 def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
     if not isinstance(parameters, Mapping) or not all(
-        isinstance(text, str) and text for text in [*parameters.keys(), *parameters.values()]
+        inputs.is_form_text(text) for text in [*parameters.keys(), *parameters.values()]
     ):
         # The values may be secret, so they are not shown.
         raise SignalWireConfigurationError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +53,9 @@ def _decoded(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _wrong(name: str, value: object, expected: str) -> SignalWireConfigurationError:
-    return SignalWireConfigurationError(f"The connection's extra {name!r} is {value!r}: expected {expected}.")
+    shown = repr(value)
+    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
+    return SignalWireConfigurationError(f"The connection's extra {name!r} is {shown}: expected {expected}.")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class _Number:
             raise _wrong(name, value, expected)
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise _wrong(name, value, expected) from None
         if not math.isfinite(number) or not self.minimum <= number <= self.maximum:
             raise _wrong(name, value, expected)
@@ -89,26 +91,31 @@ def _boolean(name: str, value: object) -> bool:
 def _existing_file(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise _wrong(name, value, "the path of a PEM file")
-    if not Path(value).is_file():
+    if not os.path.isfile(value):  # a Path would raise OSError for a certificate put in the place of its path
         raise _wrong(name, value, "the path of a PEM file that exists on the machine that runs the task")
     return value
 
 
-def _proxy(name: str, value: object) -> str:
-    # A proxy's URL may hold a password, so it is never repeated.
-    expected = (
-        f"The connection's extra {name!r} is no proxy address: expected one like 'http://proxy.example.com:3128'."
-    )
-    if not isinstance(value, str):
-        raise SignalWireConfigurationError(expected)
+def proxy_address(whose: str, value: object) -> str:
+    """Return a proxy's URL.
+
+    :param whose: What gave it, for the message, which never repeats the URL: it may hold a password.
+    :raises SignalWireConfigurationError: if it is none.
+    """
     try:
-        url = urlsplit(value)
+        url = urlsplit(value if isinstance(value, str) else "")
         is_proxy = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
     except ValueError:
         is_proxy = False
-    if not is_proxy or any(character.isspace() for character in value):
-        raise SignalWireConfigurationError(expected)
+    if not isinstance(value, str) or not is_proxy or any(character.isspace() for character in value):
+        raise SignalWireConfigurationError(
+            f"{whose} is no proxy address: expected one like 'http://proxy.example.com:3128'."
+        )
     return value
+
+
+def _proxy(name: str, value: object) -> str:
+    return proxy_address(f"The connection's extra {name!r}", value)
 
 
 _EXTRAS: dict[str, Callable[[str, object], Any]] = {

@@ -5,14 +5,17 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.settings import ClientSettings
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError
 
+_SPACE = "the connection's Host (Space)"
 _SENTENCES = {
-    "dns": "there is no host {host!r}. Check the connection's Host (Space).",
-    "dns-unavailable": "the host name {host!r} could not be looked up. Check this machine's network and name server.",
+    "dns": "there is no host {looked_up!r}. Check {setting}.",
+    "dns-unavailable": "the host name {looked_up!r} could not be looked up. Check this machine's network and name "
+    "server.",
     "tls": "no trusted TLS connection to {host!r} could be made ({reason}). Check the connection's Host (Space); "
     "if your network inspects TLS, name its authority in the extra ca_bundle.",
     "connect": "could not connect to {origin} ({reason}). Check the connection's Host (Space), this machine's "
@@ -33,7 +36,12 @@ def connection_error(
     """
     causes = list(_causes(error))
     kind = _kind_by_causes(causes) or kind
+    # With a proxy, its name is the only one that is looked up here.
+    looked_up = urlsplit(settings.proxy or settings.origin).hostname
+    setting = "the proxy, in the connection's extra proxy or HTTPS_PROXY" if settings.proxy else _SPACE
     sentence = _SENTENCES[kind].format(
+        looked_up=looked_up,
+        setting=setting,
         host=settings.origin.partition("://")[2],
         origin=settings.origin,
         timeout=settings.timeout,
@@ -69,7 +77,8 @@ def _kind_by_causes(causes: list[BaseException]) -> str | None:
 def _reason(causes: list[BaseException]) -> str:
     """Return the system's own words; the wrappers around them only repeat addresses of objects."""
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        # aiohttp's own error is one too, but without these words.
+        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             return cause.verify_message
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror

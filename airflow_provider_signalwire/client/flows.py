@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from airflow_provider_signalwire.client import endpoints
 from airflow_provider_signalwire.client.api_request import ApiRequest
@@ -52,12 +52,27 @@ def just(request: ApiRequest) -> Flow[Any]:
     return (yield request)
 
 
+class StopResult(NamedTuple):
+    """What became of a stop: the record, if there is one, and why it is the one it is."""
+
+    record: StreamRecord | None
+    how: Literal["stopped", "already_ended", "missing"]
+
+
 def stop_stream(
     account_sid: str, call_sid: str, stream_sid: str, *, ignore_if_missing: bool = False
 ) -> Flow[StreamRecord | None]:
+    """Ask for a stream's stop and return its record; see :func:`stop_stream_and_tell_how`."""
+    result = yield from stop_stream_and_tell_how(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing)
+    return result.record
+
+
+def stop_stream_and_tell_how(
+    account_sid: str, call_sid: str, stream_sid: str, *, ignore_if_missing: bool = False
+) -> Flow[StopResult]:
     """Ask for a stream's stop; a refused stop of a stream whose call has ended is a fulfilled wish.
 
-    :param ignore_if_missing: Return None, instead of raising, when there is no such stream or call.
+    :param ignore_if_missing: Return no record, instead of raising, when there is no such stream or call.
     """
     try:
         record: StreamRecord = yield endpoints.stop_call_stream(account_sid, call_sid, stream_sid)
@@ -65,12 +80,12 @@ def stop_stream(
         if refusal.http_status not in _STOP_REFUSALS:
             raise
         return (yield from _after_refusal(refusal, account_sid, call_sid, stream_sid, ignore_if_missing))
-    return record
+    return StopResult(record, "stopped")
 
 
 def _after_refusal(
     refusal: SignalWireApiError, account_sid: str, call_sid: str, stream_sid: str, ignore_if_missing: bool
-) -> Flow[StreamRecord | None]:
+) -> Flow[StopResult]:
     """Look at the call to tell a stream that is gone with its call from one that should be there."""
     try:
         call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
@@ -79,11 +94,12 @@ def _after_refusal(
     else:
         if call_has_ended(call):
             log.info("Stream %r has stopped: its call %r has ended (%s).", stream_sid, call_sid, call["status"])
-            return stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
+            record = stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
+            return StopResult(record, "already_ended")
         refusal.add_advice(f"The call is {call['status']!r}.")
     if ignore_if_missing and refusal.http_status == 404:
         log.info("Nothing to stop, as ignore_if_missing allows: %s", refusal)
-        return None
+        return StopResult(None, "missing")
     raise refusal
 
 

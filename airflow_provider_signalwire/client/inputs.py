@@ -26,22 +26,30 @@ def path_segment(name: str, value: str) -> str:
     return quote(text, safe="")
 
 
-def plain_text(name: str, value: str) -> str:
-    """Return a text that is not blank, has no control character and can be sent as UTF-8."""
+def plain_text(name: str, value: str, *, may_be_secret: bool = False) -> str:
+    """Return a text that is not blank, has no control character and can be sent as UTF-8.
+
+    :param may_be_secret: Do not repeat the value in the message.
+    """
     if not isinstance(value, str):
-        raise _wrong(name, value, "text")
+        raise _wrong(name, value, "text", may_be_secret=may_be_secret)
     if not value.strip():
-        raise _wrong(name, value, "text that is not blank")
+        raise _wrong(name, value, "text that is not blank", may_be_secret=may_be_secret)
     # Cc: control characters. Cs: lone surrogates, which UTF-8 cannot express. Zl, Zp: line breaks.
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
-        raise _wrong(name, value, "text without control characters")
+        raise _wrong(name, value, "text without control characters", may_be_secret=may_be_secret)
     return value
+
+
+def is_form_text(value: object) -> bool:
+    """Tell whether a value is a text that a form field can carry: any but an empty one or lone surrogates."""
+    return isinstance(value, str) and value != "" and not any(unicodedata.category(one) == "Cs" for one in value)
 
 
 def number(name: str, value: float, *, minimum: float = 0.0) -> float:
     """Return a finite number that is at least the minimum."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or value < minimum:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not minimum <= value < math.inf:
         raise _wrong(name, value, f"a number of at least {minimum:g}")
     return value
 
@@ -78,7 +86,7 @@ def rfc_2822(name: str, value: datetime | str) -> str:
     return format_datetime(value.astimezone(UTC), usegmt=True)
 
 
-def _wrong(name: str, value: object, expected: str) -> SignalWireConfigurationError:
-    shown = repr(value)
+def _wrong(name: str, value: object, expected: str, *, may_be_secret: bool = False) -> SignalWireConfigurationError:
+    shown = f"of type {type(value).__name__} and not shown" if may_be_secret else repr(value)
     shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
     return SignalWireConfigurationError(f"Parameter '{name}' is {shown}: expected {expected}.")

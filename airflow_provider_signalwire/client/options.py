@@ -6,9 +6,9 @@ Each key is the API's own name in snake case: ``status_callback_url`` would be s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from airflow_provider_signalwire.client.api_request import Fields
+from airflow_provider_signalwire.client.api_request import Fields, may_be_secret
 from airflow_provider_signalwire.client.inputs import plain_text
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
@@ -99,6 +99,5 @@ def _texts(name: str, value: object) -> list[str]:
         return [str(value).lower()]
     if isinstance(value, int):
         return [str(value)]
-    if isinstance(value, (list, tuple)):
-        return [plain_text(name, item) for item in value]
-    return [plain_text(name, value)]  # type: ignore[arg-type]  # it refuses what is not text
+    items: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]
+    return [plain_text(name, item, may_be_secret=may_be_secret(_api_name(name))) for item in items]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.records import Record
+from airflow_provider_signalwire.client.secrecy import blank_out
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireAuthenticationError,
@@ -46,7 +48,7 @@ def read_answer(
     status: int,
     headers: Mapping[str, str],
     body: bytes,
-    redact: Callable[[str], str] = str,
+    secrets: Iterable[str] = (),
 ) -> Record:
     """Return the record an answer holds.
 
@@ -54,13 +56,13 @@ def read_answer(
     :param status: The answer's HTTP status.
     :param headers: Its headers; a mapping that ignores case.
     :param body: Its body, whole.
-    :param redact: Blanks out what must not appear in an error, should the answer quote it.
+    :param secrets: What must not appear in an error, should the answer quote it, besides the request's own secrets.
     :raises SignalWireApiError: the one for its status, if the answer is an error.
     :raises SignalWireResponseError: if it is neither an error nor a valid record.
     """
     request_id = next((_one_line(headers[name]) for name in _REQUEST_ID_HEADERS if name in headers), None)
     if status >= 400:
-        details = _error_details(body, partial(_quoted, redact=redact, secrets=request.secrets))
+        details = _error_details(body, partial(_quoted, secrets=(*secrets, *request.secrets)))
         raise _api_error(request, status, headers, details, request_id)
     problem = ""
     if 200 <= status < 300:
@@ -137,7 +139,8 @@ def _same(received: Any, asked: str) -> bool:
 
 def _is_local_path(uri: Any) -> bool:
     """Tell whether a page's address stays on this host; the token must not be sent to any other."""
-    return isinstance(uri, str) and uri.startswith("/api/laml/") and uri.isprintable() and "\\" not in uri
+    # It is sent as it is, so it has to be fit for a request line.
+    return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None
 
 
 def _decoded(body: bytes) -> Any:
@@ -216,13 +219,9 @@ def _error_code(code: Any) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
 
 
-def _quoted(text: Any, *, redact: Callable[[str], str], secrets: tuple[str, ...]) -> str | None:
+def _quoted(text: Any, *, secrets: tuple[str, ...]) -> str | None:
     """Make SignalWire's words fit for an error: one line, and without what was sent in confidence."""
-    if not isinstance(text, str):
-        return None
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _one_line(redact(text))
+    return _one_line(blank_out(text, secrets)) if isinstance(text, str) else None
 
 
 def _one_line(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, NoReturn, TypedDict, cast
 
 from tenacity import (
     RetryCallState,
@@ -106,10 +106,8 @@ def _log_retry(retry_state: RetryCallState) -> None:
     )
 
 
-def _give_up(retry_state: RetryCallState) -> None:
-    error = _failure(retry_state)
-    if isinstance(error, SignalWireError):
-        attempts, seconds = retry_state.attempt_number, retry_state.seconds_since_start or 0.0
-        error.add_advice(f"Gave up after {attempts} attempt{'s' * (attempts > 1)} in {seconds:.1f} s.")
-    if error is not None:
-        raise error
+def _give_up(retry_state: RetryCallState) -> NoReturn:
+    error = cast("SignalWireError", _failure(retry_state))  # nothing else is tried again
+    attempts, seconds = retry_state.attempt_number, retry_state.seconds_since_start or 0.0
+    error.add_advice(f"Gave up after {attempts} attempt{'s' * (attempts > 1)} in {seconds:.1f} s.")
+    raise error

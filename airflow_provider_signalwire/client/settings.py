@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_signalwire import __version__
-from airflow_provider_signalwire.client.extras import read_extras
+from airflow_provider_signalwire.client.extras import proxy_address, read_extras
+from airflow_provider_signalwire.client.secrecy import blank_out
 from airflow_provider_signalwire.client.space import is_loopback, space_origin
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
@@ -73,8 +75,7 @@ class ClientSettings:
     @property
     def authorization(self) -> str:
         """The ``Authorization`` header."""
-        credentials = f"{self.project_id}:{self.api_token}".encode()
-        return f"Basic {base64.b64encode(credentials).decode()}"
+        return f"Basic {_base64(f'{self.project_id}:{self.api_token}')}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -86,19 +87,24 @@ class ClientSettings:
             "User-Agent": f"airflow-provider-signalwire/{__version__}",
         }
 
-    @property
+    @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Every text that must not appear in a log, in each form it may be written in."""
-        proxy_password = unquote(urlsplit(self.proxy or "").password or "")
+        proxy = urlsplit(self.proxy or "")
+        proxy_user, proxy_password = unquote(proxy.username or ""), unquote(proxy.password or "")
         plain = [secret for secret in (self.api_token, proxy_password) if secret]
         encoded = [quote(secret, safe="") for secret in plain]
+        if proxy.password:
+            encoded += [proxy.password, _base64(f"{proxy_user}:{proxy_password}")]
         return tuple(dict.fromkeys([*plain, *encoded, self.authorization.removeprefix("Basic ")]))
 
     def redact(self, text: str) -> str:
         """Blank out every secret in a text that came from elsewhere."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return blank_out(text, self.secrets)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _login(login: str | None) -> str:
@@ -125,7 +131,8 @@ def _token(password: str | None) -> str:
 def _environment_proxy(origin: str) -> str | None:
     """Look up the environment's proxy once; both transports then do the same."""
     url = urlsplit(origin)
-    host = url.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
+    proxy = getproxies().get(url.scheme)
+    if not proxy or is_loopback(url.hostname or "") or proxy_bypass(url.netloc):
         return None
-    return getproxies().get(url.scheme)
+    whose = f"The environment's {url.scheme.upper()}_PROXY"
+    return proxy_address(whose, proxy if "://" in proxy else f"http://{proxy}")

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import requests
 from tenacity import Retrying
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.failures import connection_error
@@ -17,6 +18,7 @@ from airflow_provider_signalwire.client.records import CallRecord, Record
 from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
 from airflow_provider_signalwire.client.retrying import retry_arguments
 from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.tls import ssl_context
 from airflow_provider_signalwire.exceptions import SignalWireError
 
 T = TypeVar("T")
@@ -34,6 +36,8 @@ class SignalWireClient:
         # The environment's proxy is in the settings; a netrc file must not replace the login.
         self._session.trust_env = False
         self._session.headers = requests.structures.CaseInsensitiveDict(settings.headers)
+        if settings.ca_bundle:
+            ssl_context(settings)  # requests would take a bad file for a bad server
         self._session.verify = settings.ca_bundle or settings.verify
         if settings.proxy:
             self._session.proxies = {"http": settings.proxy, "https": settings.proxy}
@@ -99,7 +103,7 @@ class SignalWireClient:
             status=response.status_code,
             headers=response.headers,
             body=body,
-            redact=self.settings.redact,
+            secrets=self.settings.secrets,
         )
 
     def _read_body(self, request: ApiRequest, response: requests.Response, *, deadline: float) -> bytes:
@@ -110,8 +114,9 @@ class SignalWireClient:
         while True:
             try:
                 chunk = read(65536)
-            except Exception as error:  # urllib3's errors have no base class that requests exports
-                raise connection_error(request, self.settings, error, kind="lost") from None
+            except (HTTPError, OSError) as error:
+                kind = "timeout" if isinstance(error, ReadTimeoutError) else "lost"
+                raise connection_error(request, self.settings, error, kind=kind) from None
             if not chunk:
                 return bytes(body)
             body += chunk
@@ -126,5 +131,6 @@ def _kind(error: requests.RequestException) -> str:
         return "timeout"
     if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
         return "connect"
-    # urllib3 says NewConnectionError if no connection was made; requests wraps it like any other.
-    return "connect" if "NewConnectionError" in repr(error.args) else "lost"
+    # urllib3 tells why it gave up; requests wraps that like any other connection error.
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return "connect" if isinstance(reason, NewConnectionError) else "lost"

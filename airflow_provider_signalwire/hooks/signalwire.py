@@ -6,11 +6,12 @@ import asyncio
 import dataclasses
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import BaseHook, Connection, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook, Connection
 
+from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client import endpoints, flows
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
@@ -37,6 +38,20 @@ class SignalWireHook(BaseHook):
     default_conn_name = "signalwire_default"
     conn_type = "signalwire"
     hook_name = "SignalWire"
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form fields of the connection's extras, for Airflow before 3.2."""
+        from airflow_provider_signalwire.connection_form import form_widgets
+
+        return form_widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how the form shows a connection's standard fields, for Airflow before 3.2."""
+        from airflow_provider_signalwire.connection_form import field_behaviour
+
+        return field_behaviour()
 
     def __init__(self, signalwire_conn_id: str = default_conn_name, *, account_sid: str | None = None) -> None:
         super().__init__()

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 class StopCallStreamOperator(BaseOperator):
     """Stop a media stream of a call.
 
-    Wraps `Stop a stream <https://signalwire.com/docs/compatibility-api/rest>`__.
+    Wraps `Stop a stream <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__.
 
     XCom: the stream's record, all keys as SignalWire returned them. Stopping is asynchronous: without
     ``wait_for_completion`` its ``status`` is usually ``queued``. If the call has ended, its streams have stopped
-    with it: the task succeeds, and the record is derived from the call's, with ``name`` null.
+    with it: the task succeeds, and the record is derived from the call's, with ``name`` null and
+    ``stream_sid`` as its ``sid``.
 
     Raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`: at once and without a further try if
     the login is refused or a live call has no such stream; a
@@ -37,7 +38,7 @@ class StopCallStreamOperator(BaseOperator):
     :param call_sid: The call (templated).
     :param stream_sid: The stream's SID or its name (templated).
     :param wait_for_completion: Whether to wait until the stream has really stopped, by asking for the stop again.
-    :param poll_interval: Seconds between two looks while waiting.
+    :param poll_interval: Seconds between two looks while waiting, at least 0.1.
     :param timeout: Seconds after which to give up waiting.
     :param ignore_if_missing: Succeed, with None as the XCom value, if there is no such stream or call.
     :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
@@ -86,11 +87,12 @@ class StopCallStreamOperator(BaseOperator):
         record = self.hook.get_conn().run(
             ask(self.hook.account_sid, self.call_sid, self.stream_sid, ignore_if_missing=self.ignore_if_missing)
         )
+        self._report(record)
         if record is None or stream_is_stopped(record) or not self.wait_for_completion:
-            return self._ended(record)
+            return record
         if self.deferrable:
             self._defer(deadline, record["status"])
-        return self._ended(
+        return self._report(
             self.hook.get_conn().run(
                 wait_until_stream_stopped(
                     self.hook.account_sid,
@@ -108,7 +110,7 @@ class StopCallStreamOperator(BaseOperator):
         """Return the record the trigger sent, or raise the error it sent."""
         from airflow_provider_signalwire.triggers.events import record_of
 
-        return self._ended(record_of(event))
+        return self._report(record_of(event))
 
     def _defer(self, deadline: float, last_status: str) -> None:
         from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
@@ -128,7 +130,7 @@ class StopCallStreamOperator(BaseOperator):
             timeout=timedelta(seconds=self.timeout) + DEFER_TIMEOUT_MARGIN,
         )
 
-    def _ended(self, record: StreamRecord | None) -> StreamRecord | None:
+    def _report(self, record: StreamRecord | None) -> StreamRecord | None:
         if record is not None:
             self.log.info("Stream %r on call %r is %r.", self.stream_sid, self.call_sid, record["status"])
         return record
@@ -137,13 +139,14 @@ class StopCallStreamOperator(BaseOperator):
 class StartCallStreamOperator(BaseOperator):
     """Start a media stream of a call.
 
-    Wraps `Create a stream <https://signalwire.com/docs/compatibility-api/rest>`__.
+    Wraps `Create a stream <https://signalwire.com/docs/compatibility-api/rest/streams/create-stream>`__.
 
     XCom: the stream's record, all keys as SignalWire returned them; ``sid`` is what to stop it by.
 
-    Exactly one stream runs when the task has succeeded, and none when it has failed. If the answer to a start is
-    lost, nobody knows whether the stream runs, so it is stopped by its name before it is started anew. A further try
-    of the task does the same with what the try before it may have left.
+    Exactly one stream runs when the task has succeeded, and none when it has failed; only if SignalWire can no longer
+    be reached to make sure of that, the error says that a stream may be running, and under which name. If the answer
+    to a start is lost, nobody knows whether the stream runs, so it is stopped by its name before it is started anew.
+    A further try of the task does the same with what the try before it may have left.
 
     Raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`: at once and without a further try if
     the login is refused, the call is not in progress, or the name is in use on the call.

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireTimeoutError
+from airflow_provider_signalwire.exceptions import SignalWireTimeoutError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -90,6 +90,7 @@ class SignalWireSensor(BaseSensorOperator):
                     return super().execute(context)
                 except AirflowSensorTimeout:
                     raise AirflowSensorTimeout(self._timeout_message()) from None
+            deadline = time.time() + self.timeout
             looked = self.poke(context)
             if looked.is_done:
                 return looked.xcom_value
@@ -98,7 +99,7 @@ class SignalWireSensor(BaseSensorOperator):
                     account_sid=self.account_sid,
                     signalwire_conn_id=self.signalwire_conn_id,
                     poll_interval=max(self.poke_interval, _SHORTEST_PAUSE),
-                    deadline=time.time() + self.timeout,
+                    deadline=deadline,
                     last_status=self._last_status,
                 ),
                 method_name="execute_complete",
@@ -130,11 +131,12 @@ class SignalWireSensor(BaseSensorOperator):
         """Let soft_fail skip what did not happen in time, and nothing else.
 
         Airflow's sensor also skips on every AirflowFailException, and when deferred on every AirflowException: a
-        refused token would pass for a stream that needs no attention.
+        refused token, or a trigger that crashed, would pass for a stream that needs no attention.
         """
         try:
             yield
         except AirflowSkipException as skip:
-            if self.soft_fail and isinstance(skip.__cause__, SignalWireError):
-                raise skip.__cause__ from None
+            cause = skip.__cause__
+            if self.soft_fail and isinstance(cause, Exception) and not isinstance(cause, AirflowSensorTimeout):
+                raise cause from None
             raise

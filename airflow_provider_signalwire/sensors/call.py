@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class CallStatusSensor(SignalWireSensor):
     """Wait until a call has one of the statuses waited for.
 
-    Wraps `Retrieve a call <https://signalwire.com/docs/compatibility-api/rest>`__; it sends no writes.
+    Wraps `Retrieve a call <https://signalwire.com/docs/compatibility-api/rest/calls/retrieve-a-call>`__; it only reads.
 
     XCom: the call's record, as SignalWire returned it.
 
@@ -32,6 +32,8 @@ class CallStatusSensor(SignalWireSensor):
     :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
     :param deferrable: Whether to wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
+    :param poke_interval: Seconds between two looks. Default: Airflow's, 60.
+    :param timeout: Seconds after which to give up. Default: Airflow's ``[sensors] default_timeout``, 7 days.
     """
 
     template_fields: Sequence[str] = ("call_sid", "account_sid", "signalwire_conn_id")

@@ -18,8 +18,8 @@ class CallStreamStatusSensor(SignalWireSensor):
     """Wait until a media stream has stopped.
 
     **Looking stops the stream.** SignalWire has no way to read a stream's status, so this sensor asks for the
-    `stop <https://signalwire.com/docs/compatibility-api/rest>`__ again and reads the status in the answer. Use it after
-    a stop, not to watch a stream that should go on.
+    `stop <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__ again and reads the status in
+    the answer. Use it after a stop, not to watch a stream that should go on.
 
     XCom: the stream's record, all keys as SignalWire returned them; if the call has ended, a record derived from the
     call's, with ``name`` null.
@@ -32,6 +32,8 @@ class CallStreamStatusSensor(SignalWireSensor):
     :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
     :param deferrable: Whether to wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
+    :param poke_interval: Seconds between two looks. Default: Airflow's, 60.
+    :param timeout: Seconds after which to give up. Default: Airflow's ``[sensors] default_timeout``, 7 days.
     """
 
     template_fields: Sequence[str] = ("call_sid", "stream_sid", "account_sid", "signalwire_conn_id")

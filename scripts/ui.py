@@ -1,0 +1,92 @@
+"""Airflow's UI on this machine, with all there is to try: connection, running calls with streams, the example DAGs.
+
+Run by ``make ui``. Everything it writes is below AIRFLOW_HOME, or the folder it is given, which is made anew.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from local_airflow import PROJECT_DIR, LocalAirflow, StandaloneAirflow, free_port
+
+from airflow_provider_signalwire.simulator.seeding import SeededCall
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+AIRFLOW_HOME = PROJECT_DIR / ".build" / "ui"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STREAMS = ("caller-audio", "agent-audio", "transcript")
+
+
+def main() -> None:
+    """Run everything until somebody wishes it to end."""
+    for signal_number in ENDING:
+        signal.signal(signal_number, interrupt)
+    home = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else AIRFLOW_HOME
+    started = time.monotonic()
+    try:
+        # A stop takes its time, so that the wait for it can be watched.
+        with SimulatorServer(port=free_port(8787), stop_delay_ms=3000) as simulator:
+            say(f"==> The simulator stands in for SignalWire at {simulator.url}")
+            calls = [call for name in STREAMS for call in simulator.seed(streams=[{"name": name}])]
+            say("==> Airflow makes its database and starts (half a minute)")
+            with LocalAirflow(home, "ui.log").standalone(free_port(8080)) as airflow:
+                add_connection(airflow, simulator)
+                explain(airflow, calls, time.monotonic() - started)
+                airflow.process.wait()
+                sys.exit(f"Airflow has ended by itself; see {airflow.log}")
+    except KeyboardInterrupt:
+        say("\n==> Ended; nothing is left running")
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Make of any wish to end the one of Ctrl-C; it is said once, so that nothing interrupts the ending."""
+    for signal_number in ENDING:
+        signal.signal(signal_number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def add_connection(airflow: StandaloneAirflow, simulator: SimulatorServer) -> None:
+    """Make the connection the example DAGs use."""
+    connection = {
+        "connection_id": "signalwire_default",
+        "conn_type": "signalwire",
+        # The port has a field of its own, without which Airflow 3.3.2 and older do not test a connection.
+        "host": f"http://{simulator.host}",
+        "port": simulator.port,
+        "login": simulator.project,
+        "password": simulator.token,
+    }
+    airflow.call_api("POST", "connections", connection)
+
+
+def explain(airflow: StandaloneAirflow, calls: list[SeededCall], seconds: float) -> None:
+    """Say where everything is, and what to paste."""
+    say(
+        f"""
+Airflow     {airflow.url} (ready after {seconds:.0f} s)
+Login       none: whoever opens it is an admin, and only this machine can
+Connection  signalwire_default, to the simulator: {airflow.url}/connections
+Log         {os.path.relpath(airflow.log)}
+
+Stop a stream: {airflow.url}/dags/stop_call_stream, press Trigger, and paste one of
+
+  {"Call SID":36}  {"Stream SID":36}  Stream name"""
+    )
+    for call in calls:
+        for stream in call["streams"]:
+            say(f"  {call['sid']}  {stream['sid']}  {stream['name']}")
+    say("\nCtrl-C ends everything.")
+
+
+def say(text: str) -> None:
+    """Print it at once, also into a pipe."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

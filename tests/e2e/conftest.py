@@ -1,0 +1,41 @@
+"""A real Airflow with a database of its own, to run DAGs by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from airflow_process import EXAMPLE_DAGS, DagRunner, airflow_environment, run_airflow
+
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+MakeDagRunner = Callable[..., DagRunner]
+
+
+@pytest.fixture(scope="session")
+def make_dag_runner(
+    tmp_path_factory: pytest.TempPathFactory, shared_simulator: SimulatorServer
+) -> Iterator[MakeDagRunner]:
+    """Start a DAG runner, with settings of Airflow if given; the same settings share one."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = airflow_environment(home, EXAMPLE_DAGS, shared_simulator)
+    run_airflow(environment, "db", "migrate")
+    runners: dict[str, DagRunner] = {}
+    with ExitStack() as stack:
+
+        def make(**settings: str) -> DagRunner:
+            key = repr(sorted(settings.items()))
+            if key not in runners:
+                log = Path(home) / f"dag-runner-{len(runners)}.log"
+                runners[key] = stack.enter_context(DagRunner({**environment, **settings}, log))
+            return runners[key]
+
+        yield make
+
+
+@pytest.fixture
+def dag_runner(make_dag_runner: MakeDagRunner) -> DagRunner:
+    """A DAG runner with Airflow's defaults."""
+    return make_dag_runner()

@@ -1,0 +1,102 @@
+"""Real Airflow on a database of its own: DAGs of ``dags/`` run by ``dag.test()``, and what they left behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:  # before Airflow 3.2
+    from airflow.models.dagbag import DagBag
+
+DAGS = Path(__file__).parent / "dags"
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> Path:
+    """The path of Airflow's database, migrated."""
+    from airflow import settings
+    from airflow.utils import db
+
+    db.initdb()
+    return Path(settings.engine.url.database)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a DAG run left in the database; mapped tasks are keyed by task and map index.
+
+    :param tasks: each task's state and the number of its last try
+    :param results: what each task returned
+    """
+
+    state: str
+    tasks: dict[str, tuple[str, int]]
+    results: dict[str, Any]
+
+
+RunDag = Callable[..., Run]
+
+
+@pytest.fixture(scope="session")
+def dag_bags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Any]]:
+    """Each DAG by its id, and a folder with nothing but its file: ``dag.test()`` parses and stores the whole folder."""
+    found = {}
+    for file in DAGS.glob("*.py"):
+        folder = tmp_path_factory.mktemp(file.stem)
+        shutil.copy(file, folder)
+        bag = DagBag(dag_folder=folder)
+        assert bag.import_errors == {}
+        found |= {dag_id: (folder, dag) for dag_id, dag in bag.dags.items()}
+    return found
+
+
+@pytest.fixture
+def run_dag(airflow_database: Path, dag_bags: dict[str, tuple[Path, Any]], monkeypatch: pytest.MonkeyPatch) -> RunDag:
+    """Run the DAG of an id to its end, with these params."""
+
+    def run(dag_id: str, **params: Any) -> Run:
+        folder, dag = dag_bags[dag_id]
+        bundle = {
+            "name": folder.name,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(folder)},
+        }
+        monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+        dag_run = dag.test(run_conf=params)
+        return _read_back(airflow_database, dag_run.dag_id, dag_run.run_id)
+
+    return run
+
+
+def _read_back(database: Path, dag_id: str, run_id: str) -> Run:
+    """Read a run's end from the database itself, not from what Airflow's objects say."""
+
+    def rows(table: str, columns: str) -> list[tuple[Any, ...]]:
+        query = f"SELECT {columns} FROM {table} WHERE dag_id = ? AND run_id = ?"
+        return connection.execute(query, (dag_id, run_id)).fetchall()
+
+    def key(task_id: str, map_index: int) -> str:
+        return task_id if map_index < 0 else f"{task_id}.{map_index}"
+
+    with closing(sqlite3.connect(database)) as connection:
+        [(state,)] = rows("dag_run", "state")
+        tasks = {
+            key(task_id, map_index): (state, try_number)
+            for task_id, map_index, state, try_number in rows("task_instance", "task_id, map_index, state, try_number")
+        }
+        results = {
+            key(task_id, map_index): json.loads(value)
+            for task_id, map_index, name, value in rows("xcom", "task_id, map_index, key, value")
+            if name == "return_value"
+        }
+    return Run(state, tasks, results)

@@ -1,0 +1,54 @@
+"""Starting streams: alone, mapped, and as the setup of work that is torn down again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+
+try:
+    from airflow.sdk import task
+except ImportError:
+    from airflow.decorators import task
+
+
+def make_dag(dag_id: str) -> DAG:
+    return DAG(
+        dag_id,
+        schedule=None,
+        params={"call_sid": "", "call_sids": []},
+        default_args={"retries": 2, "retry_delay": timedelta(0)},
+        render_template_as_native_obj=True,
+    )
+
+
+START = {"call_sid": "{{ params.call_sid }}", "url": "wss://media.example.com/stream"}
+
+with make_dag("start"):
+    StartCallStreamOperator(task_id="start", **START, authorization_bearer_token="{{ conn.my_bot.password }}")
+
+with make_dag("start_on_many"):
+
+    @task
+    def call_sids(params):
+        return params["call_sids"]
+
+    StartCallStreamOperator.partial(task_id="start", url=START["url"]).expand(call_sid=call_sids())
+
+with make_dag("start_work_stop"):
+    start = StartCallStreamOperator(task_id="start", **START)
+    stop = StopCallStreamOperator(
+        task_id="stop",
+        call_sid="{{ params.call_sid }}",
+        stream_sid="{{ ti.xcom_pull(task_ids='start')['sid'] }}",
+        wait_for_completion=True,
+        poll_interval=0.1,
+    )
+
+    @task(retries=0)
+    def work():
+        raise RuntimeError("the work has failed")
+
+    start >> work() >> stop.as_teardown(setups=start)

@@ -1,0 +1,138 @@
+"""Waiting for a stream's stop and a call's end, by real Airflow: the same end in every mode."""
+
+from __future__ import annotations
+
+import pytest
+
+KEYS = {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
+STOPS = {"method": "POST", "path_contains": "/Streams/"}
+SENSOR_MODES = ["poke", "reschedule", "deferrable"]
+STREAM_DAGS = ["stop_sync", "stop_deferred", *[f"stream_sensor_{mode}" for mode in SENSOR_MODES]]
+
+
+@pytest.fixture
+def stream(simulator, connection):
+    [call] = simulator.seed(streams=[{"name": "media"}])
+    return {"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]}
+
+
+@pytest.mark.parametrize("dag_id", STREAM_DAGS)
+def test_a_stop_that_takes_its_time_ends_with_the_unchanged_record(run_dag, simulator, stream, dag_id):
+    statuses = ["queued", "in-progress"]
+    simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": status}} for status in statuses])
+
+    run = run_dag(dag_id, **stream)
+
+    record = simulator.state.stop_stream(simulator.project, *stream.values(), {"Status": "stopped"})
+    assert set(record) == KEYS
+    assert record["status"] == "stopped"
+    assert run.tasks == {"wait": ("success", 1)}
+    assert run.results == {"wait": record}
+    assert len(simulator.requests("/Streams/")) == 3
+
+
+@pytest.mark.parametrize("dag_id", STREAM_DAGS)
+def test_an_ended_call_is_a_success_with_a_derived_record(run_dag, simulator, connection, dag_id):
+    [call] = simulator.seed(status="completed", streams=[{"name": "media"}])
+
+    run = run_dag(dag_id, call_sid=call["sid"], stream_sid="media")
+
+    assert run.tasks == {"wait": ("success", 1)}
+    record = run.results["wait"]
+    assert set(record) == KEYS
+    assert (record["sid"], record["name"], record["status"]) == ("media", None, "stopped")
+    assert record["date_updated"] == simulator.state.call(simulator.project, call["sid"])["end_time"]
+
+
+@pytest.mark.parametrize("dag_id", STREAM_DAGS)
+def test_an_unknown_stream_fails_the_task_for_good(run_dag, simulator, stream, dag_id):
+    run = run_dag(dag_id, call_sid=stream["call_sid"], stream_sid="nowhere")
+
+    # Its two retries are not used: one stop, and one look at the call to learn why it was refused.
+    assert run.tasks == {"wait": ("failed", 1)}
+    assert [request["method"] for request in simulator.requests()] == ["POST", "GET"]
+    assert run.results == {}
+
+
+@pytest.mark.parametrize("dag_id", ["stop_deferred", "stream_sensor_deferrable"])
+def test_an_error_in_the_triggerer_fails_the_task_for_good_too(run_dag, simulator, stream, dag_id):
+    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
+    simulator.set_faults([queued, {"match": STOPS, "times": None, "kind": "status", "status": 401}])
+
+    run = run_dag(dag_id, **stream)
+
+    assert run.tasks == {"wait": ("failed", 1)}
+    assert len(simulator.requests("/Streams/")) == 2
+
+
+@pytest.mark.parametrize("dag_id", ["stop_sync_ignoring", "stop_deferred_ignoring"])
+def test_ignore_if_missing_makes_a_success_of_an_unknown_stream(run_dag, simulator, stream, dag_id):
+    run = run_dag(dag_id, call_sid=stream["call_sid"], stream_sid="nowhere")
+
+    assert run.tasks == {"wait": ("success", 1)}
+    assert run.results.get("wait") is None
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "looks_before", "status"),
+    [("stop_sync", 0, 503), ("stop_deferred", 1, 429), ("stream_sensor_deferrable", 1, 500)],
+)
+def test_what_may_pass_is_left_to_airflows_retries(
+    run_dag, simulator, make_connection, stream, dag_id, looks_before, status
+):
+    make_connection(extra={"max_attempts": 1})
+    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
+    simulator.set_faults([*[queued] * looks_before, {"match": STOPS, "kind": "status", "status": status}])
+
+    run = run_dag(dag_id, **stream)
+
+    assert run.tasks == {"wait": ("success", 2)}
+    assert run.results["wait"]["status"] == "stopped"
+
+
+@pytest.mark.parametrize("dag_id", ["stop_sync_in_vain", "stop_deferred_in_vain"])
+def test_a_stop_that_never_comes_fails_after_airflows_retries(run_dag, simulator, stream, dag_id):
+    simulator.set_faults([{"match": STOPS, "times": None, "kind": "patch", "set": {"status": "queued"}}])
+
+    assert run_dag(dag_id, **stream).tasks == {"wait": ("failed", 3)}
+
+
+@pytest.mark.parametrize("mode", SENSOR_MODES)
+def test_soft_fail_makes_a_skip_of_a_timeout(run_dag, simulator, stream, mode):
+    simulator.set_faults([{"match": STOPS, "times": None, "kind": "patch", "set": {"status": "queued"}}])
+
+    assert run_dag(f"stream_sensor_{mode}_softly_in_vain", **stream).tasks == {"wait": ("skipped", 1)}
+
+
+@pytest.mark.parametrize("mode", SENSOR_MODES)
+def test_soft_fail_hides_no_error(run_dag, simulator, stream, mode):
+    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
+    simulator.set_faults([queued, {"match": STOPS, "times": None, "kind": "status", "status": 401}])
+
+    run = run_dag(f"stream_sensor_{mode}_softly", **stream)
+
+    assert run.tasks == {"wait": ("failed", 1)}
+    assert len(simulator.requests("/Streams/")) == 2
+
+
+@pytest.mark.parametrize("mode", SENSOR_MODES)
+def test_a_call_is_waited_for_without_writing(run_dag, simulator, connection, mode):
+    [call] = simulator.seed(status="completed")
+    looks = {"method": "GET", "path_contains": "/Calls/"}
+    simulator.set_faults([{"match": looks, "kind": "patch", "set": {"status": "in-progress"}}])
+
+    run = run_dag(f"call_sensor_{mode}", call_sid=call["sid"])
+
+    assert run.tasks == {"wait": ("success", 1)}
+    assert run.results == {"wait": simulator.state.call(simulator.project, call["sid"])}
+    assert {request["method"] for request in simulator.requests()} == {"GET"}
+
+
+@pytest.mark.parametrize("mode", SENSOR_MODES)
+def test_a_call_that_ended_otherwise_fails_the_task_for_good(run_dag, simulator, connection, mode):
+    [call] = simulator.seed(status="busy")
+
+    run = run_dag(f"call_sensor_{mode}", call_sid=call["sid"])
+
+    assert run.tasks == {"wait": ("failed", 1)}
+    assert len(simulator.requests()) == 1

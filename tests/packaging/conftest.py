@@ -1,0 +1,57 @@
+"""The wheel, and an environment that has Airflow and the wheel and nothing else of this project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGING_TESTS = Path(__file__).resolve().parent
+PROJECT_DIR = PACKAGING_TESTS.parent.parent
+CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave this folder out unless it is asked for, by ``make test-wheel``: it installs an Airflow of its own."""
+    asked_for = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(PACKAGING_TESTS) for path in asked_for) else True
+
+
+def uv(*arguments: str | Path) -> None:
+    command = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert command is not None, "uv is not installed"
+    # The interpreter that runs the tests has an environment of its own, which uv must not change.
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    subprocess.run([command, *map(str, arguments), "--quiet"], cwd=PROJECT_DIR, env=environment, check=True)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the source distribution, as users get it."""
+    folder = tmp_path_factory.mktemp("dist")
+    uv("build", "--python", sys.executable, "--out-dir", folder)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def installed_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment into which Airflow and the wheel were installed."""
+    environment = tmp_path_factory.mktemp("installed") / "venv"
+    python = environment / "bin" / "python"
+    uv("venv", "--python", sys.executable, environment)
+    uv("pip", "install", "--python", python, "--constraint", CONSTRAINTS, wheel)
+    return python
+
+
+@pytest.fixture(scope="session")
+def installed_package(installed_python: Path) -> Path:
+    """The folder that the package was installed into."""
+    ask = "import airflow_provider_signalwire; print(airflow_provider_signalwire.__path__[0])"
+    folder = subprocess.check_output([str(installed_python), "-c", ask], cwd=installed_python.parent, text=True)
+    assert PROJECT_DIR not in Path(folder).parents
+    return Path(folder.strip())

@@ -1,0 +1,93 @@
+"""The wheel in an empty environment with Airflow: what a user sees and runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_signalwire import __version__
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+PROJECT_DIR = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(PROJECT_DIR / "tests" / "e2e"))
+
+from airflow_process import DagRunner, airflow_environment, run_airflow  # noqa: E402
+
+DISTRIBUTION = "airflow-provider-signalwire"
+EXAMPLES = {path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py")}
+
+
+@pytest.fixture(scope="module")
+def environment(
+    tmp_path_factory: pytest.TempPathFactory,
+    installed_python: Path,
+    installed_package: Path,
+    shared_simulator: SimulatorServer,
+) -> dict[str, str]:
+    """The environment of an Airflow whose DAGs folder is what the wheel brought."""
+    home = tmp_path_factory.mktemp("installed-airflow")
+    environment = airflow_environment(home, installed_package / "example_dags", shared_simulator)
+    environment.pop("PYTHONPATH", None)
+    run_airflow(environment, "db", "migrate", python=installed_python)
+    return environment
+
+
+def json_of(output: str) -> Any:
+    """Return the JSON that a command printed after what it logged."""
+    return json.loads(output[re.search(r"^[\[{](?!\d)", output, re.MULTILINE).start() :])  # type: ignore[union-attr]
+
+
+def test_airflow_lists_the_provider(environment: dict[str, str], installed_python: Path) -> None:
+    listed = json_of(run_airflow(environment, "providers", "list", "-o", "json", python=installed_python))
+
+    assert [row["version"] for row in listed if row["package_name"] == DISTRIBUTION] == [__version__]
+
+
+def test_airflow_describes_the_provider(environment: dict[str, str], installed_python: Path) -> None:
+    command = ("providers", "get", DISTRIBUTION, "--full", "-o", "json")
+
+    (row,) = json_of(run_airflow(environment, *command, python=installed_python))
+
+    assert row["Provider"] == DISTRIBUTION
+    assert row["Version"] == __version__
+    assert "SignalWire" in row["description"]
+
+
+def test_airflow_knows_the_connection_type(environment: dict[str, str], installed_python: Path) -> None:
+    hooks = json_of(run_airflow(environment, "providers", "hooks", "-o", "json", python=installed_python))
+
+    (hook,) = (row for row in hooks if row["connection_type"] == "signalwire")
+    assert hook["package_name"] == DISTRIBUTION
+    assert hook["hook_name"] == "SignalWire"
+
+
+def test_airflow_loads_the_examples_and_logs_no_error(environment: dict[str, str], installed_python: Path) -> None:
+    with_examples = {**environment, "AIRFLOW__CORE__LOAD_EXAMPLES": "True"}
+    bundle = ("-B", f"{DISTRIBUTION}-example-dags")
+
+    output = run_airflow(with_examples, "dags", "reserialize", *bundle, python=installed_python)
+    listed = run_airflow(with_examples, "dags", "list", *bundle, "-o", "json", python=installed_python)
+    errors = run_airflow(with_examples, "dags", "list-import-errors", *bundle, python=installed_python)
+
+    assert {row["dag_id"] for row in json_of(listed)} == EXAMPLES
+    assert "No data found" in errors
+    assert not re.search(r"\b(error|exception|traceback)\b", output + listed, re.IGNORECASE)
+
+
+def test_an_example_dag_runs(
+    environment: dict[str, str], installed_python: Path, simulator: SimulatorServer, tmp_path: Path
+) -> None:
+    (call,) = simulator.seed()
+    conf = {"call_sid": call["sid"], "url": "wss://bot.example.com/audio"}
+
+    with DagRunner(environment, tmp_path / "dag-runner.log", installed_python) as runner:
+        result = runner.run("call_stream_lifecycle", conf)
+
+    assert result.state == "success"
+    assert result.xcom("stop_call_stream")["status"] == "stopped"
+    assert simulator.state.snapshot()["counts"]["running_streams"] == 0

@@ -1,0 +1,126 @@
+"""Airflow's pages, as a user finds the way through them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / ".build" / "ui-screenshots"
+
+
+class ConnectionsPage:
+    """Admin, Connections."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self._url = f"{url}/connections"
+
+    def open(self) -> None:
+        self.page.goto(self._url)
+        expect(self.page.get_by_role("button", name="Add Connection")).to_be_visible()
+
+    def open_new_form(self, conn_id: str) -> ConnectionForm:
+        self.open()
+        self.page.get_by_role("button", name="Add Connection").click()
+        self.page.get_by_role("textbox", name="Connection ID", exact=True).fill(conn_id)
+        conn_type = self.page.get_by_role("combobox", name="Connection Type")
+        conn_type.click()
+        conn_type.fill("SignalW")
+        self.page.get_by_role("option", name="SignalWire").click()
+        return ConnectionForm(self.page)
+
+    def add(self, conn_id: str, fields: dict[str, str]) -> None:
+        form = self.open_new_form(conn_id)
+        for label, value in fields.items():
+            form.standard(label).fill(value)
+        form.save()
+        expect(self.row(conn_id)).to_be_visible()
+
+    def row(self, conn_id: str) -> Locator:
+        return self.page.get_by_role("row").filter(has=self.page.get_by_role("cell", name=conn_id, exact=True))
+
+    def edit(self, conn_id: str) -> ConnectionForm:
+        self.open()
+        self.row(conn_id).get_by_role("button", name="Edit Connection").click()
+        return ConnectionForm(self.page)
+
+    def test(self, conn_id: str) -> tuple[str, str]:
+        """Press Test; return the title and the text of the toast that says how it went."""
+        self.open()
+        with self.page.expect_response("**/connections/test"):
+            self.row(conn_id).get_by_role("button", name="Test Connection").click()
+        # Its tooltip would lie over the row.
+        self.page.mouse.move(0, 0)
+        toast = self.page.get_by_role("status").filter(has_text="Test Connection")
+        expect(toast).to_be_visible()
+        title, _, text = toast.inner_text().partition("\n")
+        return title.strip(), " ".join(text.split())
+
+
+class ConnectionForm:
+    """The form of a new or saved connection; one of its sections is open at a time."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.dialog = page.get_by_role("dialog")
+        expect(self.standard("Project ID")).to_be_visible()
+
+    def standard(self, label: str) -> Locator:
+        return self.dialog.get_by_label(label, exact=True)
+
+    def open_extras(self) -> None:
+        self.dialog.get_by_role("button", name="Extra Fields", exact=True).click()
+        expect(self.extra("proxy")).to_be_visible()
+
+    def extra(self, name: str) -> Locator:
+        return self.dialog.locator(f'[name="element_{name}"]')
+
+    def number(self, label: str) -> Locator:
+        return self.dialog.get_by_role("spinbutton", name=label, exact=True)
+
+    def save(self) -> None:
+        self.dialog.get_by_role("button", name="Save").click()
+        expect(self.dialog).to_be_hidden()
+
+
+class DagPage:
+    """A DAG, its runs and what its tasks returned."""
+
+    def __init__(self, page: Page, url: str, dag_id: str) -> None:
+        self.page = page
+        self._url = f"{url}/dags/{dag_id}"
+
+    def open_trigger_form(self, params: dict[str, str]) -> Locator:
+        self.page.goto(self._url)
+        self.page.get_by_role("button", name="Trigger Dag").click()
+        dialog = self.page.get_by_role("dialog")
+        for name, value in params.items():
+            dialog.locator(f'[name="element_{name}"]').fill(value)
+        return dialog
+
+    def open_task_of_new_run(self, task_id: str) -> None:
+        """From the page of a run just triggered to its task, when it has succeeded."""
+        self.page.wait_for_url("**/runs/**")
+        row = self.page.get_by_role("row").filter(has_text=task_id)
+        expect(row.get_by_text("Success", exact=True)).to_be_visible(timeout=120_000)
+        row.get_by_role("link", name=task_id, exact=True).click()
+
+    def open_xcom(self) -> Locator:
+        """Return the table of what the task has left in XCom, each record unfolded."""
+        self.page.get_by_role("link", name="Storage").click()
+        self.page.get_by_role("link", name="XCom").click()
+        self.page.get_by_role("button", name="Expand all extra JSON").click()
+        return self.page.get_by_role("table")
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Take a picture when nothing moves any more."""
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+def everything_in(page: Page) -> str:
+    """Return all a page holds: its text and markup, and what is in its fields without being in the markup."""
+    fields: list[Any] = page.eval_on_selector_all("input, textarea", "fields => fields.map(field => field.value)")
+    return "\n".join([page.content(), page.locator("body").inner_text(), *map(str, fields)])

@@ -1,0 +1,88 @@
+"""A real Airflow and a real browser, for the tests in this folder only: ``make test-ui`` runs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+UI_TESTS = Path(__file__).resolve().parent
+PROJECT_DIR = UI_TESTS.parent.parent
+AIRFLOW_HOME = PROJECT_DIR / ".build" / "test-ui"
+WAIT_MS = 60_000  # for a machine that has other things to do as well
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+sys.path.insert(0, str(PROJECT_DIR / "scripts"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave this folder out unless it is asked for: it takes a browser, Playwright, and a minute."""
+    asked_for = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(UI_TESTS) for path in asked_for) else True
+
+
+@pytest.fixture(scope="session")
+def airflow() -> Iterator[Any]:
+    """An ``airflow standalone`` with the example DAGs, no connection, and nobody else on its port."""
+    from local_airflow import LocalAirflow, free_port
+
+    with LocalAirflow(AIRFLOW_HOME, "airflow.log").standalone(free_port(0)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Debian's chromium, headless, with an empty profile."""
+    from airflow_pages import SCREENSHOTS
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=WAIT_MS)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for old in SCREENSHOTS.glob("*.png"):
+        old.unlink()
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("chromium-profile"),
+            executable_path=CHROMIUM,
+            headless=True,
+            args=CHROMIUM_FLAGS,
+            viewport={"width": 1200, "height": 900},
+        )
+        context.set_default_timeout(WAIT_MS)
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A new tab; what it shows when a test fails is kept."""
+    from airflow_pages import screenshot
+
+    page = browser.new_page()
+    yield page
+    if request.node.stash.get(FAILED, False):
+        screenshot(page, f"failed-{request.node.name}")
+    page.close()
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell the fixtures of a test that it has failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report

@@ -1,0 +1,135 @@
+"""The connection form and its Test button, as a user of Airflow's UI meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow_pages import ConnectionsPage, everything_in, screenshot
+from playwright.sync_api import Page, expect
+
+from airflow_provider_signalwire.provider_info import get_provider_info
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+if TYPE_CHECKING:
+    from local_airflow import StandaloneAirflow
+
+CONNECTION_TYPE = get_provider_info()["connection-types"][0]
+
+
+@pytest.fixture
+def connections(page: Page, airflow: StandaloneAirflow) -> ConnectionsPage:
+    return ConnectionsPage(page, airflow.url)
+
+
+@pytest.fixture
+def fields(simulator: SimulatorServer) -> dict[str, str]:
+    """What a user types for a connection that works."""
+    return {
+        "Space": f"http://{simulator.host}",
+        "Port": str(simulator.port),
+        "Project ID": simulator.project,
+        "API token": simulator.token,
+    }
+
+
+def test_the_form_says_what_goes_where(connections: ConnectionsPage) -> None:
+    form = connections.open_new_form("labels")
+
+    for label in ("Space", "Project ID", "API token", "Port"):
+        expect(form.standard(label)).to_have_attribute("placeholder", re.compile("."))
+    expect(form.standard("Port")).to_have_attribute("placeholder", re.compile("443"))
+    expect(form.dialog.get_by_text(re.compile("^(Schema|Login|Password|Host)$"))).to_have_count(0)
+    screenshot(connections.page, "ui-connection-form")
+
+    form.open_extras()
+    for extra in CONNECTION_TYPE["conn-fields"].values():
+        expect(form.dialog.get_by_text(extra["label"], exact=True)).to_be_visible()
+        expect(form.dialog.get_by_text(extra["description"])).to_be_visible()
+    expect(form.dialog.get_by_role("checkbox", name="Verify the certificate")).to_be_checked()
+    screenshot(connections.page, "ui-connection-extras")
+
+
+def test_a_number_out_of_bounds_does_not_get_through(
+    connections: ConnectionsPage, fields: dict[str, str], airflow: StandaloneAirflow
+) -> None:
+    form = connections.open_new_form("bounds")
+    for label, value in fields.items():
+        form.standard(label).fill(value)
+    form.open_extras()
+    form.number("Timeout (seconds)").fill("12.5")
+    form.number("Connect timeout (seconds)").fill("0")
+    form.number("Attempts").fill("500")
+    form.save()
+    expect(connections.row("bounds")).to_be_visible()
+
+    saved = json.loads(airflow.call_api("GET", "connections/bounds")["extra"])
+    assert (saved["timeout"], saved["connect_timeout"], saved["max_attempts"]) == (12.5, 0.1, 100)
+    assert connections.test("bounds")[0] == "Test Connection Successful"
+
+
+def test_a_connection_that_works_names_its_project(connections: ConnectionsPage, fields: dict[str, str]) -> None:
+    connections.add("signalwire_works", fields)
+
+    title, text = connections.test("signalwire_works")
+
+    assert title == "Test Connection Successful"
+    assert text == f"Connected to {fields['Space']}:{fields['Port']}, project 'Simulated project'."
+    screenshot(connections.page, "ui-connection-test")
+
+
+def test_each_failure_says_what_is_wrong(connections: ConnectionsPage, fields: dict[str, str]) -> None:
+    connections.add("wrong_token", {**fields, "API token": "PT-wrong"})
+    closed_port = str(_port_nobody_listens_on())
+    connections.add("unreachable_host", {**fields, "Port": closed_port})
+
+    title, wrong_token = connections.test("wrong_token")
+    screenshot(connections.page, "ui-connection-test-wrong-token")
+    assert title == "Test Connection Failed"
+    assert "refused the login" in wrong_token
+    assert "PT-wrong" not in wrong_token
+
+    title, unreachable = connections.test("unreachable_host")
+    screenshot(connections.page, "ui-connection-test-unreachable")
+    assert title == "Test Connection Failed"
+    assert f"could not connect to {fields['Space']}:{closed_port}" in unreachable
+    assert "refused the login" not in unreachable
+
+
+def test_a_saved_token_is_not_shown_again(
+    connections: ConnectionsPage, fields: dict[str, str], airflow: StandaloneAirflow
+) -> None:
+    token, proxy = "PT-very-secret", "http://user:proxy-secret@proxy.example.com:3128"
+    form = connections.open_new_form("reopened")
+    for label, value in {**fields, "API token": token}.items():
+        form.standard(label).fill(value)
+    form.open_extras()
+    form.extra("proxy").fill(proxy)
+    form.save()
+    answers: list[str] = []
+    connections.page.on("response", lambda answer: answers.append(answer.text()) if "/api/" in answer.url else None)
+
+    form = connections.edit("reopened")
+    expect(form.standard("API token")).to_have_value("***")
+    form.dialog.get_by_role("button", name="Show value").first.click()
+    shown = everything_in(connections.page)
+    form.open_extras()
+    expect(form.extra("proxy")).to_have_value("***")
+    form.dialog.get_by_role("button", name="Show value").last.click()
+    screenshot(connections.page, "ui-connection-reopened")
+    shown += everything_in(connections.page)
+
+    assert fields["Project ID"] in shown, "what the page holds has not been read"
+    assert any("reopened" in answer for answer in answers), "what the API answers has not been read"
+    for secret in (token, "proxy-secret"):
+        assert secret not in shown
+        assert not any(secret in answer for answer in answers)
+
+
+def _port_nobody_listens_on() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,42 @@
+"""Stopping a stream by hand: SIDs typed into the form of the example DAG, its record read in XCom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_pages import ConnectionsPage, DagPage, screenshot
+from playwright.sync_api import Page, expect
+
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+if TYPE_CHECKING:
+    from local_airflow import StandaloneAirflow
+
+
+def test_a_stream_is_stopped_by_hand(page: Page, airflow: StandaloneAirflow, simulator: SimulatorServer) -> None:
+    simulator.reset(stop_delay_ms=500)
+    call = simulator.seed(streams=[{"name": "caller-audio"}])[0]
+    stream = call["streams"][0]
+    ConnectionsPage(page, airflow.url).add(
+        "signalwire_default",
+        {
+            "Space": f"http://{simulator.host}",
+            "Port": str(simulator.port),
+            "Project ID": simulator.project,
+            "API token": simulator.token,
+        },
+    )
+
+    dag = DagPage(page, airflow.url, "stop_call_stream")
+    form = dag.open_trigger_form({"call_sid": call["sid"], "stream_sid": stream["sid"]})
+    screenshot(page, "ui-trigger-form")
+    form.get_by_role("button", name="Trigger").click()
+    dag.open_task_of_new_run("stop_call_stream")
+    xcom = dag.open_xcom()
+
+    expect(xcom).to_contain_text("return_value")
+    expect(xcom).to_contain_text(stream["sid"])
+    expect(xcom).to_contain_text('"status": "stopped"')
+    screenshot(page, "ui-xcom")
+    stops = [request for request in simulator.requests(f"/Streams/{stream['sid']}") if request["method"] == "POST"]
+    assert len(stops) > 1, "the first stop answers 'queued', so the task has to look again"

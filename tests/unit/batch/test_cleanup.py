@@ -1,0 +1,128 @@
+"""CallStreamCleanupOperator against the simulator."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+HOUR = 3600
+
+
+def clean_up(context: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    arguments = {"stream_names": ["forgotten"], "min_call_age": timedelta(hours=2), **arguments}
+    return CallStreamCleanupOperator(task_id="clean_up", **arguments).execute(context)
+
+
+def seed(simulator: SimulatorServer, name: str, *, hours: float, count: int = 1, **plan: Any) -> list[str]:
+    streams = [{"name": name, "url": "wss://bot.example.com/"}]
+    calls = simulator.seed(count=count, age_seconds=hours * HOUR, streams=streams, **plan)
+    return [call["sid"] for call in calls]
+
+
+def running(simulator: SimulatorServer) -> set[tuple[str, str]]:
+    streams = simulator.state.snapshot()["streams"]
+    return {(stream["call_sid"], stream["name"]) for stream in streams if stream["status"] != "stopped"}
+
+
+def writes(simulator: SimulatorServer) -> int:
+    return sum(request["method"] != "GET" for request in simulator.requests())
+
+
+def test_only_named_streams_on_old_calls_are_stopped(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    seed(simulator, "forgotten", hours=3, count=5)
+    [young] = seed(simulator, "forgotten", hours=1)
+    [other] = seed(simulator, "other", hours=3)
+    seed(simulator, "forgotten", hours=3, status="completed")
+    summary = clean_up(context)
+    assert running(simulator) == {(young, "forgotten"), (other, "other")}
+    assert (summary["calls"], summary["stopped"], summary["missing"], summary["dry_run"]) == (6, 5, 1, False)
+
+
+def test_every_page_of_calls_is_read(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    seed(simulator, "forgotten", hours=3, count=2500)
+    assert clean_up(context)["stopped"] == 2500
+    assert running(simulator) == set()
+
+
+def test_several_names(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    seed(simulator, "one", hours=3)
+    seed(simulator, "two", hours=3)
+    summary = clean_up(context, stream_names=["one", "two", "one"])
+    assert (summary["stopped"], summary["missing"], summary["requested"]) == (2, 2, 4)
+    assert running(simulator) == set()
+
+
+def test_dry_run_sends_no_write(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    calls = seed(simulator, "forgotten", hours=3, count=3)
+    for is_dry in (True, "True", "true"):
+        found = clean_up(context, dry_run=is_dry)
+        assert found["dry_run"] is True
+        assert (found["calls"], found["would_stop_not_listed"]) == (3, 0)
+        assert {stream["call_sid"] for stream in found["would_stop"]} == set(calls)
+    assert writes(simulator) == 0
+    assert len(running(simulator)) == 3
+
+
+def test_dry_run_lists_at_most_a_thousand(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    seed(simulator, "forgotten", hours=3, count=1002)
+    found = clean_up(context, dry_run=True)
+    assert (len(found["would_stop"]), found["would_stop_not_listed"]) == (1000, 2)
+
+
+def test_calls_are_filtered(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    [wanted] = seed(simulator, "forgotten", hours=3, to="+15550001")
+    [other] = seed(simulator, "forgotten", hours=3, to="+15550002")
+    clean_up(context, call_filters={"to": "+15550001"})
+    assert running(simulator) == {(other, "forgotten")}
+    assert wanted != other
+
+
+def test_young_call_is_left_alone_even_if_the_server_lists_it(
+    simulator: SimulatorServer, context: dict[str, Any]
+) -> None:
+    seed(simulator, "forgotten", hours=0)
+    [call] = simulator.state.snapshot()["calls"]
+    for start_time in (call.get("start_time"), None, "yesterday"):
+        record = {"sid": call["sid"], "status": "in-progress", "start_time": start_time}
+        page = {"calls": [record], "next_page_uri": None}
+        simulator.set_faults([{"match": {"method": "GET"}, "kind": "json", "body": page}])
+        assert clean_up(context)["calls"] == 0
+    assert writes(simulator) == 0
+
+
+def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    seed(simulator, "forgotten", hours=3)
+    assert clean_up(context, min_call_age=4 * HOUR)["calls"] == 0
+    assert clean_up(context, min_call_age="14400.0")["calls"] == 0
+    assert clean_up(context, min_call_age=str(2 * HOUR))["calls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"stream_names": []}, r"'stream_names' is \[\]"),
+        ({"stream_names": "forgotten"}, "'stream_names' is 'forgotten'"),
+        ({"stream_names": None}, "'stream_names' is None"),
+        ({"stream_names": ["a/b"]}, "'stream_names' is 'a/b'"),
+        ({"stream_names": [" "]}, "'stream_names' is ' '"),
+        ({"min_call_age": -1}, "'min_call_age' is -1"),
+        ({"min_call_age": timedelta(hours=-1)}, "'min_call_age' is -3600"),
+        ({"min_call_age": "two hours"}, "'min_call_age' is 'two hours'"),
+        ({"call_filters": {"colour": "red"}}, "'call_filters' has 'colour'"),
+        ({"dry_run": "perhaps"}, "'dry_run' is 'perhaps'"),
+    ],
+)
+def test_bad_input_is_told_before_any_request(
+    simulator: SimulatorServer, context: dict[str, Any], arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SignalWireConfigurationError, match=message):
+        clean_up(context, **arguments)
+    assert simulator.requests() == []

@@ -1,0 +1,121 @@
+"""A connection's fields become settings, and no secret is ever shown."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import logging
+
+import pytest
+
+from airflow_provider_signalwire.client import endpoints
+from airflow_provider_signalwire.client.flows import just
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+
+TOKEN = "PT-secret/+ ü%"
+PASSWORD = "p@ss/wörd"
+PROXY = "http://user:p%40ss%2Fw%C3%B6rd@127.0.0.1:3128"
+
+
+def connection(**fields):
+    return ClientSettings.from_connection_fields(
+        **{"host": "acme", "login": "project", "password": TOKEN, "extra": None, **fields}
+    )
+
+
+def test_the_fields_are_read():
+    settings = connection(host="acme.example.com", port=8443, login=" project ", password=f"\n{TOKEN} ")
+    assert settings.origin == "https://acme.example.com:8443"
+    assert (settings.project_id, settings.api_token) == ("project", TOKEN)
+
+
+def test_the_login_is_sent_as_utf_8():
+    assert connection().authorization == "Basic " + base64.b64encode(f"project:{TOKEN}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"login": None}, r"Login \(Project ID\) is empty"),
+        ({"login": "  "}, r"Login \(Project ID\) is empty"),
+        ({"login": "a:b"}, "is 'a:b': expected a Project ID, which has no colon"),
+        ({"login": "a\nb"}, r"is 'a\\nb'"),
+        ({"password": None}, r"Password \(API token\) is empty"),
+        ({"password": ""}, r"Password \(API token\) is empty"),
+        ({"password": "PT-sec\nret"}, r"Password \(API token\) contains a control character"),
+        ({"host": ""}, "Host"),
+        ({"extra": {"timeout": "soon"}}, "timeout"),
+    ],
+)
+def test_what_is_wrong_is_named_and_no_token_repeated(fields, words):
+    with pytest.raises(SignalWireConfigurationError, match=words) as caught:
+        connection(**fields)
+    assert "PT-sec" not in str(caught.value)
+
+
+def every_form_of_the_secrets():
+    basic = base64.b64encode(f"project:{TOKEN}".encode()).decode()
+    proxy_basic = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+    return [TOKEN, "PT-secret%2F%2B%20%C3%BC%25", basic, PASSWORD, "p%40ss%2Fw%C3%B6rd", proxy_basic]
+
+
+@pytest.mark.parametrize("show", [repr, str, lambda settings: f"{settings!r:>20}", lambda settings: str([settings])])
+def test_no_secret_is_in_the_repr(show):
+    shown = show(connection(extra={"proxy": PROXY}))
+    assert "https://acme.signalwire.com" in shown
+    assert "user" not in shown
+    assert not any(secret in shown for secret in every_form_of_the_secrets())
+
+
+@pytest.mark.parametrize("secret", every_form_of_the_secrets())
+def test_a_secret_is_blanked_out_in_each_form(secret):
+    settings = connection(extra={"proxy": PROXY})
+    assert settings.redact(f"before {secret} after {secret}.") == "before *** after ***."
+
+
+def test_a_proxys_password_is_blanked_out_as_it_was_written():
+    settings = connection(extra={"proxy": "http://user:half%21!way@proxy.example.com"})
+    assert (
+        settings.redact("http://user:half%21!way@proxy, half!!way, half%21%21way") == "http://user:***@proxy, ***, ***"
+    )
+
+
+def test_a_secret_within_another_leaves_nothing_of_it():
+    settings = dataclasses.replace(connection(), api_token="abcd", proxy="http://user:abcd-efgh@127.0.0.1")
+    assert settings.redact("password abcd-efgh, token abcd") == "password ***, token ***"
+
+
+def test_a_text_without_secrets_stays_as_it_is():
+    assert connection().redact("project at https://acme.signalwire.com") == "project at https://acme.signalwire.com"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 401, "body": {"message": "{}"}},
+        {"kind": "status", "status": 500, "body": {"errors": [{"message": "{}", "more_info": "{}"}]}},
+        {"kind": "json", "body": ["{}"]},
+        {"kind": "status", "status": 400, "body": "{}"},
+        {"kind": "redirect", "location": "https://{}@example.com/"},
+        {"kind": "reset"},
+    ],
+)
+def test_no_error_and_no_log_line_shows_the_token(run, simulator, target, settings, clock, caplog, fault):
+    header = settings.authorization.removeprefix("Basic ")
+    echoed = f"{simulator.token} {header}"
+    fault = {key: _filled(value, echoed.replace(" ", "")) for key, value in fault.items()}
+    simulator.set_faults([{**fault, "times": None}])
+    with caplog.at_level(logging.DEBUG), pytest.raises(SignalWireError) as caught:
+        run(just(endpoints.get_call(*target[:2])), max_attempts=2)
+    shown = [caplog.text, str(caught.value), repr(caught.value), str(caught.value.to_event())]
+    assert not any(secret in text for text in shown for secret in (simulator.token, header))
+
+
+def _filled(value, text):
+    """Put a text in the place of each {} of a JSON value."""
+    if isinstance(value, dict):
+        return {key: _filled(inner, text) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, text) for inner in value]
+    return value.replace("{}", text) if isinstance(value, str) else value

@@ -1,0 +1,183 @@
+"""The hook's methods, each against a simulator: what they send, what they return, whom they act for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_signalwire.client import endpoints, flows
+from airflow_provider_signalwire.exceptions import (
+    SignalWireAuthenticationError,
+    SignalWireConfigurationError,
+    SignalWireNotFoundError,
+    SignalWireRequestError,
+)
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+SUBPROJECT = "5a1c0f6e-9d34-4b7a-8f21-c0ffee000002"
+
+
+@pytest.fixture
+def hook(connection):
+    return SignalWireHook()
+
+
+@pytest.fixture
+def call_sid(simulator):
+    [call] = simulator.seed(streams=[{"name": "media"}])
+    return call["sid"]
+
+
+def last_form(simulator):
+    return simulator.requests()[-1]["form"]
+
+
+def test_stops_a_stream_by_name(simulator, hook, call_sid):
+    record = hook.stop_call_stream(call_sid, "media")
+
+    assert record == simulator.state.stop_stream(simulator.project, call_sid, "media", {"Status": "stopped"})
+    assert last_form(simulator) == {"Status": "stopped"}
+
+
+def test_stopping_a_stream_of_an_ended_call_gives_a_derived_record(simulator, hook, call_sid):
+    simulator.state.end_call(call_sid)
+
+    record = hook.stop_call_stream(call_sid, "media")
+
+    assert (record["sid"], record["name"], record["status"]) == ("media", None, "stopped")
+
+
+def test_stopping_an_unknown_stream_is_an_error(hook, call_sid):
+    with pytest.raises(SignalWireNotFoundError):
+        hook.stop_call_stream(call_sid, "gone")
+
+
+def test_starts_a_stream(simulator, hook, call_sid):
+    record = hook.start_call_stream(
+        call_sid,
+        "wss://media.example.com",
+        name="second",
+        track="outbound_track",
+        status_callback="https://example.com/callback",
+        status_callback_method="POST",
+        parameters={"a": "b"},
+        authorization_bearer_token="bot-secret",
+    )
+
+    assert (record["name"], record["call_sid"]) == ("second", call_sid)
+    form = last_form(simulator)
+    assert (form["Track"], form["Parameter1.Name"], form["Parameter1.Value"]) == ("outbound_track", "a", "b")
+
+
+def test_creates_reads_changes_and_deletes_a_call(simulator, hook):
+    created = hook.create_call("+15550100001", "+15550100002", url="https://example.com/laml", record=True)
+    assert created["status"] == "queued"
+    assert last_form(simulator)["Record"] == "true"
+
+    assert hook.get_call(created["sid"])["to"] == "+15550100001"
+    assert hook.update_call(created["sid"], status="completed")["status"] == "completed"
+    assert hook.delete_call(created["sid"]) is None
+    with pytest.raises(SignalWireNotFoundError):
+        hook.get_call(created["sid"])
+
+
+def test_starts_and_stops_a_recording(hook, call_sid):
+    recording = hook.start_call_recording(call_sid, recording_channels="dual")
+    assert recording["call_sid"] == call_sid
+
+    paused = hook.update_call_recording(call_sid, recording["sid"], status="paused", pause_behavior="silence")
+    assert paused["status"] == "paused"
+    assert hook.update_call_recording(call_sid, recording["sid"], status="stopped")["sid"] == recording["sid"]
+
+
+def test_reads_the_project(simulator, hook):
+    assert hook.get_account()["sid"] == simulator.project
+
+
+def test_listing_calls_sends_nothing_before_it_is_needed(simulator, hook):
+    simulator.seed(count=5)
+
+    calls = hook.list_calls(page_size=2)
+    assert simulator.requests() == []
+
+    next(calls)
+    next(calls)
+    assert len(simulator.requests()) == 1
+    next(calls)
+    assert len(simulator.requests()) == 2
+    assert len(list(calls)) == 2
+    assert len(simulator.requests()) == 3
+
+
+def test_listing_calls_ends_at_the_limit(simulator, hook):
+    simulator.seed(count=5)
+
+    assert len(list(hook.list_calls(page_size=2, limit=3))) == 3
+    assert len(simulator.requests()) == 2
+    assert list(hook.list_calls(limit=0)) == []
+
+
+def test_listing_calls_filters(simulator, hook):
+    [old] = simulator.seed(age_seconds=7200, to="+15550100009")
+    simulator.seed(status="ringing")
+    simulator.seed()
+
+    found = hook.list_calls(
+        status="in-progress", to="+15550100009", started_before=datetime.now(UTC) - timedelta(hours=1)
+    )
+
+    assert [call["sid"] for call in found] == [old["sid"]]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda hook: hook.get_call(""),
+        lambda hook: hook.stop_call_stream("call", ".."),
+        lambda hook: hook.start_call_stream("call", "ws://media.example.com", name="media"),
+        lambda hook: hook.start_call_stream("call", "wss://media.example.com", name=""),
+        lambda hook: hook.create_call("", "+15550100002"),
+        lambda hook: hook.create_call("+15550100001", "+15550100002", urll="https://example.com"),
+        lambda hook: hook.update_call("call"),
+        lambda hook: hook.delete_call("a/b"),
+        lambda hook: hook.update_call_recording("call", "recording", status="gone"),
+        lambda hook: hook.list_calls(status="gone"),
+        lambda hook: hook.list_calls(page_size=0),
+        lambda hook: hook.list_calls(started_before=datetime(2026, 1, 1)),
+    ],
+)
+def test_bad_arguments_are_refused_unsent(simulator, hook, use):
+    with pytest.raises(SignalWireConfigurationError):
+        use(hook)
+
+    assert simulator.requests() == []
+
+
+def test_what_signalwire_refuses_is_an_error(hook):
+    with pytest.raises(SignalWireRequestError):
+        hook.create_call("+15550100001", "+15550100002")
+
+
+async def test_acts_in_a_subproject(make_connection):
+    with SimulatorServer(subprojects=(SUBPROJECT,), stop_delay_ms=0) as server:
+        connection = make_connection("signalwire_sub", host=server.url)
+        [call] = server.seed(account_sid=SUBPROJECT, streams=[{"name": "media"}])
+        hook = SignalWireHook(connection, account_sid=SUBPROJECT)
+
+        assert hook.account_sid == SUBPROJECT
+        assert hook.stop_call_stream(call["sid"], "media")["account_sid"] == SUBPROJECT
+        assert [listed["sid"] for listed in hook.list_calls()] == [call["sid"]]
+        assert hook.test_connection()[0] is True
+        async with await SignalWireHook(connection, account_sid=SUBPROJECT).get_async_conn() as client:
+            record = await client.run(flows.just(endpoints.get_call(hook.account_sid, call["sid"])))
+        assert record["account_sid"] == SUBPROJECT
+        with pytest.raises(SignalWireNotFoundError):
+            SignalWireHook(connection).get_call(call["sid"])
+        with pytest.raises(SignalWireAuthenticationError):
+            SignalWireHook(connection, account_sid="of-somebody-else").get_call(call["sid"])
+
+
+def test_without_a_subproject_it_acts_in_the_logins_project(simulator, hook):
+    assert hook.account_sid == simulator.project

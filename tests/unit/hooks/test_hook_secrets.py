@@ -1,0 +1,107 @@
+"""The secrets of a connection are nowhere to be read."""
+
+from __future__ import annotations
+
+import base64
+import traceback
+
+import pytest
+
+from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+
+try:
+    from airflow.sdk.log import redact
+except ImportError:
+    from airflow.utils.log.secrets_masker import redact
+
+TOKEN = "PT secret/of+the%hook"
+PROXY_PASSWORD = "proxy#password"
+PROXY = "http://user:proxy%23password@127.0.0.1:9"
+
+
+def forms_of(project, token):
+    return [token, "PT%20secret%2Fof%2Bthe%25hook", base64.b64encode(f"{project}:{token}".encode()).decode()]
+
+
+def test_the_token_is_masked_in_all_its_forms(simulator, make_connection):
+    make_connection(password=TOKEN, extra={"proxy": PROXY})
+    secrets = [*forms_of(simulator.project, TOKEN), PROXY_PASSWORD, "proxy%23password"]
+
+    SignalWireHook().get_conn()
+
+    for secret in secrets:
+        assert secret not in redact(f"before {secret} after"), secret
+
+
+async def test_the_token_is_masked_for_asynchronous_clients_too(simulator, make_connection):
+    token = "PT-of-the-trigger"
+    make_connection("signalwire_async", password=token)
+
+    await SignalWireHook("signalwire_async").get_async_conn()
+
+    encoded = base64.b64encode(f"{simulator.project}:{token}".encode()).decode()
+    assert encoded not in redact(f"before {encoded} after")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        None,
+        {"kind": "status", "status": 401},
+        {"kind": "status", "status": 422},
+        {"kind": "status", "status": 500},
+        {"kind": "reset"},
+        {"kind": "hang"},
+        {"kind": "truncate"},
+    ],
+    ids=repr,
+)
+async def test_nothing_that_is_logged_or_raised_holds_a_secret(simulator, make_connection, fault, caplog, capfd):
+    caplog.set_level("DEBUG")
+    make_connection(extra={"max_attempts": 2, "max_retry_seconds": 0.2, "timeout": 0.2})
+    secrets = [simulator.token, base64.b64encode(f"{simulator.project}:{simulator.token}".encode()).decode()]
+    [call] = simulator.seed(streams=[{"name": "media"}])
+    if fault:
+        quoting = {"body": {"message": " ".join(secrets)}} if fault["kind"] == "status" else {}
+        simulator.set_faults([{"times": None, **fault, **quoting}])
+    hook = SignalWireHook()
+    seen = []
+
+    for use in (hook.test_connection, lambda: hook.stop_call_stream(call["sid"], "media"), lambda: hook.get_call("x")):
+        try:
+            seen.append(repr(use()))
+        except SignalWireError as error:
+            seen += [repr(error), str(vars(error)), "".join(traceback.format_exception(error))]
+    async with await hook.get_async_conn() as client:
+        seen.append(repr(client))
+    seen += [repr(hook), repr(hook.settings), repr(hook.get_conn()), repr(vars(hook)), caplog.text, *capfd.readouterr()]
+
+    assert len(simulator.requests()) >= 2
+    for secret in secrets:
+        assert secret not in "\n".join(seen)
+
+
+def test_a_proxys_password_is_in_no_error(simulator, make_connection, caplog):
+    caplog.set_level("DEBUG")
+    make_connection(password=TOKEN, extra={"proxy": PROXY, "max_attempts": 1})
+
+    works, message = SignalWireHook().test_connection()
+
+    assert works is False
+    for secret in (PROXY_PASSWORD, "proxy%23password", *forms_of(simulator.project, TOKEN)):
+        assert secret not in message
+        assert secret not in caplog.text
+    assert simulator.requests() == []
+
+
+def test_a_bad_extra_or_host_with_a_secret_is_not_repeated(make_connection):
+    for fields in (
+        {"extra": {"proxy": "user:proxy#password@"}},
+        {"host": f"https://project:{TOKEN}@acme.signalwire.com"},
+        {"password": f"{TOKEN}\n\x00"},
+    ):
+        make_connection(**fields)
+        message = SignalWireHook().test_connection()[1]
+        assert TOKEN not in message
+        assert PROXY_PASSWORD not in message

@@ -1,0 +1,113 @@
+"""What the Test button says: whether it works, and if not, what is wrong."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import trustme
+
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+LISTS_CALLS = {"method": "GET", "path_contains": "/Calls"}
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def certificates(tmp_path):
+    """Paths of a server's certificate, its key and the authority nobody trusts unless told to."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    return str(tmp_path / "server.pem"), str(tmp_path / "authority.pem")
+
+
+@pytest.fixture
+def tls_simulator(certificates):
+    with SimulatorServer(ssl_certfile=certificates[0], ssl_keyfile=certificates[0]) as server:
+        yield server
+
+
+def test_names_the_project_it_reached(simulator, connection):
+    works, message = SignalWireHook().test_connection()
+
+    account = simulator.state.account(simulator.project)
+    assert works is True
+    assert simulator.url in message
+    assert account["friendly_name"] in message
+
+
+def test_a_token_for_calls_only_works(make_connection):
+    with SimulatorServer(scopes=("Voice",)) as server:
+        make_connection(host=server.url)
+        works, message = SignalWireHook().test_connection()
+
+    assert works is True
+    assert "Management" in message
+
+
+def test_a_token_without_calls_does_not(make_connection):
+    with SimulatorServer(scopes=("Management",)) as server:
+        make_connection(host=server.url)
+        works, message = SignalWireHook().test_connection()
+
+    assert works is False
+    assert "Voice" in message
+
+
+def test_each_mistake_has_a_message_of_its_own(simulator, make_connection, tls_simulator, closed_port):
+    messages = {}
+
+    def try_it(mistake, **fields):
+        make_connection(**fields)
+        works, messages[mistake] = SignalWireHook().test_connection()
+        assert works is False, mistake
+
+    try_it("wrong token", password="PT-wrong")
+    try_it("no network", host=f"http://127.0.0.1:{closed_port}")
+    try_it("no such host", host="https://no-such-space.invalid")
+    try_it("TLS failure", host=tls_simulator.url)
+    try_it("empty token", password="")
+    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": 404}])
+    try_it("no such Space")
+    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": 500}])
+    try_it("broken Space")
+    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "html"}])
+    try_it("no Space at all")
+    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "redirect", "location": "https://example.com"}])
+    try_it("a redirect")
+
+    assert len(set(messages.values())) == len(messages)
+    assert "API token" in messages["wrong token"]
+    assert "could not connect" in messages["no network"]
+    assert "no-such-space.invalid" in messages["no such host"]
+    assert "TLS" in messages["TLS failure"]
+    assert "ca_bundle" in messages["TLS failure"]
+    assert "There is no SignalWire Space" in messages["no such Space"]
+    assert "500" in messages["broken Space"]
+    assert "redirect" in messages["a redirect"]
+
+
+def test_tls_works_with_the_right_authority(tls_simulator, certificates, make_connection):
+    make_connection(host=tls_simulator.url, extra={"ca_bundle": certificates[1]})
+    assert SignalWireHook().test_connection()[0] is True
+
+    make_connection(host=tls_simulator.url, extra={"verify": False})
+    assert SignalWireHook().test_connection()[0] is True
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_tries_once_whatever_the_connection_says(simulator, make_connection, status):
+    make_connection(extra={"max_attempts": 5})
+    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": status}])
+
+    assert SignalWireHook().test_connection()[0] is False
+    assert len(simulator.requests()) == 1

@@ -1,0 +1,168 @@
+"""The connection form: it offers what the client reads, and is the same on every Airflow."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from airflow_provider_signalwire import connection_form
+from airflow_provider_signalwire.client.extras import _EXTRAS, read_extras
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.provider_info import get_provider_info
+
+CONNECTION_TYPE = get_provider_info()["connection-types"][0]
+EXTRAS: dict[str, dict[str, Any]] = CONNECTION_TYPE["conn-fields"]
+STANDARD = CONNECTION_TYPE["ui-field-behaviour"]
+NUMBERS = [name for name, field in EXTRAS.items() if field["schema"]["type"][0] in ("number", "integer")]
+
+
+def test_it_is_the_hooks() -> None:
+    assert CONNECTION_TYPE["connection-type"] == SignalWireHook.conn_type
+    assert CONNECTION_TYPE["hook-name"] == SignalWireHook.hook_name
+    assert CONNECTION_TYPE["hook-class-name"] == f"{SignalWireHook.__module__}.{SignalWireHook.__qualname__}"
+
+
+def test_it_offers_every_extra_the_client_knows_and_no_other() -> None:
+    assert list(EXTRAS) == list(_EXTRAS)
+
+
+def test_there_are_numbers_with_bounds() -> None:
+    assert NUMBERS == ["timeout", "connect_timeout", "max_attempts", "max_retry_seconds"]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_its_bounds_are_the_clients(name: str) -> None:
+    schema = EXTRAS[name]["schema"]
+    for allowed in (schema["minimum"], schema["maximum"]):
+        assert read_extras({name: allowed}) == {name: allowed}
+    for refused in (schema["minimum"] - 0.01, schema["maximum"] + 0.01, schema["minimum"] - 1, schema["maximum"] + 1):
+        with pytest.raises(SignalWireConfigurationError, match=name):
+            read_extras({name: refused})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_it_asks_for_a_whole_number_where_the_client_does(name: str) -> None:
+    fraction = EXTRAS[name]["schema"]["minimum"] + 1.5
+    if EXTRAS[name]["schema"]["type"][0] == "number":
+        assert read_extras({name: fraction}) == {name: fraction}
+    else:
+        with pytest.raises(SignalWireConfigurationError, match="whole number"):
+            read_extras({name: fraction})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_its_descriptions_name_bounds_and_default(name: str) -> None:
+    schema, description = EXTRAS[name]["schema"], EXTRAS[name]["description"]
+    default = getattr(ClientSettings(origin="https://acme.signalwire.com", project_id="p", api_token="t"), name)
+
+    assert f"{schema['minimum']:g} to {schema['maximum']:g}" in description
+    assert description.endswith(f"Default: {default:g}.")
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_every_extra_says_what_it_is_and_may_be_left_empty(name: str) -> None:
+    field = EXTRAS[name]
+
+    assert field["label"]
+    assert field["description"]
+    assert "null" in field["schema"]["type"], "Airflow's UI could not save the form with this field empty"
+
+
+def test_saving_the_form_untouched_changes_nothing() -> None:
+    """Airflow's UI then writes every extra, as its default or as null."""
+    saved = json.dumps({name: field["schema"].get("default") for name, field in EXTRAS.items()})
+    fields: dict[str, Any] = {"host": "acme", "login": "p", "password": "t"}
+
+    assert ClientSettings.from_connection_fields(**fields, extra=saved) == ClientSettings.from_connection_fields(
+        **fields, extra=None
+    )
+
+
+def test_the_labels_are_those_of_signalwire() -> None:
+    assert STANDARD["relabeling"] == {"login": "Project ID", "password": "API token", "host": "Space"}
+
+
+def test_the_port_can_be_filled_in() -> None:
+    """Without it, the Test button of Airflow 3.3.2 and older fails before it asks the hook."""
+    assert "port" not in STANDARD["hidden-fields"]
+    assert STANDARD["placeholders"]["port"].startswith("443")
+
+
+def test_nothing_that_is_hidden_is_labelled_or_explained() -> None:
+    assert STANDARD["hidden-fields"]
+    assert not set(STANDARD["hidden-fields"]) & {*STANDARD["relabeling"], *STANDARD["placeholders"]}
+
+
+class Recorded:
+    """Stands in for a field, validator or widget of wtforms: it keeps what it was made with."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        self.arguments = arguments
+        self.keywords = keywords
+
+
+@pytest.fixture
+def wtforms(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """wtforms and flask_appbuilder, as far as the form uses them; Airflow 3 does not install them."""
+    modules = {
+        "wtforms": ["BooleanField", "IntegerField", "PasswordField", "StringField"],
+        "wtforms.validators": ["NumberRange", "Optional"],
+        "flask_appbuilder": [],
+        "flask_appbuilder.fieldwidgets": ["BS3PasswordFieldWidget", "BS3TextFieldWidget"],
+    }
+    for name, classes in modules.items():
+        module = ModuleType(name)
+        for class_name in classes:
+            setattr(module, class_name, type(class_name, (Recorded,), {}))
+        monkeypatch.setitem(sys.modules, name, module)
+    return sys.modules["wtforms"]
+
+
+def test_older_airflows_get_the_same_labels_and_placeholders() -> None:
+    assert SignalWireHook.get_ui_field_behaviour() == {
+        "hidden_fields": STANDARD["hidden-fields"],
+        "relabeling": STANDARD["relabeling"],
+        "placeholders": STANDARD["placeholders"],
+    }
+
+
+def test_older_airflows_get_the_same_extras(wtforms: ModuleType) -> None:
+    widgets = SignalWireHook.get_connection_form_widgets()
+
+    assert {name: (field.arguments[0], field.keywords["description"]) for name, field in widgets.items()} == {
+        name: (field["label"], field["description"]) for name, field in EXTRAS.items()
+    }
+
+
+def test_older_airflows_get_fields_that_keep_what_is_typed(wtforms: ModuleType) -> None:
+    kinds = {name: type(field).__name__ for name, field in connection_form.form_widgets().items()}
+
+    assert kinds == {
+        "timeout": "StringField",
+        "connect_timeout": "StringField",
+        "max_attempts": "IntegerField",
+        "max_retry_seconds": "StringField",
+        "verify": "BooleanField",
+        "ca_bundle": "StringField",
+        "proxy": "PasswordField",
+    }
+
+
+def test_older_airflows_check_whole_numbers_and_leave_verify_on(wtforms: ModuleType) -> None:
+    widgets = connection_form.form_widgets()
+
+    (bounds,) = (check for check in widgets["max_attempts"].keywords["validators"] if check.arguments)
+    assert bounds.arguments == (1, 100)
+    assert widgets["verify"].keywords["default"] is True
+
+
+def test_older_airflows_let_every_field_but_the_check_box_be_empty(wtforms: ModuleType) -> None:
+    for name, field in connection_form.form_widgets().items():
+        validators = [type(check).__name__ for check in field.keywords.get("validators", [])]
+        assert "Optional" in validators or name == "verify"

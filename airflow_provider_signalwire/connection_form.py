@@ -9,7 +9,7 @@ from airflow_provider_signalwire.provider_info import get_provider_info
 
 def form_widgets() -> dict[str, Any]:
     """Return a field of wtforms for each extra."""
-    # Only the web server of Airflow 2 has these two packages; Airflow 3 puts its own in their place.
+    # Airflow 2 has these packages. Airflow 3.1 puts its own in their place; 3.0 without them labels no provider's form.
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import BooleanField, IntegerField, PasswordField, StringField
     from wtforms.validators import NumberRange, Optional

@@ -129,7 +129,7 @@ class StandaloneAirflow:
             method, f"{self.url}/api/v2/{path}", headers={"Authorization": f"Bearer {token}"}, json=body, timeout=60
         )
         response.raise_for_status()
-        return response.json()
+        return response.json() if response.content else None
 
     def end(self) -> None:
         """End every process, by force if it has to be."""

@@ -6,6 +6,7 @@ A flow is a generator: it yields the next step, and its driver sends back the re
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def wait_until_stream_stopped(
 ) -> Flow[StreamRecord | None]:
     """Look at a stream until it has stopped.
 
-    :param poll_interval: Seconds between two looks.
+    :param poll_interval: Seconds between two looks, give or take a tenth.
     :param deadline: Seconds since the epoch at which to give up. It is the wall clock's, so that it holds
         in whatever process the wait goes on.
     :param last_status: The status at the look before this wait, if there was one; the wait then begins
@@ -193,7 +194,8 @@ def _wait(
             left = deadline - time.time()
             if left <= 0:
                 raise SignalWireTimeoutError(timeout_message(waited_for, last_status))
-            yield Pause(min(poll_interval, left))
+            # Many that began to wait together should not go on to look together.
+            yield Pause(min(poll_interval * random.uniform(0.9, 1.1), left))  # noqa: S311 - jitter needs no secrecy
         record = yield from look()
         if record is None or is_done(record):
             return record

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-import unicodedata
+import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # UTF-8 cannot express it
+_NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # nor control characters, line breaks
 
 
 def path_segment(name: str, value: str) -> str:
@@ -35,22 +38,22 @@ def plain_text(name: str, value: str, *, may_be_secret: bool = False) -> str:
         raise _wrong(name, value, "text", may_be_secret=may_be_secret)
     if not value.strip():
         raise _wrong(name, value, "text that is not blank", may_be_secret=may_be_secret)
-    # Cc: control characters. Cs: lone surrogates, which UTF-8 cannot express. Zl, Zp: line breaks.
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+    if _NOT_PLAIN.search(value):
         raise _wrong(name, value, "text without control characters", may_be_secret=may_be_secret)
     return value
 
 
 def is_form_text(value: object) -> bool:
     """Tell whether a value is a text that a form field can carry: any but an empty one or lone surrogates."""
-    return isinstance(value, str) and value != "" and not any(unicodedata.category(one) == "Cs" for one in value)
+    return isinstance(value, str) and value != "" and not _LONE_SURROGATE.search(value)
 
 
-def number(name: str, value: float, *, minimum: float = 0.0) -> float:
-    """Return a finite number that is at least the minimum."""
+def number(name: str, value: float, *, minimum: float = 0.0, maximum: float = math.inf) -> float:
+    """Return a number that is neither below the minimum nor above the maximum."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not minimum <= value < math.inf:
-        raise _wrong(name, value, f"a number of at least {minimum:g}")
+    limit = f" and at most {maximum:g}" if maximum < math.inf else ""
+    if not is_number or not minimum <= value <= maximum or value == math.inf:
+        raise _wrong(name, value, f"a number of at least {minimum:g}{limit}")
     return value
 
 

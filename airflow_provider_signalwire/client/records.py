@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, TypedDict
+from urllib.parse import quote
 
 Record = dict[str, Any]
 
@@ -85,5 +86,5 @@ def stream_record_of_ended_call(call: CallRecord, *, call_sid: str, stream_sid: 
         "name": None,
         "status": STREAM_STOPPED,
         "date_updated": call.get("end_time"),
-        "uri": f"{API_ROOT}/Accounts/{account_sid}/Calls/{call_sid}/Streams/{stream_sid}.json",
+        "uri": f"{API_ROOT}/Accounts/{account_sid}/Calls/{call_sid}/Streams/{quote(stream_sid, safe='')}.json",
     }

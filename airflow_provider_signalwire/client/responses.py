@@ -226,6 +226,8 @@ def _quoted(text: Any, *, secrets: tuple[str, ...]) -> str | None:
 
 def _one_line(text: str) -> str | None:
     """Make a text from elsewhere fit for a log line: no control characters, no endless length."""
+    if text.isprintable() and len(text) <= _MAX_MESSAGE_LENGTH:
+        return text.strip() or None
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())[:_MAX_MESSAGE_LENGTH] or None
 

@@ -9,6 +9,8 @@ from typing import Any, Self, TypeVar
 
 import requests
 from tenacity import Retrying
+
+# requests stands on urllib3 and lets its errors through while a body is read.
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from airflow_provider_signalwire.client.api_request import ApiRequest

@@ -81,11 +81,15 @@ class SignalWireHook(BaseHook):
 
     async def get_async_conn(self) -> SignalWireAsyncClient:
         """Return a new asynchronous client, to be used in an ``async with`` statement."""
+        return SignalWireAsyncClient(await self.get_async_settings())
+
+    async def get_async_settings(self) -> ClientSettings:
+        """Return the connection's settings without blocking the event loop; the connection is looked up once."""
         if self._settings is None:
             self._use(await get_async_connection(self.signalwire_conn_id))
             # Masking talks to the supervisor and blocks, so it must not do so on the event loop.
             await asyncio.to_thread(self._mask_secrets)
-        return SignalWireAsyncClient(self.settings)
+        return self.settings
 
     def get_account(self) -> AccountRecord:
         """Return the project's record; the token needs the scope Management."""

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 
+# A year: longer than any call, and short enough for every clock.
+_LONGEST_TIMEOUT = 366 * 24 * 3600
+
+
 class StopCallStreamOperator(BaseOperator):
     """Stop a media stream of a call.
 
@@ -67,7 +71,7 @@ class StopCallStreamOperator(BaseOperator):
         self.stream_sid = stream_sid
         self.wait_for_completion = wait_for_completion
         self.poll_interval = number("poll_interval", poll_interval, minimum=0.1)
-        self.timeout = number("timeout", timeout)
+        self.timeout = number("timeout", timeout, maximum=_LONGEST_TIMEOUT)
         self.ignore_if_missing = ignore_if_missing
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
@@ -83,28 +87,23 @@ class StopCallStreamOperator(BaseOperator):
         from airflow_provider_signalwire.client.flows import look_at_stream, stop_stream, wait_until_stream_stopped
 
         deadline = time.time() + self.timeout
+        stream = (self.hook.account_sid, self.call_sid, self.stream_sid)
         ask = look_at_stream if self.wait_for_completion else stop_stream
-        record = self.hook.get_conn().run(
-            ask(self.hook.account_sid, self.call_sid, self.stream_sid, ignore_if_missing=self.ignore_if_missing)
-        )
-        self._report(record)
-        if record is None or stream_is_stopped(record) or not self.wait_for_completion:
-            return record
-        if self.deferrable:
-            self._defer(deadline, record["status"])
-        return self._report(
-            self.hook.get_conn().run(
-                wait_until_stream_stopped(
-                    self.hook.account_sid,
-                    self.call_sid,
-                    self.stream_sid,
-                    poll_interval=self.poll_interval,
-                    deadline=deadline,
-                    ignore_if_missing=self.ignore_if_missing,
-                    last_status=record["status"],
-                )
+        with self.hook.get_conn() as client:
+            record = client.run(ask(*stream, ignore_if_missing=self.ignore_if_missing))
+            self._report(record)
+            if record is None or stream_is_stopped(record) or not self.wait_for_completion:
+                return record
+            if self.deferrable:
+                self._defer(deadline, record["status"])
+            waiting = wait_until_stream_stopped(
+                *stream,
+                poll_interval=self.poll_interval,
+                deadline=deadline,
+                ignore_if_missing=self.ignore_if_missing,
+                last_status=record["status"],
             )
-        )
+            return self._report(client.run(waiting))
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:
         """Return the record the trigger sent, or raise the error it sent."""
@@ -214,21 +213,21 @@ class StartCallStreamOperator(BaseOperator):
         from airflow_provider_signalwire.client.starting import start_stream
 
         ti = context["ti"]
-        record = self.hook.get_conn().run(
-            start_stream(
-                self.hook.account_sid,
-                self.call_sid,
-                url=self.url,
-                name=self.name if self.name is not None else _default_name(ti),
-                track=self.track,
-                status_callback=self.status_callback,
-                status_callback_method=self.status_callback_method,
-                parameters=self.parameters,
-                authorization_bearer_token=self.authorization_bearer_token,
-                # A try before this one may have died between starting the stream and remembering it.
-                replace_existing=ti.try_number > 1,
-            )
+        starting = start_stream(
+            self.hook.account_sid,
+            self.call_sid,
+            url=self.url,
+            name=self.name if self.name is not None else _default_name(ti),
+            track=self.track,
+            status_callback=self.status_callback,
+            status_callback_method=self.status_callback_method,
+            parameters=self.parameters,
+            authorization_bearer_token=self.authorization_bearer_token,
+            # A try before this one may have died between starting the stream and remembering it.
+            replace_existing=ti.try_number > 1,
         )
+        with self.hook.get_conn() as client:
+            record = client.run(starting)
         self.log.info("Stream %r on call %r is %r.", record["sid"], self.call_sid, record["status"])
         return record
 

@@ -102,6 +102,10 @@ class SimulatorServer:
         """Return the requests the API was sent, oldest first."""
         return self.simulation.journal.entries(path_contains)
 
+    def connections(self) -> list[object]:
+        """Return the connections that are open."""
+        return list(self._server.server_state.connections) if self._server is not None else []
+
     def reset(self, /, **changes: object) -> None:
         """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
         self.simulation.reset(**changes)

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_signalwire.client.flows import Flow
+from airflow_provider_signalwire.client.sharing import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
@@ -64,7 +65,7 @@ class FlowTrigger(BaseTrigger):
         """Wait, and send one event: the record, or the error to raise."""
         hook = SignalWireHook(self.signalwire_conn_id, account_sid=self.account_sid)
         try:
-            async with await hook.get_async_conn() as client:
+            async with shared_client(await hook.get_async_settings()) as client:
                 record = await client.run(self.flow(hook.account_sid))
         except SignalWireError as error:
             yield TriggerEvent({"status": "error", **error.to_event()})

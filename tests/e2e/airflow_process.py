@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import threading
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 EXAMPLE_DAGS = Path(__file__).parent.parent.parent / "example_dags"
-RUN_SECONDS = 120  # a DAG that takes longer is stuck
+ANSWER_SECONDS = 180  # what takes longer is stuck
 DAG_RUNNER = Path(__file__).parent / "dag_runner.py"
 
 
@@ -39,6 +40,7 @@ def run_airflow(environment: dict[str, str], *arguments: str, python: str | Path
     """Run an ``airflow`` command, which must succeed, and return all that it printed."""
     result = subprocess.run(
         [str(python), "-m", "airflow", *arguments],
+        cwd=environment["AIRFLOW_HOME"],  # Python would import this project from its folder
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -62,6 +64,7 @@ class DagRunner:
         with log.open("w") as stderr:
             self._process = subprocess.Popen(
                 [str(python), str(DAG_RUNNER)],
+                cwd=environment["AIRFLOW_HOME"],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -80,21 +83,31 @@ class DagRunner:
 
         :param failing_task: a task that raises in place of what it does
         """
+        _ = self.dag_files
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         logged_before = len(self._log.read_text())
         job = {"dag_id": dag_id, "conf": conf or {}, "failing_task": failing_task}
         print(json.dumps(job), file=self._process.stdin, flush=True)
-        watch = threading.Timer(RUN_SECONDS, self._process.kill)
+        answer = self._answer()
+        log = self._log.read_text()[logged_before:]
+        print(log)  # pytest shows it if the test fails
+        return DagResult(answer, log)
+
+    @cached_property
+    def dag_files(self) -> dict[str, Path]:
+        """The DAGs that it has, each with its file; waits until Airflow is ready."""
+        return {dag_id: Path(file) for dag_id, file in self._answer().items()}
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        watch = threading.Timer(ANSWER_SECONDS, self._process.kill)
         watch.start()
         try:
             answer = self._process.stdout.readline()
         finally:
             watch.cancel()
-        log = self._log.read_text()[logged_before:]
-        print(log)  # pytest shows it if the test fails
-        assert answer, f"the DAG runner has ended:\n{log[-3000:]}"
-        return DagResult(json.loads(answer), log)
+        assert answer, f"the DAG runner has ended:\n{self._log.read_text()[-3000:]}"
+        return dict(json.loads(answer))
 
 
 class DagResult:

@@ -1,8 +1,9 @@
 """Runs DAGs by the Airflow it is started with, one after the other, as it is told on its standard input.
 
-Each line it reads is a JSON object ``{"dag_id": …, "conf": {…}, "failing_task": … or null}``; each line it prints one
-with the state of the run, the state and XCom value of each task, and which triggers were run. Everything else that is
-printed, Airflow's log above all, goes to standard error.
+The first line it prints is a JSON object: each DAG's id and its file. Each line it then reads is a JSON object
+``{"dag_id": …, "conf": {…}, "failing_task": … or null}``, and each line it prints one with the state of the run, the
+state and XCom value of each task, and which triggers were run. Everything else that is printed, Airflow's log above
+all, goes to standard error.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def main() -> None:
     forbid_deprecated_uses()
     import_every_module()
     dags = load_dags()
+    print(json.dumps({dag_id: dag.fileloc for dag_id, dag in dags.items()}), file=answers, flush=True)
     for line in sys.stdin:
         print(json.dumps(run(dags, **json.loads(line))), file=answers, flush=True)
     sys.stderr.flush()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_process import DagRunner
+from airflow_process import EXAMPLE_DAGS, DagRunner
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -133,3 +135,56 @@ def test_stop_mapped_streams(simulator: SimulatorServer, dag_runner: DagRunner) 
         assert_stopped(record, **stream)
     assert missing is None
     assert running_streams(simulator) == []
+
+
+def test_stop_many_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    calls = simulator.seed(count=20, streams=[{"name": "bot"}])
+    streams = [{"call_sid": call["sid"], "stream_sid": "bot"} for call in calls]
+    gone = {"call_sid": calls[0]["sid"], "stream_sid": "gone"}
+
+    result = dag_runner.run("stop_many_streams", {"streams": [*streams, streams[0], gone]})
+
+    assert result.state == "success"
+    assert result.task_states == {"find_streams": "success", "stop_streams": "success"}
+    summary = result.xcom("stop_streams")
+    counts = {key: summary[key] for key in ("requested", "duplicates", "stopped", "missing", "failed")}
+    assert counts == {"requested": 22, "duplicates": 1, "stopped": 20, "missing": 1, "failed": 0}
+    assert running_streams(simulator) == []
+
+
+def test_scheduled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    names = [{"name": "call_stream_lifecycle.start_call_stream"}, {"name": "of another"}]
+    old_calls = simulator.seed(count=3, age_seconds=5 * 3600, streams=names)
+    (young_call,) = simulator.seed(age_seconds=3 * 3600, streams=names)
+
+    result = dag_runner.run("scheduled_stream_cleanup")
+
+    assert result.state == "success"
+    summary = result.xcom("stop_forgotten_streams")
+    assert (summary["calls"], summary["stopped"], summary["failed"]) == (3, 3, 0)
+    of_another = [call["streams"][1]["sid"] for call in old_calls]
+    assert set(running_streams(simulator)) == {*of_another, *(stream["sid"] for stream in young_call["streams"])}
+
+
+def test_scheduled_stream_cleanup_stops_nothing_in_a_dry_run(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    (call,) = simulator.seed(age_seconds=3600, streams=[{"name": "bot"}])
+    conf = {"stream_names": ["bot"], "min_call_age_hours": 0.5, "dry_run": True}
+
+    result = dag_runner.run("scheduled_stream_cleanup", conf)
+
+    assert result.state == "success"
+    would_stop = result.xcom("stop_forgotten_streams")["would_stop"]
+    assert would_stop == [{"call_sid": call["sid"], "stream_sid": "bot"}]
+    assert running_streams(simulator) == [call["streams"][0]["sid"]]
+
+
+def test_every_example_dag_is_named_like_its_file(dag_runner: DagRunner) -> None:
+    files = sorted(EXAMPLE_DAGS.glob("*.py"))
+
+    assert dag_runner.dag_files == {file.stem: file for file in files}
+
+
+def test_every_example_dag_is_run_here(dag_runner: DagRunner) -> None:
+    run_here = set(re.findall(r'runner\.run\("(\w+)"', Path(__file__).read_text()))
+
+    assert set(dag_runner.dag_files) == run_here

@@ -53,9 +53,8 @@ def test_airflow_describes_the_provider(environment: dict[str, str], installed_p
 
     (row,) = json_of(run_airflow(environment, *command, python=installed_python))
 
-    assert row["Provider"] == DISTRIBUTION
-    assert row["Version"] == __version__
-    assert "SignalWire" in row["description"]
+    assert row["package-name"] == DISTRIBUTION
+    assert row["connection-types"][0]["connection-type"] == "signalwire"
 
 
 def test_airflow_knows_the_connection_type(environment: dict[str, str], installed_python: Path) -> None:

@@ -42,6 +42,14 @@ def airflow() -> Iterator[Any]:
         yield running
 
 
+@pytest.fixture
+def no_connections(airflow: Any) -> Iterator[None]:
+    """Each test starts with an empty list of connections."""
+    yield
+    for connection in airflow.call_api("GET", "connections")["connections"]:
+        airflow.call_api("DELETE", f"connections/{connection['connection_id']}")
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Debian's chromium, headless, with an empty profile."""

@@ -21,7 +21,7 @@ CONNECTION_TYPE = get_provider_info()["connection-types"][0]
 
 
 @pytest.fixture
-def connections(page: Page, airflow: StandaloneAirflow) -> ConnectionsPage:
+def connections(page: Page, airflow: StandaloneAirflow, no_connections: None) -> ConnectionsPage:
     return ConnectionsPage(page, airflow.url)
 
 
@@ -37,7 +37,7 @@ def fields(simulator: SimulatorServer) -> dict[str, str]:
 
 
 def test_the_form_says_what_goes_where(connections: ConnectionsPage) -> None:
-    form = connections.open_new_form("labels")
+    form = connections.open_new_form("signalwire_default")
 
     for label in ("Space", "Project ID", "API token", "Port"):
         expect(form.standard(label)).to_have_attribute("placeholder", re.compile("."))
@@ -72,9 +72,9 @@ def test_a_number_out_of_bounds_does_not_get_through(
 
 
 def test_a_connection_that_works_names_its_project(connections: ConnectionsPage, fields: dict[str, str]) -> None:
-    connections.add("signalwire_works", fields)
+    connections.add("signalwire_default", fields)
 
-    title, text = connections.test("signalwire_works")
+    title, text = connections.test("signalwire_default")
 
     assert title == "Test Connection Successful"
     assert text == f"Connected to {fields['Space']}:{fields['Port']}, project 'Simulated project'."

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from local_airflow import StandaloneAirflow
 
 
-def test_a_stream_is_stopped_by_hand(page: Page, airflow: StandaloneAirflow, simulator: SimulatorServer) -> None:
+def test_a_stream_is_stopped_by_hand(
+    page: Page, airflow: StandaloneAirflow, no_connections: None, simulator: SimulatorServer
+) -> None:
     simulator.reset(stop_delay_ms=500)
     call = simulator.seed(streams=[{"name": "caller-audio"}])[0]
     stream = call["streams"][0]

@@ -64,7 +64,7 @@ def test_no_calls_are_no_error(listing, simulator):
 
 def test_a_page_that_names_itself_ends_the_listing(listing, simulator, seeded):
     uri = f"/api/laml/2010-04-01/Accounts/{simulator.project}/Calls?Page=1&PageSize=2"
-    simulator.set_faults([{"kind": "patch", "set": {"next_page_uri": uri}, "times": None}])
+    simulator.set_faults([{"kind": "patch", "set": {"next_page_uri": uri}, "times": 4}])
     assert len(listing()) == 4
     assert pages_fetched(simulator) == 2
 

@@ -31,7 +31,7 @@ PASSING_FAULTS = {
     "reset middle": ({"kind": "reset", "when": "middle"}, SignalWireConnectionError, "broke before the answer"),
     "reset after": ({"kind": "reset", "when": "after"}, SignalWireConnectionError, "broke before the answer"),
     "hang": ({"kind": "hang"}, SignalWireConnectionError, r"no complete answer from .* within 0\.3 s"),
-    "slow": ({"kind": "slow", "seconds": 6}, SignalWireConnectionError, r"no complete answer from .* within 0\.3 s"),
+    "slow": ({"kind": "slow", "seconds": 2}, SignalWireConnectionError, r"no complete answer from .* within 0\.3 s"),
     "truncated": ({"kind": "truncate"}, SignalWireResponseError, "is not valid JSON but cut off or damaged"),
     "html": ({"kind": "html"}, SignalWireResponseError, "is not valid JSON but HTML"),
     "empty": ({"kind": "empty"}, SignalWireResponseError, r"\(HTTP 200, request id \S+\) has no body"),

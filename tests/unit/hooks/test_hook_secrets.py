@@ -13,7 +13,10 @@ from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 try:
     from airflow.sdk.log import redact
 except ImportError:
-    from airflow.utils.log.secrets_masker import redact
+    try:
+        from airflow.sdk.execution_time.secrets_masker import redact  # Airflow 3.0
+    except ImportError:
+        from airflow.utils.log.secrets_masker import redact  # Airflow 2
 
 TOKEN = "PT secret/of+the%hook"
 PROXY_PASSWORD = "proxy#password"

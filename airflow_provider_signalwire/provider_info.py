@@ -70,7 +70,7 @@ def _extras() -> dict[str, Any]:
         "connect_timeout": {
             "label": "Connect timeout (seconds)",
             "description": "How long reaching SignalWire may take, 0.1 to 300 seconds. Default: 5.",
-            "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 301},
+            "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 300},
         },
         "max_attempts": {
             "label": "Attempts",

@@ -108,7 +108,8 @@ class SignalWireAsyncClient:
         try:
             return await self._send(request)
         except SignalWireRateLimitError as error:
-            self._pace.pause(_PAUSE_SECONDS if error.retry_after is None else error.retry_after)
+            asked = _PAUSE_SECONDS if error.retry_after is None else error.retry_after
+            self._pace.pause(min(asked, self.settings.max_retry_seconds))
             raise
 
     async def _send(self, request: ApiRequest) -> Record:

@@ -36,7 +36,7 @@ _ADVICE = {
     429: "The Space's request limit is reached: lower the rate, or allow a longer wait with the connection's "
     "extra max_retry_seconds.",
 }
-_ADVICE_BY_CODE = {
+ADVICE_BY_CODE = {
     21220: "The call is not in a state that allows it: a stream needs a call in progress.",
     31922: "Check the stream's url: it has to be a wss:// address that SignalWire can reach.",
 }
@@ -184,8 +184,8 @@ _ERROR_CLASSES: dict[int, type[SignalWireApiError]] = {
 
 
 def _advice(status: int, code: int | None) -> str:
-    if code in _ADVICE_BY_CODE:
-        return _ADVICE_BY_CODE[code]
+    if code in ADVICE_BY_CODE:
+        return ADVICE_BY_CODE[code]
     if status >= 500:
         return "SignalWire or a proxy on the way failed; it may pass."
     return _ADVICE.get(status, "Correct the request: sending it again cannot help.")

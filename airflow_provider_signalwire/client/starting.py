@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_signalwire.client import endpoints
 from airflow_provider_signalwire.client.flows import Flow, Pause, wait_until_stream_stopped
 from airflow_provider_signalwire.client.records import StreamRecord
+from airflow_provider_signalwire.client.responses import ADVICE_BY_CODE
 from airflow_provider_signalwire.client.retrying import may_pass, was_surely_not_processed
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
@@ -56,8 +57,9 @@ def start_stream(
 def _recover(failure: SignalWireError, account_sid: str, call_sid: str, name: str, attempt: int) -> Flow[bool]:
     """See to it that a failed start left no stream running; return whether to start anew."""
     is_refusal = isinstance(failure, SignalWireRequestError)
-    if is_refusal and attempt == 1:
-        failure.add_advice(f"If a stream named {name!r} already runs on this call, stop it or choose another name.")
+    if isinstance(failure, SignalWireRequestError) and attempt == 1:
+        if failure.code not in ADVICE_BY_CODE:  # else SignalWire has said that it is not the name
+            failure.add_advice(f"If a stream named {name!r} already runs on this call, stop it or choose another name.")
         return False
     # A refusal in a later round may come of a start before it, processed late under the same name.
     if was_surely_not_processed(failure) or not (is_refusal or _outcome_is_open(failure)):

@@ -216,6 +216,7 @@ class TestARefusal:
         with pytest.raises(SignalWireRequestError, match="a stream needs a call in progress") as caught:
             start()
         assert caught.value.code == 21220
+        assert "already runs" not in str(caught.value)
         assert what_was_sent(simulator) == "S"
 
     def test_of_an_unknown_call_is_not_followed_by_a_stop(self, run, simulator):

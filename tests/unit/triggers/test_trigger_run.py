@@ -191,7 +191,7 @@ async def test_cancelling_sends_nothing_more(simulator, call, make_trigger):
     simulator.set_faults([NEVER_STOPS])
     trigger = make_trigger(call, target_statuses=["completed"]) if make_trigger is call_trigger else make_trigger(call)
     running = asyncio.create_task(events_of(trigger))
-    while len(simulator.requests()) < 4:  # noqa: ASYNC110 - the simulator's journal tells nobody
+    while len(simulator.requests()) < 4:
         await asyncio.sleep(0.01)
 
     running.cancel()

@@ -47,7 +47,8 @@ def make_triggers(simulator: SimulatorServer, conn_id: str, count: int) -> list[
 
 
 async def outcome(trigger: CallStreamStoppedTrigger) -> str:
-    return [event.payload["status"] async for event in trigger.run()][0]
+    [event] = [event async for event in trigger.run()]
+    return str(event.payload["status"])
 
 
 async def test_triggers_share_one_pool_that_closes_after_the_last(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +14,11 @@ from typing import Any
 import pytest
 
 # Airflow reads its configuration when it is first imported, so this has to come before.
+_airflow_home = tempfile.mkdtemp(prefix="airflow-signalwire-tests-")
+atexit.register(shutil.rmtree, _airflow_home, ignore_errors=True)
 os.environ.update(
     {
-        "AIRFLOW_HOME": tempfile.mkdtemp(prefix="airflow-signalwire-tests-"),
+        "AIRFLOW_HOME": _airflow_home,
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent.parent / "example_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",

@@ -11,6 +11,9 @@ from airflow_provider_signalwire.client.records import Record
 
 Fields = tuple[tuple[str, str], ...]
 
+# Both transports are given the body ready-made: aiohttp would prepare every form for being a multipart one, too.
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
@@ -38,6 +41,11 @@ class ApiRequest:
     def target(self) -> str:
         """Path and query, both percent-encoded."""
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def body(self) -> bytes | None:
+        """The form as it is sent; None if there is none."""
+        return urlencode(self.form).encode() if self.form else None
 
     @property
     def secrets(self) -> tuple[str, ...]:

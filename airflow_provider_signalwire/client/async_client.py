@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self, TypeVar
@@ -11,13 +12,13 @@ import aiohttp
 from tenacity import AsyncRetrying
 from yarl import URL
 
-from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.api_request import FORM_HEADERS, ApiRequest
 from airflow_provider_signalwire.client.failures import connection_error
 from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
 from airflow_provider_signalwire.client.pacing import Pace
 from airflow_provider_signalwire.client.records import CallRecord, Record
 from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
-from airflow_provider_signalwire.client.retrying import retry_arguments
+from airflow_provider_signalwire.client.retrying import may_be_sent_again, retry_arguments
 from airflow_provider_signalwire.client.settings import ClientSettings
 from airflow_provider_signalwire.client.tls import ssl_context
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireRateLimitError
@@ -93,9 +94,26 @@ class SignalWireAsyncClient:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None
-        sending = AsyncRetrying(**retry_arguments(step, self.settings))
+        started = time.monotonic()
         try:
-            record: Record = await sending(self._send_in_turn, step)
+            return await self._send_in_turn(step)
+        except SignalWireError as error:
+            if not may_be_sent_again(step, error):
+                raise
+            failure = error
+        return await self._send_again(step, failure, started)
+
+    async def _send_again(self, request: ApiRequest, failure: SignalWireError, started: float) -> Record:
+        """Go on after a first attempt that failed; only then is the retry policy's machinery worth its time."""
+        sending = AsyncRetrying(**retry_arguments(request, self.settings, spent=time.monotonic() - started))
+
+        async def send(request: ApiRequest) -> Record:
+            if sending.statistics["attempt_number"] == 1:
+                raise failure  # to the policy, the first attempt is the one that has been made
+            return await self._send_in_turn(request)
+
+        try:
+            record: Record = await sending(send, request)
         finally:
             self.retries += sending.statistics["attempt_number"] - 1
         return record
@@ -118,7 +136,8 @@ class SignalWireAsyncClient:
             async with self._session.request(
                 request.method,
                 URL(self.settings.origin + request.target, encoded=True),
-                data=request.form or None,
+                data=request.body,
+                headers=FORM_HEADERS if request.form else None,
                 allow_redirects=False,
                 proxy=self.settings.proxy,
             ) as response:

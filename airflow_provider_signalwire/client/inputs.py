@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # UTF-8 cannot express it
+_ENCODED_ALREADY = re.compile("[A-Za-z0-9_~-]+")  # what percent-encoding leaves as it is: most SIDs
 _NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # nor control characters, line breaks
 
 
@@ -20,6 +21,8 @@ def path_segment(name: str, value: str) -> str:
 
     :raises SignalWireConfigurationError: if it is empty, or would not arrive as the one segment it is.
     """
+    if isinstance(value, str) and _ENCODED_ALREADY.fullmatch(value):
+        return value
     text = plain_text(name, value)
     if text in (".", "..") or "/" in text or "\\" in text:
         raise _wrong(name, value, "a SID or a name without '/' and '\\', and neither '.' nor '..'")

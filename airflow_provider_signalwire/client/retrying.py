@@ -109,5 +109,6 @@ def _log_retry(retry_state: RetryCallState) -> None:
 def _give_up(retry_state: RetryCallState) -> NoReturn:
     error = cast("SignalWireError", _failure(retry_state))  # nothing else is tried again
     attempts, seconds = retry_state.attempt_number, retry_state.seconds_since_start or 0.0
-    error.add_advice(f"Gave up after {attempts} attempt{'s' * (attempts > 1)} in {seconds:.1f} s.")
+    if attempts > 1:
+        error.add_advice(f"Gave up after {attempts} attempts in {seconds:.1f} s.")
     raise error

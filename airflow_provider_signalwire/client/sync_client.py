@@ -13,12 +13,12 @@ from tenacity import Retrying
 # requests stands on urllib3 and lets its errors through while a body is read.
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
-from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.api_request import FORM_HEADERS, ApiRequest
 from airflow_provider_signalwire.client.failures import connection_error
 from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
 from airflow_provider_signalwire.client.records import CallRecord, Record
 from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
-from airflow_provider_signalwire.client.retrying import retry_arguments
+from airflow_provider_signalwire.client.retrying import may_be_sent_again, retry_arguments
 from airflow_provider_signalwire.client.settings import ClientSettings
 from airflow_provider_signalwire.client.tls import ssl_context
 from airflow_provider_signalwire.exceptions import SignalWireError
@@ -81,7 +81,25 @@ class SignalWireClient:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
-        record: Record = Retrying(**retry_arguments(step, self.settings))(self._send, step)
+        started = time.monotonic()
+        try:
+            return self._send(step)
+        except SignalWireError as error:
+            if not may_be_sent_again(step, error):
+                raise
+            failure = error
+        return self._send_again(step, failure, started)
+
+    def _send_again(self, request: ApiRequest, failure: SignalWireError, started: float) -> Record:
+        """Go on after a first attempt that failed; only then is the retry policy's machinery worth its time."""
+        sending = Retrying(**retry_arguments(request, self.settings, spent=time.monotonic() - started))
+
+        def send(request: ApiRequest) -> Record:
+            if sending.statistics["attempt_number"] == 1:
+                raise failure  # to the policy, the first attempt is the one that has been made
+            return self._send(request)
+
+        record: Record = sending(send, request)
         return record
 
     def _send(self, request: ApiRequest) -> Record:
@@ -91,7 +109,8 @@ class SignalWireClient:
             response = self._session.request(
                 request.method,
                 self.settings.origin + request.target,
-                data=request.form or None,
+                data=request.body,
+                headers=FORM_HEADERS if request.form else None,
                 timeout=(self.settings.connect_timeout, self.settings.timeout),
                 allow_redirects=False,
                 stream=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,3 +20,26 @@ class FakeTaskInstance(SimpleNamespace):
 @pytest.fixture
 def context() -> dict[str, Any]:
     return {"ti": FakeTaskInstance()}
+
+
+class Store:
+    """Airflow's task state store, as far as it is used: JSON by key."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.retention: timedelta | None = None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.values[key]) if key in self.values else default
+
+    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
+        self.values[key] = json.dumps(value)
+        self.retention = retention
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()

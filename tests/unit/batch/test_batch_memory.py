@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
-
-import pytest
 
 from airflow_provider_signalwire.operators.batch_memory import BatchMemory
 
 
-class Store:
-    """Airflow's task state store, as far as it is used: JSON by key."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-        self.retention: timedelta | None = None
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return json.loads(self.values[key]) if key in self.values else default
-
-    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
-        self.values[key] = json.dumps(value)
-        self.retention = retention
-
-    def delete(self, key: str) -> None:
-        self.values.pop(key, None)
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store()
-
-
-def next_try(store: Store, fingerprint: str = "f") -> BatchMemory:
+def next_try(store: Any, fingerprint: str = "f") -> BatchMemory:
     return BatchMemory({"task_state_store": store}, fingerprint)
 
 
@@ -42,7 +16,7 @@ def done(memory: BatchMemory, total: int) -> list[int]:
     return [index for index in range(total) if memory.is_done(index)]
 
 
-def test_streams_that_ended_out_of_order(store: Store) -> None:
+def test_streams_that_ended_out_of_order(store: Any) -> None:
     memory = next_try(store)
     for index in (2, 0, 3):
         memory.finish(index, "stopped")
@@ -52,7 +26,7 @@ def test_streams_that_ended_out_of_order(store: Store) -> None:
     assert again.counts == {"stopped": 1}
 
 
-def test_failed_streams_are_tried_again_and_counted_once(store: Store) -> None:
+def test_failed_streams_are_tried_again_and_counted_once(store: Any) -> None:
     memory = next_try(store)
     for index, how in enumerate(["stopped", "failed", "missing", "failed", "stopped"]):
         memory.finish(index, how)
@@ -67,7 +41,7 @@ def test_failed_streams_are_tried_again_and_counted_once(store: Store) -> None:
     assert third.counts == {"stopped": 3, "missing": 1}
 
 
-def test_note_stays_short_when_everything_fails(store: Store) -> None:
+def test_note_stays_short_when_everything_fails(store: Any) -> None:
     memory = next_try(store)
     for index in range(1500):
         memory.finish(index, "failed")
@@ -78,14 +52,14 @@ def test_note_stays_short_when_everything_fails(store: Store) -> None:
     assert done(again, 1600) == []
 
 
-def test_note_about_another_input_is_void(store: Store) -> None:
+def test_note_about_another_input_is_void(store: Any) -> None:
     memory = next_try(store)
     memory.finish(0, "stopped")
     memory.save()
     assert done(next_try(store, "another"), 1) == []
 
 
-def test_note_is_forgotten_when_the_task_is_done(store: Store) -> None:
+def test_note_is_forgotten_when_the_task_is_done(store: Any) -> None:
     memory = next_try(store)
     memory.finish(0, "stopped")
     memory.save()

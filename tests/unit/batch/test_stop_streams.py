@@ -21,7 +21,6 @@ from airflow_provider_signalwire.exceptions import (
 from airflow_provider_signalwire.operators import batch_tally, stream_batch
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 from airflow_provider_signalwire.simulator.server import SimulatorServer
-from tests.unit.batch.test_batch_memory import Store
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -195,10 +194,10 @@ def test_progress_is_logged(
 
 
 def test_next_try_does_not_repeat_what_is_finished(
-    simulator: SimulatorServer, context: dict[str, Any], make_connection: Any
+    simulator: SimulatorServer, context: dict[str, Any], make_connection: Any, store: Any
 ) -> None:
     make_connection(extra={"max_attempts": 1})
-    context["task_state_store"] = store = Store()
+    context["task_state_store"] = store
     rows = seeded(simulator, 20)
     broken = rows[7]["stream_sid"]
     simulator.set_faults([{"match": {"path_contains": broken}, "kind": "status", "status": 503, "times": 1}])

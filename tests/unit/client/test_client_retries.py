@@ -133,7 +133,7 @@ def test_a_refused_connection_is_told_from_a_lost_one_whatever_the_names_are(run
 
 def test_one_attempt_means_one_request(stop, simulator, clock):
     simulator.set_faults([{"kind": "status", "status": 500}])
-    with pytest.raises(SignalWireServerError, match=r"Gave up after 1 attempt in 0\.\d s\.$"):
+    with pytest.raises(SignalWireServerError, match="failed; it may pass"):
         stop(max_attempts=1)
     assert len(simulator.requests()) == 1
     assert clock.waits == []

@@ -1,0 +1,1 @@
+"""How fast this provider is, measured beside its peers. Run by ``make bench``."""

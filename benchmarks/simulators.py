@@ -1,0 +1,96 @@
+"""The simulator in a process of its own, and this process's Airflow connections to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+PROJECT = "benchmark-project"
+TOKEN = "benchmark-token"  # noqa: S105  # the simulator knows no other
+STREAM_NAME = "benchmark"
+
+# What SignalWire allows a Space: this many writes in so many seconds.
+ALLOWED_WRITES, ALLOWED_SECONDS = 13_800, 10
+ALLOWED_RATE = ALLOWED_WRITES / ALLOWED_SECONDS
+RATE_LIMIT = f"{ALLOWED_WRITES}/{ALLOWED_SECONDS}"
+
+
+class Simulator:
+    """A running simulator, seen from outside.
+
+    :param url: Where it listens.
+    :param pid: Its process.
+    """
+
+    def __init__(self, url: str, pid: int) -> None:
+        self.url = url
+        self.pid = pid
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Use one of the simulator's own endpoints."""
+        answer = self._session.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=120)
+        answer.raise_for_status()
+        return answer.json()
+
+    def reset(self, **settings: Any) -> None:
+        """Forget everything, and go on with other settings."""
+        self.control("POST", "reset", settings)
+
+    def seed(self, streams: int, *, per_call: int = 1) -> list[dict[str, str]]:
+        """Put calls in progress in place and return their streams, as the batch operator takes them."""
+        names = [{"name": f"{STREAM_NAME}-{number}"} for number in range(per_call)]
+        calls = self.control("POST", "calls", {"count": streams // per_call, "streams": names})["calls"]
+        return [{"call_sid": call["sid"], "stream_sid": stream["sid"]} for call in calls for stream in call["streams"]]
+
+    def streams_running(self) -> int:
+        """Count the streams that nobody has asked to stop, or that have not stopped yet."""
+        streams = self.control("GET", "state")["streams"]
+        return sum(stream["status"] != "stopped" for stream in streams)
+
+    def answers(self) -> Counter[int | None]:
+        """Count the API's answers by status; None is a connection that was broken off."""
+        return Counter(request["status"] for request in self.control("GET", "requests")["requests"])
+
+    def connect(self) -> None:
+        """Make this process's Airflow connections to it: the provider's, and one for HTTP operators."""
+        connection = {"conn_type": "signalwire", "host": self.url, "login": PROJECT, "password": TOKEN}
+        os.environ["AIRFLOW_CONN_SIGNALWIRE_DEFAULT"] = json.dumps(connection)
+        os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({**connection, "conn_type": "http"})
+
+
+@contextlib.contextmanager
+def running_simulator(**settings: Any) -> Iterator[Simulator]:
+    """Run a simulator on a free port.
+
+    :param settings: As its command line takes them, with underscores.
+    """
+    options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    process = subprocess.Popen(  # noqa: S603  # the command is ours
+        [
+            *(sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"),
+            *("--project", PROJECT, "--token", TOKEN, "--stop-delay-ms", "0", *options),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        ready = re.search(r"https?://\S+", process.stdout.readline() if process.stdout else "")
+        if ready is None:
+            sys.exit("The simulator did not start.")
+        simulator = Simulator(ready[0], process.pid)
+        simulator.connect()
+        yield simulator
+    finally:
+        process.terminate()
+        process.wait(30)

@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 
 # Airflow reads its configuration when it is first imported, so this has to come before.
-_airflow_home = tempfile.mkdtemp(prefix="airflow-signalwire-tests-")
-atexit.register(shutil.rmtree, _airflow_home, ignore_errors=True)
 os.environ.update(
     {
-        "AIRFLOW_HOME": _airflow_home,
+        "AIRFLOW_HOME": tempfile.mkdtemp(prefix="airflow-signalwire-tests-"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent.parent / "example_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
@@ -30,6 +28,8 @@ from airflow_provider_signalwire.client.sync_client import SignalWireClient
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 MakeConnection = Callable[..., str]
+
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -60,10 +60,9 @@ def read_answer(
     :raises SignalWireApiError: the one for its status, if the answer is an error.
     :raises SignalWireResponseError: if it is neither an error nor a valid record.
     """
-    request_id = next((_one_line(headers[name]) for name in _REQUEST_ID_HEADERS if name in headers), None)
     if status >= 400:
         details = _error_details(body, partial(_quoted, secrets=(*secrets, *request.secrets)))
-        raise _api_error(request, status, headers, details, request_id)
+        raise _api_error(request, status, headers, details, _request_id(headers))
     problem = ""
     if 200 <= status < 300:
         if request.read_record is None:
@@ -76,11 +75,16 @@ def read_answer(
         problem = "is a redirect, which is never followed; check the connection's Host (Space)"
     else:
         problem = "is none this provider knows"
+    request_id = _request_id(headers)
     raise SignalWireResponseError(
         f"Tried to {request.what}: the answer (HTTP {status}{_shown(request_id)}) {problem}.",
         http_status=status,
         request_id=request_id,
     )
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    return next((_one_line(headers[name]) for name in _REQUEST_ID_HEADERS if name in headers), None)
 
 
 def stream_record(body: Any, *, call_sid: str, stream_sid: str) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn, TypedDict, cast
 
 from tenacity import (
@@ -45,14 +46,20 @@ class RetryArguments(TypedDict):
     retry_error_callback: Callable[[RetryCallState], Any]
 
 
-def retry_arguments(request: ApiRequest, settings: ClientSettings) -> RetryArguments:
-    """Return the policy for one request."""
+def retry_arguments(request: ApiRequest, settings: ClientSettings, *, spent: float = 0.0) -> RetryArguments:
+    """Return the policy for one request.
+
+    :param request: The request.
+    :param settings: How patiently it is sent.
+    :param spent: Seconds that have passed since it was first sent.
+    """
+    seconds_left = settings.max_retry_seconds - spent
     return {
         "retry": retry_if_exception(lambda error: may_be_sent_again(request, error)),
-        "stop": stop_after_attempt(settings.max_attempts) | stop_after_delay(settings.max_retry_seconds),
-        "wait": _Wait(settings.max_retry_seconds),
+        "stop": stop_after_attempt(settings.max_attempts) | stop_after_delay(seconds_left),
+        "wait": _Wait(seconds_left),
         "before_sleep": _log_retry,
-        "retry_error_callback": _give_up,
+        "retry_error_callback": partial(_give_up, spent=spent),
     }
 
 
@@ -84,13 +91,13 @@ def may_be_sent_again(request: ApiRequest, error: BaseException) -> bool:
 class _Wait(wait_base):
     """Wait as long as SignalWire asks, else with backoff; never longer than what is left of the budget."""
 
-    def __init__(self, max_retry_seconds: float) -> None:
-        self.max_retry_seconds = max_retry_seconds
+    def __init__(self, seconds_left: float) -> None:
+        self.seconds_left = seconds_left
 
     def __call__(self, retry_state: RetryCallState) -> float:
         asked = getattr(_failure(retry_state), "retry_after", None)
         seconds = _BACKOFF(retry_state) if asked is None else asked
-        return max(0.0, min(seconds, self.max_retry_seconds - (retry_state.seconds_since_start or 0.0)))
+        return max(0.0, min(seconds, self.seconds_left - (retry_state.seconds_since_start or 0.0)))
 
 
 def _failure(retry_state: RetryCallState) -> BaseException | None:
@@ -106,9 +113,9 @@ def _log_retry(retry_state: RetryCallState) -> None:
     )
 
 
-def _give_up(retry_state: RetryCallState) -> NoReturn:
+def _give_up(retry_state: RetryCallState, *, spent: float) -> NoReturn:
     error = cast("SignalWireError", _failure(retry_state))  # nothing else is tried again
-    attempts, seconds = retry_state.attempt_number, retry_state.seconds_since_start or 0.0
+    attempts, seconds = retry_state.attempt_number, spent + (retry_state.seconds_since_start or 0.0)
     if attempts > 1:
         error.add_advice(f"Gave up after {attempts} attempts in {seconds:.1f} s.")
     raise error

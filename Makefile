@@ -84,3 +84,22 @@ constraints-matrix: .venv/ready ## write the constraints files of the older vers
 
 test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and try it
 	@$(BIN)/python -m pytest tests/packaging
+
+.PHONY: bench
+
+BENCH := .build/bench/venv
+FIGURES ?=
+bench: $(BENCH)/ready ## measure it beside its peers and write benchmarks/RESULTS.md; FIGURES="one_stop imports" for some
+	@command -v wrk >/dev/null || $(MAKE) --no-print-directory wrk
+	@$(BENCH)/bin/python -m benchmarks $(FIGURES)
+
+$(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
+	@echo "==> Building the benchmarks' environment in $(BENCH) (Airflow, the vendor's SDK, the HTTP provider)"
+	@test -x $(BENCH)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(BENCH)
+	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --constraint $(CONSTRAINTS) --group bench --editable '.[simulator]'
+	@touch $@
+
+.PHONY: wrk
+wrk:
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "The simulator's ceiling is not measured: install wrk for that"; exit 0; }; \
+	echo "==> Installing wrk"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends wrk >/dev/null

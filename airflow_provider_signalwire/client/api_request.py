@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from airflow_provider_signalwire.client.records import Record
+
+_SHORTEST_KEY = 8
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -50,7 +52,14 @@ class ApiRequest:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Form values that may be secret; an error that quotes the request must not show them."""
-        return tuple(value for name, value in self.form if may_be_secret(name) and value)
+        values = [value for name, value in self.form if may_be_secret(name) and value]
+        keys = [key for value in values if "://" in value for key in keys_in_url(value)]
+        return (*values, *keys)
+
+
+def keys_in_url(url: str) -> list[str]:
+    """Return what a URL carries in its query and is long enough to be a key rather than a word."""
+    return [value for _, value in parse_qsl(urlsplit(url).query) if len(value) >= _SHORTEST_KEY]
 
 
 def may_be_secret(field_name: str) -> bool:

@@ -65,6 +65,10 @@ def stop_stream(
 ) -> Flow[StreamRecord | None]:
     """Ask for a stream's stop and return its record; see :func:`stop_stream_and_tell_how`."""
     result = yield from stop_stream_and_tell_how(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing)
+    if result.how == "already_ended":
+        log.info("Stream %r has stopped: its call %r has ended.", stream_sid, call_sid)
+    if result.how == "missing":
+        log.info("There is no stream %r on call %r to stop; that may be, by ignore_if_missing.", stream_sid, call_sid)
     return result.record
 
 
@@ -94,12 +98,10 @@ def _after_refusal(
         refusal.add_advice(f"There is no call {call_sid!r}.")
     else:
         if call_has_ended(call):
-            log.info("Stream %r has stopped: its call %r has ended (%s).", stream_sid, call_sid, call["status"])
             record = stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
             return StopResult(record, "already_ended")
         refusal.add_advice(f"The call is {call['status']!r}.")
     if ignore_if_missing and refusal.http_status == 404:
-        log.info("Nothing to stop, as ignore_if_missing allows: %s", refusal)
         return StopResult(None, "missing")
     raise refusal
 

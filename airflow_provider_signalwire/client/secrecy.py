@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _SHORT = 3
+
+
+class Secrets:
+    """Texts to keep out of what is shown; whoever shows a traceback with local variables shows none of them.
+
+    :param texts: The secrets.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = tuple(texts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
 
 
 def blank_out(text: str, secrets: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
 from airflow_provider_signalwire.client.records import CallRecord, Record
 from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
 from airflow_provider_signalwire.client.retrying import may_be_sent_again, retry_arguments
+from airflow_provider_signalwire.client.secrecy import Secrets
 from airflow_provider_signalwire.client.settings import ClientSettings
 from airflow_provider_signalwire.client.tls import ssl_context
 from airflow_provider_signalwire.exceptions import SignalWireError
@@ -124,7 +125,7 @@ class SignalWireClient:
             status=response.status_code,
             headers=response.headers,
             body=body,
-            secrets=self.settings.secrets,
+            secrets=Secrets(self.settings.secrets),
         )
 
     def _read_body(self, request: ApiRequest, response: requests.Response, *, deadline: float) -> bytes:

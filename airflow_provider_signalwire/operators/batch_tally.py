@@ -69,7 +69,7 @@ class BatchTally:
         left = f", {(self.total - self.done) / rate:.0f} s left" if rate and self.done < self.total else ""
         return (
             f"{self.done:,} of {self.total:,} streams done in {seconds:.1f} s: {rate:,.0f} a second, "
-            f"{self.failed:,} failed{left}."
+            f"{self.failed - self._missing:,} failed, {self.counts['missing'] + self._missing:,} missing{left}."
         )
 
     def summary(self, *, requested: int, retries: int) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_signalwire._compat import mask_secret
+from airflow_provider_signalwire.client.api_request import keys_in_url
 from airflow_provider_signalwire.client.inputs import number
 from airflow_provider_signalwire.client.records import stream_is_stopped
 from airflow_provider_signalwire.sensors.base import DEFER_TIMEOUT_MARGIN
@@ -207,6 +209,13 @@ class StartCallStreamOperator(BaseOperator):
     def hook(self) -> SignalWireHook:
         """The hook."""
         return _hook(self.signalwire_conn_id, self.account_sid)
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Render the templates, and keep the keys in the URLs' queries out of the fields that Airflow shows."""
+        super().render_template_fields(context, jinja_env)
+        for url in (self.url, self.status_callback):
+            for key in keys_in_url(url) if isinstance(url, str) else ():
+                mask_secret(key)
 
     def execute(self, context: Context) -> StreamRecord:
         """Start the stream and return its record."""

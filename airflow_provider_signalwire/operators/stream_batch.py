@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.exceptions import SignalWireAuthenticationError, SignalWireError
 from airflow_provider_signalwire.operators.stream_rows import StreamRow, distinct
 
 if TYPE_CHECKING:
@@ -61,11 +61,15 @@ class StreamBatch:
     def run(self) -> None:
         """Stop the streams.
 
+        :raises SignalWireAuthenticationError: if the login was refused.
         :raises SignalWireError: if it was cancelled. What an ``execution_timeout`` raises passes through.
         """
         try:
             with asyncio.Runner() as runner:
                 runner.run(self._stop_all())
+        except BaseExceptionGroup as group:
+            # A refused login is no bad stream: it ends the workers, and the first one's error tells all.
+            raise group.exceptions[0] from None
         except asyncio.CancelledError:
             raise SignalWireError(f"The batch was ended from outside. {self._tally.progress()}") from None
         finally:
@@ -105,6 +109,8 @@ class StreamBatch:
 
     def _on_outcome(self, numbered: Numbered, outcome: StopResult | SignalWireError) -> None:
         index, row = numbered
+        if isinstance(outcome, SignalWireAuthenticationError) and self._tally.done == 0:
+            raise outcome
         if isinstance(outcome, SignalWireError):
             self._memory.finish(index, "failed")
             self._tally.add_failure(row, outcome)

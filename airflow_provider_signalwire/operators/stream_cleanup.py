@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _MAX_LISTED_IN_DRY_RUN = 1000
 
+# Ten years: longer than any call, and short enough for every calendar.
+_LONGEST_AGE = 10 * 366 * 24 * 3600
+
 
 class _BatchOperator(BaseOperator):
     """What stops many streams: the parameters and the end that both operators share."""
@@ -62,7 +65,13 @@ class _BatchOperator(BaseOperator):
             self._batch.cancel()
 
     def _stop(
-        self, context: Context, streams: Any, *, ignore_if_missing: bool, return_records: bool = False
+        self,
+        context: Context,
+        streams: Any,
+        *,
+        ignore_if_missing: bool,
+        return_records: bool = False,
+        found: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Stop the streams and return the summary; failures are raised after the summary is in XCom."""
         rows = StreamRows(streams)
@@ -79,7 +88,7 @@ class _BatchOperator(BaseOperator):
             ignore_if_missing=ignore_if_missing,
         )
         self._batch.run()
-        summary = tally.summary(requested=checked.requested, retries=self._batch.retries)
+        summary = {**tally.summary(requested=checked.requested, retries=self._batch.retries), **(found or {})}
         if self.fail_on_error and tally.failed:
             context["ti"].xcom_push(key="return_value", value=summary)
             tally.raise_for_failures()
@@ -201,9 +210,13 @@ class CallStreamCleanupOperator(_BatchOperator):
         if is_dry_run:
             listed = streams[:_MAX_LISTED_IN_DRY_RUN]
             return {**found, "would_stop": listed, "would_stop_not_listed": len(streams) - len(listed)}
-        return {**self._stop(context, streams, ignore_if_missing=True), **found}
+        return self._stop(context, streams, ignore_if_missing=True, found=found)
 
     def _calls_begun_before(self, moment: datetime) -> list[str]:
+        if not isinstance(self.call_filters, Mapping | None):
+            raise SignalWireConfigurationError(
+                f"Parameter 'call_filters' is {self.call_filters!r}: expected a mapping, {{'to': '+15555550100'}}."
+            )
         filters = dict(self.call_filters or {})
         unknown = sorted(set(filters) - _CALL_FILTERS)
         if unknown:
@@ -243,7 +256,7 @@ def _age(min_call_age: Any) -> timedelta:
     if isinstance(min_call_age, str):  # a template makes text
         with contextlib.suppress(ValueError):
             min_call_age = float(min_call_age)
-    return timedelta(seconds=number("min_call_age", min_call_age))
+    return timedelta(seconds=number("min_call_age", min_call_age, maximum=_LONGEST_AGE))
 
 
 def _boolean(name: str, value: Any) -> bool:

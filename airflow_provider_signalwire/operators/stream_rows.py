@@ -116,7 +116,7 @@ def _lines(path: Any) -> Iterator[Any]:
         path = ObjectStoragePath(path)
     try:
         with path.open("r", encoding="utf-8") as file:
-            for line in file:
+            for line in iter(file.readline, ""):  # before Airflow 3.1, the file cannot be iterated over
                 if line.strip():
                     yield _decoded(line)
     except (OSError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_signalwire._compat import trigger_timeout_is_sensor_timeout
 from airflow_provider_signalwire.exceptions import SignalWireTimeoutError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class SignalWireSensor(BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after the trigger's event."""
-        with self._real_errors_stay_errors():
+        with self._real_errors_stay_errors(), trigger_timeout_is_sensor_timeout(soft_fail=self.soft_fail):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _timeout_message(self) -> str:

@@ -117,6 +117,8 @@ class SimulatorServer:
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
+        # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each answer would wait for 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
         self._thread.start()

@@ -17,6 +17,7 @@ from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTr
 
 TOKEN = "PT-that-nobody-may-read-8c1f"
 BOT_TOKEN = "bearer-that-nobody-may-read-77aa"
+URL_KEY = "url-key-that-nobody-may-read-51d0"
 
 
 def files_of_airflow():
@@ -27,6 +28,7 @@ def files_of_airflow():
 def test_no_secret_is_left_behind(run_dag, make_connection, monkeypatch, airflow_database, caplog, capfd):
     caplog.set_level("DEBUG")
     monkeypatch.setenv("AIRFLOW_CONN_MY_BOT", json.dumps({"conn_type": "http", "password": BOT_TOKEN}))
+    monkeypatch.setenv("ADDRESS_KEY", URL_KEY)
     with SimulatorServer(token=TOKEN, stop_delay_ms=150) as server:
         make_connection(host=server.url, password=TOKEN, extra={"max_attempts": 1})
         [call] = server.seed()
@@ -37,7 +39,7 @@ def test_no_secret_is_left_behind(run_dag, make_connection, monkeypatch, airflow
         states += [run_dag(dag_id, **stream).state for dag_id in ("stop_sync", "stop_deferred", "stream_sensor_poke")]
         states += [run_dag(f"stream_sensor_{mode}", **stream).state for mode in ("reschedule", "deferrable")]
         # Even if SignalWire repeats what it was sent in confidence.
-        quoting = {"message": f"{TOKEN} {encoded} {BOT_TOKEN}"}
+        quoting = {"message": f"{TOKEN} {encoded} {BOT_TOKEN} {URL_KEY}"}
         server.set_faults([{"times": None, "kind": "status", "status": 422, "body": quoting}])
         states += [run_dag("start", call_sid=call["sid"]).state]
         quoting = {"message": f"{TOKEN} {encoded}"}
@@ -45,7 +47,7 @@ def test_no_secret_is_left_behind(run_dag, make_connection, monkeypatch, airflow
         states += [run_dag("stop_deferred", **stream).state]
         assert states == ["success"] * 6 + ["failed"] * 2
 
-    secrets = [secret.encode() for secret in (TOKEN, encoded, BOT_TOKEN)]
+    secrets = [secret.encode() for secret in (TOKEN, encoded, BOT_TOKEN, URL_KEY)]
     # The search would find something that is there: the SIDs are in the rendered fields.
     contents = {path: path.read_bytes() for path in files_of_airflow()}
     assert any(call["sid"].encode() in content for content in contents.values())

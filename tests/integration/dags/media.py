@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG
@@ -21,13 +22,20 @@ def make_dag(dag_id: str) -> DAG:
         params={"call_sid": "", "call_sids": []},
         default_args={"retries": 2, "retry_delay": timedelta(0)},
         render_template_as_native_obj=True,
+        user_defined_macros={"address_key": lambda: os.environ.get("ADDRESS_KEY", "none")},
     )
 
 
 START = {"call_sid": "{{ params.call_sid }}", "url": "wss://media.example.com/stream"}
 
 with make_dag("start"):
-    StartCallStreamOperator(task_id="start", **START, authorization_bearer_token="{{ conn.my_bot.password }}")
+    StartCallStreamOperator(
+        task_id="start",
+        call_sid=START["call_sid"],
+        url=START["url"] + "?key={{ address_key() }}",
+        status_callback="https://media.example.com/events?key={{ address_key() }}",
+        authorization_bearer_token="{{ conn.my_bot.password }}",
+    )
 
 with make_dag("start_on_many"):
 

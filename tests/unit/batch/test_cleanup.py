@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.exceptions import SignalWireBatchError, SignalWireConfigurationError
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -105,6 +105,18 @@ def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context:
     assert clean_up(context, min_call_age=str(2 * HOUR))["calls"] == 1
 
 
+def test_summary_is_whole_after_a_failure(
+    simulator: SimulatorServer, context: dict[str, Any], make_connection: Any
+) -> None:
+    make_connection(extra={"max_attempts": 1})
+    seed(simulator, "forgotten", hours=3)
+    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 503, "times": None}])
+    with pytest.raises(SignalWireBatchError):
+        clean_up(context)
+    summary = context["ti"].pushed["return_value"]
+    assert (summary["calls"], summary["dry_run"], summary["failed"]) == (1, False, 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -117,6 +129,8 @@ def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context:
         ({"min_call_age": timedelta(hours=-1)}, "'min_call_age' is -3600"),
         ({"min_call_age": "two hours"}, "'min_call_age' is 'two hours'"),
         ({"call_filters": {"colour": "red"}}, "'call_filters' has 'colour'"),
+        ({"call_filters": "abc"}, "'call_filters' is 'abc'"),
+        ({"min_call_age": 1e300}, "'min_call_age' is 1e\\+300"),
         ({"dry_run": "perhaps"}, "'dry_run' is 'perhaps'"),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_signalwire.exceptions import (
+    SignalWireAuthenticationError,
     SignalWireBatchError,
     SignalWireBatchRefusedError,
     SignalWireConfigurationError,
@@ -189,8 +190,10 @@ def test_progress_is_logged(
     monkeypatch.setattr(stream_batch, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO):
         stop(context, seeded(simulator, 4), max_concurrency=1)
-    assert re.search(r"1 of 4 streams done in \d+\.\d s: [\d,]+ a second, 0 failed, \d+ s left\.", caplog.text)
-    assert re.search(r"4 of 4 streams done in \d+\.\d s: [\d,]+ a second, 0 failed\.", caplog.text)
+    assert re.search(
+        r"1 of 4 streams done in \d+\.\d s: [\d,]+ a second, 0 failed, 0 missing, \d+ s left\.", caplog.text
+    )
+    assert re.search(r"4 of 4 streams done in \d+\.\d s: [\d,]+ a second, 0 failed, 0 missing\.", caplog.text)
 
 
 def test_next_try_does_not_repeat_what_is_finished(
@@ -234,6 +237,25 @@ def test_kill_ends_the_batch_promptly_and_says_how_far_it_came(
     assert time.monotonic() - started < 5
     assert "25 of 50 streams done" in caplog.text
     assert running(simulator) == 25
+
+
+def test_refused_login_ends_the_batch_at_once(
+    simulator: SimulatorServer, context: dict[str, Any], make_connection: Any
+) -> None:
+    make_connection(password="wrong")
+    with pytest.raises(SignalWireAuthenticationError, match="401"):
+        stop(context, seeded(simulator, 100), max_concurrency=4)
+    assert len(simulator.requests()) <= 4
+
+
+def test_login_refused_in_the_middle_stops_none_of_the_rest(
+    simulator: SimulatorServer, context: dict[str, Any]
+) -> None:
+    rows = seeded(simulator, 20)
+    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 401, "skip": 10, "times": 1}])
+    with pytest.raises(SignalWireBatchRefusedError, match="1 of 20"):
+        stop(context, rows, max_concurrency=1)
+    assert running(simulator) == 1
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ REQUIRED = {
 # Whatever Airflow itself has loaded is taken out first, so that a module found afterwards was loaded by the import.
 PARSE = """
 import sys
-import airflow.sdk
+from airflow.providers.common.compat.sdk import BaseOperator, BaseSensorOperator, conf
+BaseOperator(task_id="any")
 LIBRARIES = ("requests", "aiohttp", "tenacity")
 for name in [name for name in sys.modules if name.partition(".")[0] in LIBRARIES]:
     del sys.modules[name]

@@ -44,7 +44,9 @@ def _measure_apart(name: str) -> bool:
         "AIRFLOW_HOME": str(BUILD_DIR / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "PYTHONPYCACHEPREFIX": str(BUILD_DIR / "pycache"),
     }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's worker compiles everything at each start
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks", "--here", name]
     code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603  # the command is ours
     print(f"    {time.monotonic() - started:.0f} s", flush=True)

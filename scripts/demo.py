@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local_airflow import PROJECT_DIR, LocalAirflow
@@ -28,23 +29,19 @@ SIMULATOR_TOKEN = "demo-token"  # noqa: S105  # the simulator knows no other
 
 def main() -> None:
     """Do the main job, and print what came of it."""
-    os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
     started = time.monotonic()
-    airflow = LocalAirflow(AIRFLOW_HOME, "demo.log")
     with running_simulator() as url:
         step(f"The simulator stands in for SignalWire at {url}")
 
-        step("Airflow makes its database (SQLite)")
-        airflow.run("db", "migrate")
+        step("Airflow gets a connection, as AIRFLOW_CONN_SIGNALWIRE_DEFAULT: Project ID, API token, Space")
+        connection = {"conn_type": "signalwire", "login": SIMULATOR_PROJECT, "password": SIMULATOR_TOKEN, "host": url}
+        airflow = LocalAirflow(AIRFLOW_HOME, "demo.log", AIRFLOW_CONN_SIGNALWIRE_DEFAULT=json.dumps(connection))
 
-        step("Airflow gets a connection 'signalwire_default': Project ID, API token, Space")
-        airflow.run(
-            *("connections", "add", "signalwire_default", "--conn-type", "signalwire"),
-            *("--conn-host", url, "--conn-login", SIMULATOR_PROJECT, "--conn-password", SIMULATOR_TOKEN),
-        )
-
-        step("A call is made, and answered")
-        call = make_call(url)
+        step("Airflow makes its database (SQLite); meanwhile, a call is made and answered")
+        with ThreadPoolExecutor() as both:
+            calling = both.submit(make_call, url)
+            airflow.run("db", "migrate")
+            call = calling.result()
 
         step(f"Airflow runs the DAG '{DAG_ID}': start a stream, work, stop it and wait until it has stopped")
         conf = json.dumps({"call_sid": call["sid"], "url": "wss://bot.example.com/audio"})
@@ -87,6 +84,8 @@ def running_simulator() -> Iterator[str]:
 
 def make_call(url: str) -> dict[str, Any]:
     """Make a call and wait until it is answered, by the provider's own client."""
+    # The client's errors are Airflow's, and whatever imports Airflow makes itself at home.
+    os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME / "client")
     from airflow_provider_signalwire.client.endpoints import create_call
     from airflow_provider_signalwire.client.flows import just, wait_for_call_status
     from airflow_provider_signalwire.client.settings import ClientSettings

@@ -13,8 +13,8 @@ from benchmarks.processes import result_of
 from benchmarks.results import BUILD_DIR, Figure, Row
 from benchmarks.simulators import Simulator, running_simulator
 
-FEW, MANY = 1_000, 100_000
-RUNS_OF_FEW = 5
+FEW, SOME, MANY = 1_000, 10_000, 100_000
+RUNS_OF_FEW = 3
 STREAMS_PER_CALL = 10
 MEGABYTE = 1_000_000
 
@@ -29,10 +29,11 @@ class Cost(NamedTuple):
 def measure() -> Figure:
     """Run the batch in fresh processes, which read the streams from a file with a JSON object a line."""
     with running_simulator() as simulator:
-        few = [_cost(simulator, FEW) for _ in range(RUNS_OF_FEW)]
-        many = _cost(simulator, MANY)
+        before = [_cost(simulator, FEW) for _ in range(RUNS_OF_FEW)]
+        some, many = _cost(simulator, SOME), _cost(simulator, MANY)
+        few = before + [_cost(simulator, FEW) for _ in range(RUNS_OF_FEW)]
     memory_of_few, cpu_of_few = median(cost.peak_bytes for cost in few), median(cost.cpu_ms_each for cost in few)
-    growth, more = (many.peak_bytes - memory_of_few) / MEGABYTE, many.cpu_ms_each / cpu_of_few - 1
+    growth = (many.peak_bytes - memory_of_few) / MEGABYTE
     spread = ", ".join(f"{cost.cpu_ms_each:.2f}" for cost in few)
     return Figure(
         rows=[
@@ -44,20 +45,27 @@ def measure() -> Figure:
                 target="grows by under 20 MB",
                 met=growth < 20,
             ),
-            Row(
-                what="CPU time for each of 100,000 streams",
-                ours=f"{many.cpu_ms_each:.3f} ms",
-                peer=f"1,000 streams: {cpu_of_few:.3f} ms",
-                ratio=f"{more:+.1%}",
-                target="linear: within 10 %",
-                met=abs(more) <= 0.1,
-            ),
+            _per_stream(many, cpu_of_few, FEW),
+            _per_stream(many, some.cpu_ms_each, SOME),
         ],
         notes=[
-            f"1,000 streams are run {RUNS_OF_FEW} times and the median is taken (ms of CPU each: {spread}).",
+            f"1,000 streams are run {RUNS_OF_FEW} times before the others and as often after them; the median is "
+            f"taken (ms of CPU each: {spread}).",
             "Each process first stops 500 others, so that what is loaded and opened once is not shared out among the "
             "streams; no latency, no rate limit. Memory is the peak resident set of the process, Airflow included.",
         ],
+    )
+
+
+def _per_stream(many: Cost, of_fewer: float, fewer: int) -> Row:
+    more = many.cpu_ms_each / of_fewer - 1
+    return Row(
+        what=f"CPU time for each of {MANY:,} streams",
+        ours=f"{many.cpu_ms_each:.3f} ms",
+        peer=f"{fewer:,} streams: {of_fewer:.3f} ms",
+        ratio=f"{more:+.1%}",
+        target="linear: within 10 %",
+        met=abs(more) <= 0.1,
     )
 
 

@@ -76,9 +76,10 @@ def main() -> None:
             f"PYTHON{version.replace('.', '')}=/path/to/python{version}; ALLOW_MISSING=1 leaves it out.",
             flush=True,
         )
-    if missing and not options.allow_missing:
+    rows = [row for row in options.rows if row.python in pythons]
+    if not rows or (missing and not options.allow_missing):
         sys.exit(2)
-    results = [check(row, pythons[row.python]) for row in options.rows if row.python in pythons]
+    results = [check(row, pythons[row.python]) for row in rows]
     print("\n" + table(results))
     if options.table is not None:
         write_table(options.table, results)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_signalwire.client import pacing
 from airflow_provider_signalwire.client.pacing import Pace
 
 
@@ -26,7 +28,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(asyncio, "sleep", clock.sleep)
+    # In this module only: the simulator in its thread sleeps, too.
+    monkeypatch.setattr(pacing, "asyncio", SimpleNamespace(sleep=clock.sleep))
     return clock
 
 

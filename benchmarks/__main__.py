@@ -48,7 +48,7 @@ def _measure_apart(name: str) -> bool:
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's worker compiles everything at each start
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks", "--here", name]
-    code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603  # the command is ours
+    code = subprocess.run(command, env=environment, check=False).returncode  # the command is ours
     print(f"    {time.monotonic() - started:.0f} s", flush=True)
     return code == 0
 

@@ -45,7 +45,7 @@ def _rate(wrk: str, simulator: Simulator) -> float:
     _write_script(script)
     path = f"/api/laml/2010-04-01/Accounts/{PROJECT}/Calls/{stream['call_sid']}/Streams/{stream['stream_sid']}"
     options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", str(script)]
-    said = subprocess.run([wrk, *options, simulator.url + path], stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
+    said = subprocess.run([wrk, *options, simulator.url + path], stdout=subprocess.PIPE, text=True, check=True).stdout
     rate = re.search(r"Requests/sec:\s*([\d.]+)", said)
     if rate is None or "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"wrk did not do what it should:\n{said}")

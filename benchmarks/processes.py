@@ -13,7 +13,7 @@ def result_of(*arguments: str, given: str = "") -> Any:
 
     :param given: What it reads from standard input.
     """
-    child = subprocess.run(  # noqa: S603  # the command is ours
+    child = subprocess.run(  # the command is ours
         [sys.executable, *arguments], input=given, stdout=subprocess.PIPE, text=True, check=True
     )
     return json.loads(child.stdout.splitlines()[-1])

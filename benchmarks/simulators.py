@@ -76,7 +76,7 @@ def running_simulator(**settings: Any) -> Iterator[Simulator]:
     :param settings: As its command line takes them, with underscores.
     """
     options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
-    process = subprocess.Popen(  # noqa: S603  # the command is ours
+    process = subprocess.Popen(  # the command is ours
         [
             *(sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"),
             *("--project", PROJECT, "--token", TOKEN, "--stop-delay-ms", "0", *options),

@@ -64,7 +64,7 @@ def xcom_of(task_id: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def running_simulator() -> Iterator[str]:
     """Run the simulator on a free port, and end it whatever happens."""
-    simulator = subprocess.Popen(  # noqa: S603  # the command is ours
+    simulator = subprocess.Popen(  # the command is ours
         [
             *(sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"),
             *("--project", SIMULATOR_PROJECT, "--token", SIMULATOR_TOKEN),

@@ -46,7 +46,7 @@ class LocalAirflow:
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end and return what it printed."""
-        result = subprocess.run(  # noqa: S603  # the command is ours
+        result = subprocess.run(  # the command is ours
             [sys.executable, "-m", "airflow", *arguments],
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -122,7 +122,7 @@ def version_of(python: str) -> str | None:
     """Ask an interpreter for its version; None if it does not run."""
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
-        answer = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)  # noqa: S603
+        answer = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()
@@ -133,7 +133,7 @@ def pyenv_python(version: str) -> str | None:
     pyenv = shutil.which("pyenv")
     if pyenv is None:
         return None
-    installed = subprocess.run([pyenv, "prefix", version], capture_output=True, text=True, check=False)  # noqa: S603
+    installed = subprocess.run([pyenv, "prefix", version], capture_output=True, text=True, check=False)
     return f"{installed.stdout.strip()}/bin/python{version}" if installed.returncode == 0 else None
 
 
@@ -168,7 +168,7 @@ def build(row: Row, python: str) -> None:
 
 def run_uv(*arguments: str) -> None:
     """Run uv, which must succeed."""
-    subprocess.run([str(UV), *arguments, "--quiet"], cwd=PROJECT_DIR, check=True)  # noqa: S603
+    subprocess.run([str(UV), *arguments, "--quiet"], cwd=PROJECT_DIR, check=True)
 
 
 def installed_versions(row: Row) -> dict[str, str]:
@@ -178,7 +178,7 @@ def installed_versions(row: Row) -> dict[str, str]:
         "import sys; from importlib.metadata import version\n"
         f"print(sys.version.split()[0], *(version(name) for name in {names!r}))"
     )
-    answer = subprocess.check_output([str(row.environment / "bin" / "python"), "-c", ask], text=True)  # noqa: S603
+    answer = subprocess.check_output([str(row.environment / "bin" / "python"), "-c", ask], text=True)
     return dict(zip(("python", *names), answer.split(), strict=True))
 
 
@@ -187,7 +187,7 @@ def run_tests(row: Row) -> tuple[int, str]:
     command = [str(row.environment / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
     environment = {name: value for name, value in os.environ.items() if name != "AIRFLOW_HOME"}
     with (row.environment / "pytest.log").open("w+") as log:
-        done = subprocess.run(command, cwd=PROJECT_DIR, env=environment, stdout=log, stderr=log, check=False)  # noqa: S603
+        done = subprocess.run(command, cwd=PROJECT_DIR, env=environment, stdout=log, stderr=log, check=False)
         log.seek(0)
         return done.returncode, log.read()
 

@@ -44,7 +44,7 @@ format: .venv/ready ## let ruff put the code in order
 	@$(BIN)/ruff format .
 
 docs: .venv/ready ## build the documentation into .build/docs/html
-	@$(BIN)/sphinx-build -W -n --keep-going -q -b html -d .build/docs/doctrees docs .build/docs/html
+	@$(BIN)/sphinx-build -E -W -n --keep-going -q -b html -d .build/docs/doctrees docs .build/docs/html
 	@echo "==> .build/docs/html/index.html"
 
 constraints: .venv/ready ## resolve the newest versions and write the constraints file anew

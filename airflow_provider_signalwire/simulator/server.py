@@ -84,7 +84,7 @@ class SimulatorServer:
         return self.simulation.state
 
     def seed(self, /, **plan: Any) -> list[SeededCall]:
-        """Put calls in place, as :meth:`State.seed` does."""
+        """Put calls in place, as ``State.seed`` does."""
         return self.state.seed(**plan)
 
     def set_faults(self, faults: Sequence[object]) -> None:
@@ -107,7 +107,7 @@ class SimulatorServer:
         return list(self._server.server_state.connections) if self._server is not None else []
 
     def reset(self, /, **changes: object) -> None:
-        """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
+        """Forget calls, requests and faults, as ``Simulation.reset`` does."""
         self.simulation.reset(**changes)
 
     def start(self) -> None:

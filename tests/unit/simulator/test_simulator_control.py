@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import pytest
@@ -234,6 +235,9 @@ def test_control_endpoints_that_are_not_there_say_so(control, method, path, stat
 
 def test_a_fault_of_the_simulators_own_is_an_internal_error(api, simulator, monkeypatch, caplog, eventually):
     monkeypatch.setattr(simulator.state, "account", lambda account_sid: 1 / 0)
+    for name in ("uvicorn", "uvicorn.error"):  # an Airflow that has set up its logging may have silenced them
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
     answer = api.get("")
     assert (answer.status_code, answer.json()["code"]) == (500, 20001)
     eventually(lambda: "ZeroDivisionError" in caplog.text)

@@ -19,7 +19,7 @@ from benchmarks.simulators import PROJECT, Simulator, running_simulator
 
 SENSORS = 1_000
 POKE_INTERVAL = 5
-SECONDS = 30
+SECONDS = 60
 LATENCY_MS = 50
 _NEVER_MS = 1e9
 
@@ -74,10 +74,12 @@ def measure() -> Figure:
         notes=[
             "Each side's triggers run in one event loop of a fresh process, as in a triggerer, from the creation of "
             f"the first to the end of the {SECONDS} s; {LATENCY_MS} ms latency.",
-            "The streams never stop, so each look of CallStreamStatusSensor takes two requests, the stop and the call. "
-            "That of HttpSensor takes one, which is answered 404: on any other failure its trigger asks again without "
-            "a pause. It opens a session, and so a connection, for every look.",
-            "Stalls are what a task that sleeps 5 ms at a time oversleeps. Python's garbage collection is in them: the "
+            "The streams never stop. Each look of CallStreamStatusSensor asks for the stop, and every tenth reads the "
+            "call, too. That of HttpSensor takes one request, which is answered 404: on any other failure its "
+            "trigger asks again without a pause. It opens a session, and so a connection, for every look.",
+            "Before the clock starts, each process looks up a connection and collects its garbage once, as a triggerer "
+            "that has been up for a while has done.",
+            "Stalls are what a task that sleeps 10 ms at a time oversleeps. Python's garbage collection is in them: the "
             f"longest took {ours.longest_collection_ms:.0f} ms (HttpSensor: {http.longest_collection_ms:.0f} ms).",
         ],
     )
@@ -117,7 +119,11 @@ def _http_triggers(streams: list[dict[str, str]]) -> list[Any]:
 
 
 async def _run(triggers: Iterable[Any]) -> Waiting:
-    """Run triggers for some time, as a triggerer does."""
+    """Run triggers for some time, as a triggerer does that has been up for a while."""
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    await get_async_connection("signalwire_default")  # Airflow imports much for the first one
+    gc.collect()
     started = _cpu_seconds()
     stalls: list[float] = []
     collections = _watch_collections()
@@ -146,8 +152,8 @@ async def _run(triggers: Iterable[Any]) -> Waiting:
 async def _watch_loop(stalls: list[float]) -> None:
     while True:
         started = time.perf_counter()
-        await asyncio.sleep(0.005)
-        stalls.append(time.perf_counter() - started - 0.005)
+        await asyncio.sleep(0.01)
+        stalls.append(time.perf_counter() - started - 0.01)
 
 
 def _watch_collections() -> list[float]:

@@ -28,9 +28,6 @@ T = TypeVar("T")
 
 MAX_CONNECTIONS = 64
 
-# How long everybody pauses when SignalWire has too many requests and does not say for how long.
-_PAUSE_SECONDS = 1.0
-
 
 class SignalWireAsyncClient:
     """SignalWire for asynchronous code; use it in an ``async with`` statement.
@@ -125,11 +122,12 @@ class SignalWireAsyncClient:
             return await self._send(request)
         await self._pace.turn()
         try:
-            return await self._send(request)
+            record = await self._send(request)
         except SignalWireRateLimitError as error:
-            asked = _PAUSE_SECONDS if error.retry_after is None else error.retry_after
-            self._pace.pause(min(asked, self.settings.max_retry_seconds))
+            self._pace.refused(error.retry_after, at_most=self.settings.max_retry_seconds)
             raise
+        self._pace.accepted()
+        return record
 
     async def _send(self, request: ApiRequest) -> Record:
         """Send a request once."""

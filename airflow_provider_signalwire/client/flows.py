@@ -5,6 +5,7 @@ A flow is a generator: it yields the next step, and its driver sends back the re
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import time
@@ -131,15 +132,19 @@ def wait_until_stream_stopped(
 ) -> Flow[StreamRecord | None]:
     """Look at a stream until it has stopped.
 
+    Each look asks for the stop again; every tenth also reads the call. SignalWire refuses the stop once the call has
+    ended, so that is for the case only that it does not.
+
     :param poll_interval: Seconds between two looks, give or take a tenth.
     :param deadline: Seconds since the epoch at which to give up. It is the wall clock's, so that it holds
         in whatever process the wait goes on.
     :param last_status: The status at the look before this wait, if there was one; the wait then begins
-        with a pause.
+        with a pause of at least half of ``poll_interval``.
     """
+    looks = itertools.cycle([stop_stream] * 9 + [look_at_stream])
     return (
         yield from _wait(
-            lambda: look_at_stream(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing),
+            lambda: next(looks)(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing),
             stream_is_stopped,
             waited_for=f"stream {stream_sid!r} on call {call_sid!r} to stop",
             poll_interval=poll_interval,
@@ -182,6 +187,11 @@ def wait_for_call_status(
     )
 
 
+# Many that began to wait together should not go on to look together. The first pause does most of the spreading.
+_FIRST_SPREAD = (0.5, 1.0)
+_SPREAD = (0.9, 1.1)
+
+
 def _wait(
     look: Callable[[], Flow[RecordT | None]],
     is_done: Callable[[RecordT], bool],
@@ -191,13 +201,14 @@ def _wait(
     deadline: float,
     last_status: str | None,
 ) -> Flow[RecordT | None]:
+    spread = _FIRST_SPREAD
     while True:
         if last_status is not None:
             left = deadline - time.time()
             if left <= 0:
                 raise SignalWireTimeoutError(timeout_message(waited_for, last_status))
-            # Many that began to wait together should not go on to look together.
-            yield Pause(min(poll_interval * random.uniform(0.9, 1.1), left))  # noqa: S311 - jitter needs no secrecy
+            yield Pause(min(poll_interval * random.uniform(*spread), left))  # noqa: S311 - jitter needs no secrecy
+        spread = _SPREAD
         record = yield from look()
         if record is None or is_done(record):
             return record

@@ -131,8 +131,10 @@ def _token(password: str | None) -> str:
 def _environment_proxy(origin: str) -> str | None:
     """Look up the environment's proxy once; both transports then do the same."""
     url = urlsplit(origin)
+    if is_loopback(url.hostname or ""):
+        return None
     proxy = getproxies().get(url.scheme)
-    if not proxy or is_loopback(url.hostname or "") or proxy_bypass(url.netloc):
+    if not proxy or proxy_bypass(url.netloc):
         return None
     whose = f"The environment's {url.scheme.upper()}_PROXY"
     return proxy_address(whose, proxy if "://" in proxy else f"http://{proxy}")

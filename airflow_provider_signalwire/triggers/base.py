@@ -10,7 +10,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_signalwire.client.flows import Flow
 from airflow_provider_signalwire.client.sharing import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
-from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.triggers.lookups import connection_settings
 
 
 class FlowTrigger(BaseTrigger):
@@ -63,10 +63,11 @@ class FlowTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send one event: the record, or the error to raise."""
-        hook = SignalWireHook(self.signalwire_conn_id, account_sid=self.account_sid)
         try:
-            async with shared_client(await hook.get_async_settings()) as client:
-                record = await client.run(self.flow(hook.account_sid))
+            settings = await connection_settings(self.signalwire_conn_id)
+            account_sid = settings.project_id if self.account_sid is None else self.account_sid
+            async with shared_client(settings) as client:
+                record = await client.run(self.flow(account_sid))
         except SignalWireError as error:
             yield TriggerEvent({"status": "error", **error.to_event()})
         else:

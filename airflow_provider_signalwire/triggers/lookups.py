@@ -1,0 +1,26 @@
+"""One lookup for all triggers that want the same connection at the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+
+from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+
+_lookups: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[ClientSettings]] = {}
+
+
+async def connection_settings(signalwire_conn_id: str) -> ClientSettings:
+    """Return a connection's settings, looked up now, if need be together with others.
+
+    A triggerer that starts gives a thousand triggers their turn at once. A lookup each would be as many requests to
+    the API server, and checking all that they find in one go would hold up the event loop.
+
+    :param signalwire_conn_id: The connection.
+    """
+    key = (asyncio.get_running_loop(), signalwire_conn_id)
+    lookup = _lookups.get(key)
+    if lookup is None:
+        lookup = _lookups[key] = asyncio.create_task(SignalWireHook(signalwire_conn_id).get_async_settings())
+        lookup.add_done_callback(lambda _: _lookups.pop(key))
+    return await asyncio.shield(lookup)  # who is cancelled takes it from nobody else

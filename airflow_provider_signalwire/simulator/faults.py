@@ -56,19 +56,21 @@ class Option:
 
 _STATUS = Option(200, _is_status, "an HTTP status from 200 to 599")
 _SECONDS = Option(REQUIRED, _is_seconds, "a number of seconds, at most a day")
+_BEFORE_OR_AFTER = Option("before", lambda value: value in ("before", "after"), "before or after")
 
 KINDS: dict[str, dict[str, Option]] = {
     "status": {
         "status": dataclasses.replace(_STATUS, default=REQUIRED),
         "headers": Option({}, _is_header_map, "an object of header names and texts"),
         "body": Option(None, lambda value: True, "any JSON value, or a text"),
+        "when": _BEFORE_OR_AFTER,
     },
     "reset": {
         "when": Option("before", lambda value: value in ("before", "middle", "after"), "before, middle or after")
     },
     "hang": {
         "seconds": dataclasses.replace(_SECONDS, default=3600),
-        "when": Option("before", lambda value: value in ("before", "after"), "before or after"),
+        "when": _BEFORE_OR_AFTER,
     },
     "slow": {"seconds": _SECONDS},
     "truncate": {},

@@ -37,7 +37,7 @@ def read_fields(content_type: str, body: bytes) -> Fields:
 def _read_json(body: bytes) -> Fields:
     try:
         value = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter for too deep nesting
         raise errors.malformed(f"The request body is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
         raise errors.malformed("The request body must be a JSON object.")

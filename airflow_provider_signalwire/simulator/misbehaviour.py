@@ -39,6 +39,8 @@ async def act(fault: Fault, exchange: Exchange, process: Process) -> None:
 
 async def _status(options: Options, exchange: Exchange, process: Process) -> None:
     status, body, headers = options["status"], options["body"], options["headers"]
+    if options["when"] == "after":
+        process()
     if body is None:
         error = errors.ApiError(status, errors.code_for(status), "The simulator was told to fail.", headers=headers)
         await exchange.answer(error_answer(error))

@@ -95,6 +95,7 @@ def test_a_fault_matches_by_method_and_path(faults, match, method, path, expecte
         ({"kind": "status", "status": 503, "headers": {"a": 1}}, "headers must be"),
         ({"kind": "status", "status": 503, "headers": {"a b": "1"}}, "headers must be"),
         ({"kind": "status", "status": 503, "headers": {"a": "1\r\nb: 2"}}, "headers must be"),
+        ({"kind": "status", "status": 503, "when": "middle"}, "when must be before or after"),
         ({"kind": "reset", "when": "later"}, "when must be before, middle or after"),
         ({"kind": "hang", "when": "middle"}, "when must be before or after"),
         ({"kind": "hang", "seconds": -1}, "seconds must be"),

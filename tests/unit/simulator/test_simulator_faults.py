@@ -105,6 +105,14 @@ def test_a_status_has_its_code(api, simulator, call, status, code):
     )
 
 
+@pytest.mark.parametrize(("when", "processed"), [("before", False), ("after", True)])
+def test_a_status_comes_before_or_after_the_request_is_processed(api, simulator, call, was_processed, when, processed):
+    simulator.set_faults([{"kind": "status", "status": 500, "when": when}])
+    answer = stop(api, call)
+    assert (answer.status_code, answer.json()["code"]) == (500, 20001)
+    assert was_processed() is processed
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "text"),
     [

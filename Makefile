@@ -32,7 +32,7 @@ demo: .venv/ready ## stop a call's stream by real Airflow, against the simulator
 	@$(BIN)/python scripts/demo.py
 
 test: .venv/ready ## run every test
-	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --cov --cov-report=term --cov-fail-under=95
 
 lint: .venv/ready ## ruff and mypy --strict
 	@$(BIN)/ruff check .
@@ -48,7 +48,7 @@ docs: .venv/ready ## build the documentation into .build/docs/html
 	@echo "==> .build/docs/html/index.html"
 
 constraints: .venv/ready ## resolve the newest versions and write the constraints file anew
-	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui pyproject.toml --output-file $(CONSTRAINTS)
+	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui --group cluster --group fuzz --group security pyproject.toml --output-file $(CONSTRAINTS)
 
 clean: ## remove what the other commands made
 	rm -rf .venv .build dist .coverage .coverage.*
@@ -103,3 +103,47 @@ $(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
 wrk:
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "The simulator's ceiling is not measured: install wrk for that"; exit 0; }; \
 	echo "==> Installing wrk"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends wrk >/dev/null
+
+.PHONY: test-chaos test-celery
+
+POSTGRES := $(or $(lastword $(wildcard /usr/lib/postgresql/*/bin/postgres)),/usr/lib/postgresql/postgres)
+REDIS := /usr/bin/redis-server
+test-chaos: .venv/ready-cluster $(POSTGRES) ## kill parts of a running Airflow, take SignalWire away; SHORT=1 for less of it
+	@$(BIN)/python -m pytest tests/cluster/test_chaos.py
+
+test-celery: .venv/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less of it
+	@$(BIN)/python -m pytest tests/cluster/test_celery.py
+
+.venv/ready-cluster: .venv/ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group cluster
+	@touch $@
+
+$(POSTGRES): PACKAGE := postgresql
+$(REDIS): PACKAGE := redis-server
+$(POSTGRES) $(REDIS):
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "$@ is missing: as root, apt-get install $(PACKAGE)"; exit 1; }
+	@echo "==> Installing Debian's $(PACKAGE)"
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) >/dev/null
+
+.PHONY: fault-matrix
+
+fault-matrix: .venv/ready ## play every fault by every way to meet it, and write docs/reliability/fault-matrix.md
+	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
+
+.PHONY: fuzz audit sbom
+
+EXAMPLES ?= 1000000
+SECONDS_AT_MOST ?= 3600
+fuzz: .venv/ready-fuzz ## make up a million answers of SignalWire; EXAMPLES=… and SECONDS_AT_MOST=… for fewer
+	@$(BIN)/python tests/fuzz/fuzz_answers.py --examples $(EXAMPLES) --seconds $(SECONDS_AT_MOST)
+
+audit: .venv/ready-security ## look for known weaknesses of what a worker gets; asks pypi.org
+	@$(BIN)/python scripts/supply_chain.py audit
+
+sbom: .venv/ready-security ## list what a worker gets, as CycloneDX, in .build/sbom.cdx.json
+	@$(BIN)/python scripts/supply_chain.py sbom
+
+.venv/ready-fuzz .venv/ready-security: .venv/ready-%: .venv/ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group $*
+	@touch $@

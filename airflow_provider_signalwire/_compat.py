@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, Stats
 
 try:
     from airflow.sdk.log import mask_secret
 except ImportError:  # Airflow 2; common-compat knows both places from 1.22 on
     from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
 
-__all__ = ["mask_secret", "trigger_timeout_is_sensor_timeout"]
+__all__ = ["Stats", "mask_secret", "trigger_timeout_is_sensor_timeout"]
 
 # What Airflow resumes a task with when it has waited too long for its trigger.
 _TRIGGER_TIMEOUT = "Trigger timeout"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
+from airflow_provider_signalwire.client.observing import Delivery
 from airflow_provider_signalwire.client.records import Record
-
-_SHORTEST_KEY = 8
+from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.client.url_secrets import secrets_in_url
 
 Fields = tuple[tuple[str, str], ...]
+
+_PHONE_NUMBER_FIELDS = frozenset({"To", "From", "CallerId"})
 
 # Both transports are given the body ready-made: aiohttp would prepare every form for being a multipart one, too.
 FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -21,6 +24,7 @@ FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 class ApiRequest:
     """What a transport sends, and how its answer is to be read.
 
+    :param operation: What kind of request it is, for metrics: the name of the function that makes it.
     :param method: HTTP method.
     :param path: Absolute path, each segment percent-encoded; the next page of a list brings its query along.
     :param what: What the request does, for logs and errors: ``stop stream 'x' on call 'y'``.
@@ -29,8 +33,10 @@ class ApiRequest:
     :param query: Query fields.
     :param form: Form fields of the body; they may hold secrets, so they stay out of the repr.
     :param safe_to_repeat: Whether sending it twice does the same as sending it once.
+    :param delivery: How it was sent; the transport writes it down here.
     """
 
+    operation: str
     method: str
     path: str
     what: str
@@ -38,6 +44,7 @@ class ApiRequest:
     query: Fields = ()
     form: Fields = field(default=(), repr=False)
     safe_to_repeat: bool = True
+    delivery: Delivery = field(default_factory=Delivery, repr=False, compare=False)
 
     @property
     def target(self) -> str:
@@ -50,16 +57,21 @@ class ApiRequest:
         return urlencode(self.form).encode() if self.form else None
 
     @property
+    def shown(self) -> str:
+        """What the request does, fit for a log line."""
+        return mask_phone_numbers(self.what)
+
+    @property
+    def phone_numbers(self) -> tuple[str, ...]:
+        """Telephone numbers sent along, in whatever way they are written."""
+        return tuple(value for name, value in (*self.query, *self.form) if name in _PHONE_NUMBER_FIELDS)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Form values that may be secret; an error that quotes the request must not show them."""
         values = [value for name, value in self.form if may_be_secret(name) and value]
-        keys = [key for value in values if "://" in value for key in keys_in_url(value)]
-        return (*values, *keys)
-
-
-def keys_in_url(url: str) -> list[str]:
-    """Return what a URL carries in its query and is long enough to be a key rather than a word."""
-    return [value for _, value in parse_qsl(urlsplit(url).query) if len(value) >= _SHORTEST_KEY]
+        in_urls = [secret for value in values if "://" in value for secret in secrets_in_url(value)]
+        return (*values, *in_urls)
 
 
 def may_be_secret(field_name: str) -> bool:

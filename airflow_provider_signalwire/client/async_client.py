@@ -15,6 +15,7 @@ from yarl import URL
 from airflow_provider_signalwire.client.api_request import FORM_HEADERS, ApiRequest
 from airflow_provider_signalwire.client.failures import connection_error
 from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
+from airflow_provider_signalwire.client.observing import NOBODY, Attempt, Observer, observed
 from airflow_provider_signalwire.client.pacing import Pace
 from airflow_provider_signalwire.client.records import CallRecord, Record
 from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
@@ -35,15 +36,22 @@ class SignalWireAsyncClient:
     :param settings: Where to call, as whom, and how patiently.
     :param pace: How fast to send what changes something; SignalWire limits reading hardly at all.
     :param max_connections: How many connections to have open at the most.
+    :param observer: Is told what the client does.
     """
 
     def __init__(
-        self, settings: ClientSettings, *, pace: Pace | None = None, max_connections: int = MAX_CONNECTIONS
+        self,
+        settings: ClientSettings,
+        *,
+        pace: Pace | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        observer: Observer = NOBODY,
     ) -> None:
         self.settings = settings
         self.retries = 0
         self._pace = pace
         self._max_connections = max_connections
+        self._observer = observer
 
     async def __aenter__(self) -> Self:
         # Reading the authorities' certificates takes long enough to be kept off the event loop.
@@ -92,9 +100,10 @@ class SignalWireAsyncClient:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None
+        await self._wait_for_turn(step)
         started = time.monotonic()
         try:
-            return await self._send_in_turn(step)
+            return await self._send_paced(step)
         except SignalWireError as error:
             if not may_be_sent_again(step, error):
                 raise
@@ -103,12 +112,14 @@ class SignalWireAsyncClient:
 
     async def _send_again(self, request: ApiRequest, failure: SignalWireError, started: float) -> Record:
         """Go on after a first attempt that failed; only then is the retry policy's machinery worth its time."""
-        sending = AsyncRetrying(**retry_arguments(request, self.settings, spent=time.monotonic() - started))
+        policy = retry_arguments(request, self.settings, spent=time.monotonic() - started)
+        sending = AsyncRetrying(**observed(policy, request, self._observer))
 
         async def send(request: ApiRequest) -> Record:
             if sending.statistics["attempt_number"] == 1:
                 raise failure  # to the policy, the first attempt is the one that has been made
-            return await self._send_in_turn(request)
+            await self._wait_for_turn(request)
+            return await self._send_paced(request)
 
         try:
             record: Record = await sending(send, request)
@@ -116,11 +127,15 @@ class SignalWireAsyncClient:
             self.retries += sending.statistics["attempt_number"] - 1
         return record
 
-    async def _send_in_turn(self, request: ApiRequest) -> Record:
-        """Send a request once, when its turn has come."""
+    async def _wait_for_turn(self, request: ApiRequest) -> None:
+        """Wait until a request may be sent; this time is not taken from what its retries are given."""
+        if self._pace is not None and request.method != "GET":
+            await self._pace.turn()
+
+    async def _send_paced(self, request: ApiRequest) -> Record:
+        """Send a request once, and let the pace know what came of it."""
         if self._pace is None or request.method == "GET":
             return await self._send(request)
-        await self._pace.turn()
         try:
             record = await self._send(request)
         except SignalWireRateLimitError as error:
@@ -130,7 +145,11 @@ class SignalWireAsyncClient:
         return record
 
     async def _send(self, request: ApiRequest) -> Record:
-        """Send a request once."""
+        """Send a request once, and let the observer know."""
+        with Attempt(request, self._observer):
+            return await self._exchange(request)
+
+    async def _exchange(self, request: ApiRequest) -> Record:
         try:
             async with self._session.request(
                 request.method,

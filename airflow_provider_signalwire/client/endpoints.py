@@ -5,7 +5,8 @@ Paths and fields are those of the `Compatibility API <https://signalwire.com/doc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Unpack
@@ -19,6 +20,7 @@ from airflow_provider_signalwire.client.options import (
     form_of,
 )
 from airflow_provider_signalwire.client.records import API_ROOT, CALL_STATUSES, STREAM_STOPPED
+from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 STREAM_TRACKS = frozenset({"inbound_track", "outbound_track", "both_tracks"})
@@ -27,9 +29,19 @@ MAX_STREAM_PARAMETERS = 99
 MAX_PAGE_SIZE = 1000
 
 
+@contextmanager
+def _phone_numbers_masked() -> Iterator[None]:
+    """Show no telephone number in the error about an argument."""
+    try:
+        yield
+    except SignalWireConfigurationError as error:
+        raise SignalWireConfigurationError(mask_phone_numbers(str(error))) from None
+
+
 def get_account(account_sid: str) -> ApiRequest:
     """Ask for a project; the token needs the scope Management."""
     return ApiRequest(
+        operation="get_account",
         method="GET",
         path=_account(account_sid),
         what=f"read project {account_sid!r}",
@@ -37,9 +49,11 @@ def get_account(account_sid: str) -> ApiRequest:
     )
 
 
+@_phone_numbers_masked()
 def create_call(account_sid: str, *, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> ApiRequest:
     """Make a call. It is not safe to repeat: a second one is a second call."""
     return ApiRequest(
+        operation="create_call",
         method="POST",
         path=f"{_account(account_sid)}/Calls",
         what="create a call",
@@ -56,6 +70,7 @@ def create_call(account_sid: str, *, to: str, from_: str, **options: Unpack[Crea
 def get_call(account_sid: str, call_sid: str) -> ApiRequest:
     """Ask for a call."""
     return ApiRequest(
+        operation="get_call",
         method="GET",
         path=_call(account_sid, call_sid),
         what=f"read call {call_sid!r}",
@@ -69,6 +84,7 @@ def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOpt
     if not form:
         raise SignalWireConfigurationError("update_call was given nothing to change: expected at least one option.")
     return ApiRequest(
+        operation="update_call",
         method="POST",
         path=_call(account_sid, call_sid),
         what=f"update call {call_sid!r}",
@@ -81,6 +97,7 @@ def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOpt
 def delete_call(account_sid: str, call_sid: str) -> ApiRequest:
     """Delete the record of an ended call."""
     return ApiRequest(
+        operation="delete_call",
         method="DELETE",
         path=_call(account_sid, call_sid),
         what=f"delete call {call_sid!r}",
@@ -88,6 +105,7 @@ def delete_call(account_sid: str, call_sid: str) -> ApiRequest:
     )
 
 
+@_phone_numbers_masked()
 def list_calls(
     account_sid: str,
     *,
@@ -118,6 +136,7 @@ def list_calls(
         "EndTime>": ("ended_after", ended_after),
     }
     return ApiRequest(
+        operation="list_calls",
         method="GET",
         path=f"{_account(account_sid)}/Calls",
         what="list calls",
@@ -134,6 +153,7 @@ def list_calls(
 def next_page_of_calls(next_page_uri: str) -> ApiRequest:
     """Ask for a further page, at the address the page before it gave."""
     return ApiRequest(
+        operation="list_calls",
         method="GET",
         path=next_page_uri,
         what="list calls (a further page)",
@@ -144,6 +164,7 @@ def next_page_of_calls(next_page_uri: str) -> ApiRequest:
 def start_call_recording(account_sid: str, call_sid: str, **options: Unpack[StartRecordingOptions]) -> ApiRequest:
     """Start to record a call. It is not safe to repeat: a second one is a second recording."""
     return ApiRequest(
+        operation="start_call_recording",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Recordings",
         what=f"start a recording of call {call_sid!r}",
@@ -161,6 +182,7 @@ def update_call_recording(
     if pause_behavior is not None:
         form += (("PauseBehavior", inputs.one_of("pause_behavior", pause_behavior, {"skip", "silence"})),)
     return ApiRequest(
+        operation="update_call_recording",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Recordings/{inputs.path_segment('recording_sid', recording_sid)}",
         what=f"update recording {recording_sid!r} of call {call_sid!r}",
@@ -196,6 +218,7 @@ def start_call_stream(
     if authorization_bearer_token is not None:
         form.append(("AuthorizationBearerToken", _bearer_token(authorization_bearer_token)))
     return ApiRequest(
+        operation="start_call_stream",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Streams",
         what=f"start stream {name!r} on call {call_sid!r}",
@@ -208,6 +231,7 @@ def start_call_stream(
 def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiRequest:
     """Stop a media stream, named by its SID or by its name. Asking again is how its state is learned."""
     return ApiRequest(
+        operation="stop_call_stream",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Streams/{inputs.path_segment('stream_sid', stream_sid)}",
         what=f"stop stream {stream_sid!r} on call {call_sid!r}",

@@ -91,7 +91,11 @@ def _boolean(name: str, value: object) -> bool:
 def _existing_file(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise _wrong(name, value, "the path of a PEM file")
-    if not os.path.isfile(value):  # a Path would raise OSError for a certificate put in the place of its path
+    if value.lstrip().startswith("-----BEGIN"):  # it may be the private key, so it is not repeated
+        raise SignalWireConfigurationError(
+            f"The connection's extra {name!r} is the content of a file: expected the path of a PEM file."
+        )
+    if not os.path.isfile(value):
         raise _wrong(name, value, "the path of a PEM file that exists on the machine that runs the task")
     return value
 

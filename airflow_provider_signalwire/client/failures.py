@@ -47,7 +47,7 @@ def connection_error(
         timeout=settings.timeout,
         reason=settings.redact(_reason(causes)),
     )
-    return SignalWireConnectionError(f"Tried to {request.what}: {sentence}", kind=kind)
+    return SignalWireConnectionError(f"Tried to {request.shown}: {sentence}", kind=kind)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from airflow_provider_signalwire.client import endpoints
 from airflow_provider_signalwire.client.api_request import ApiRequest
@@ -22,6 +22,8 @@ from airflow_provider_signalwire.client.records import (
     stream_is_stopped,
     stream_record_of_ended_call,
 )
+from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.client.stop_result import StopResult
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireCallEndedError,
@@ -54,22 +56,12 @@ def just(request: ApiRequest) -> Flow[Any]:
     return (yield request)
 
 
-class StopResult(NamedTuple):
-    """What became of a stop: the record, if there is one, and why it is the one it is."""
-
-    record: StreamRecord | None
-    how: Literal["stopped", "already_ended", "missing"]
-
-
 def stop_stream(
     account_sid: str, call_sid: str, stream_sid: str, *, ignore_if_missing: bool = False
 ) -> Flow[StreamRecord | None]:
-    """Ask for a stream's stop and return its record; see :func:`stop_stream_and_tell_how`."""
+    """Ask for a stream's stop, log it, and return the stream's record; see :func:`stop_stream_and_tell_how`."""
     result = yield from stop_stream_and_tell_how(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing)
-    if result.how == "already_ended":
-        log.info("Stream %r has stopped: its call %r has ended.", stream_sid, call_sid)
-    if result.how == "missing":
-        log.info("There is no stream %r on call %r to stop; that may be, by ignore_if_missing.", stream_sid, call_sid)
+    result.log(logging.INFO, call_sid, stream_sid)
     return result.record
 
 
@@ -80,44 +72,68 @@ def stop_stream_and_tell_how(
 
     :param ignore_if_missing: Return no record, instead of raising, when there is no such stream or call.
     """
+    result = yield from _ask_for_stop(account_sid, call_sid, stream_sid, ignore_if_missing)
+    result.tell()
+    return result
+
+
+def _ask_for_stop(account_sid: str, call_sid: str, stream_sid: str, ignore_if_missing: bool) -> Flow[StopResult]:
+    request = endpoints.stop_call_stream(account_sid, call_sid, stream_sid)
     try:
-        record: StreamRecord = yield endpoints.stop_call_stream(account_sid, call_sid, stream_sid)
+        record: StreamRecord = yield request
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
         if refusal.http_status not in _STOP_REFUSALS:
             raise
-        return (yield from _after_refusal(refusal, account_sid, call_sid, stream_sid, ignore_if_missing))
-    return StopResult(record, "stopped")
+        found = yield from _after_refusal(refusal, account_sid, call_sid, stream_sid)
+        if found is None and not (ignore_if_missing and refusal.http_status == 404):
+            raise
+        return StopResult(found, "missing" if found is None else "already_ended", request.delivery)
+    return StopResult(record, "stopped", request.delivery)
 
 
 def _after_refusal(
-    refusal: SignalWireApiError, account_sid: str, call_sid: str, stream_sid: str, ignore_if_missing: bool
-) -> Flow[StopResult]:
-    """Look at the call to tell a stream that is gone with its call from one that should be there."""
+    refusal: SignalWireApiError, account_sid: str, call_sid: str, stream_sid: str
+) -> Flow[StreamRecord | None]:
+    """Look at the call to tell a stream that is gone with its call from one that should be there.
+
+    :return: the record of a stream that is gone with its call.
+    """
     try:
         call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
     except SignalWireNotFoundError:
         refusal.add_advice(f"There is no call {call_sid!r}.")
     else:
         if call_has_ended(call):
-            record = stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
-            return StopResult(record, "already_ended")
+            return stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
         refusal.add_advice(f"The call is {call['status']!r}.")
-    if ignore_if_missing and refusal.http_status == 404:
-        return StopResult(None, "missing")
-    raise refusal
+    return None
 
 
 def look_at_stream(
-    account_sid: str, call_sid: str, stream_sid: str, *, ignore_if_missing: bool = False
+    account_sid: str,
+    call_sid: str,
+    stream_sid: str,
+    *,
+    ignore_if_missing: bool = False,
+    last_status: str | None = None,
+    read_call: bool = True,
 ) -> Flow[StreamRecord | None]:
-    """Learn whether a stream has stopped: there is no way to look but to ask for the stop again."""
-    record = yield from stop_stream(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing)
-    if record is None or stream_is_stopped(record):
-        return record
-    call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
-    if call_has_ended(call):
-        return stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
-    return record
+    """Learn whether a stream has stopped: there is no way to look but to ask for the stop again.
+
+    :param last_status: The status at the look before this one; only another one is worth a log line.
+    :param read_call: Whether to read the call, too, of a stream that has not stopped.
+    """
+    result = yield from _ask_for_stop(account_sid, call_sid, stream_sid, ignore_if_missing)
+    if read_call and result.record is not None and not stream_is_stopped(result.record):
+        call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
+        if call_has_ended(call):
+            record = stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
+            result = result._replace(record=record, how="already_ended")
+    if result.record is None or result.record["status"] != last_status:
+        result.log(logging.INFO, call_sid, stream_sid)
+    if result.record is None or stream_is_stopped(result.record):
+        result.tell()
+    return result.record
 
 
 def wait_until_stream_stopped(
@@ -141,12 +157,19 @@ def wait_until_stream_stopped(
     :param last_status: The status at the look before this wait, if there was one; the wait then begins
         with a pause of at least half of ``poll_interval``.
     """
-    looks = itertools.cycle([stop_stream] * 9 + [look_at_stream])
+    read_call = itertools.cycle([False] * 9 + [True])
     return (
         yield from _wait(
-            lambda: next(looks)(account_sid, call_sid, stream_sid, ignore_if_missing=ignore_if_missing),
+            lambda last_status: look_at_stream(
+                account_sid,
+                call_sid,
+                stream_sid,
+                ignore_if_missing=ignore_if_missing,
+                last_status=last_status,
+                read_call=next(read_call),
+            ),
             stream_is_stopped,
-            waited_for=f"stream {stream_sid!r} on call {call_sid!r} to stop",
+            waited_for=stop_of_stream(call_sid, stream_sid),
             poll_interval=poll_interval,
             deadline=deadline,
             last_status=last_status,
@@ -154,14 +177,21 @@ def wait_until_stream_stopped(
     )
 
 
-def look_at_call(account_sid: str, call_sid: str, target_statuses: Collection[str]) -> Flow[CallRecord]:
-    """Read a call, and fail if it has ended in another way than one waited for."""
+def look_at_call(
+    account_sid: str, call_sid: str, target_statuses: Collection[str], *, last_status: str | None = None
+) -> Flow[CallRecord]:
+    """Read a call, and fail if it has ended in another way than one waited for.
+
+    :param last_status: The status at the look before this one; only another one is worth a log line.
+    """
     call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
     if call["status"] not in target_statuses and call_has_ended(call):
         raise SignalWireCallEndedError(
             f"Call {call_sid!r} has ended as {call['status']!r}, so it will never be "
             f"{' or '.join(map(repr, target_statuses))}. If that is a good end too, add it to target_statuses."
         )
+    if call["status"] != last_status:
+        log.info("Waiting for %s: it is %r.", status_of_call(call_sid, target_statuses), call["status"])
     return call
 
 
@@ -177,9 +207,9 @@ def wait_for_call_status(
     """Look at a call until its status is one of those waited for; see :func:`wait_until_stream_stopped`."""
     return (
         yield from _wait(
-            lambda: look_at_call(account_sid, call_sid, target_statuses),
+            lambda last_status: look_at_call(account_sid, call_sid, target_statuses, last_status=last_status),
             lambda call: call["status"] in target_statuses,
-            waited_for=f"call {call_sid!r} to be {' or '.join(map(repr, target_statuses))}",
+            waited_for=status_of_call(call_sid, target_statuses),
             poll_interval=poll_interval,
             deadline=deadline,
             last_status=last_status,
@@ -193,7 +223,7 @@ _SPREAD = (0.9, 1.1)
 
 
 def _wait(
-    look: Callable[[], Flow[RecordT | None]],
+    look: Callable[[str | None], Flow[RecordT | None]],
     is_done: Callable[[RecordT], bool],
     *,
     waited_for: str,
@@ -209,12 +239,20 @@ def _wait(
                 raise SignalWireTimeoutError(timeout_message(waited_for, last_status))
             yield Pause(min(poll_interval * random.uniform(*spread), left))  # noqa: S311 - jitter needs no secrecy
         spread = _SPREAD
-        record = yield from look()
+        record = yield from look(last_status)
         if record is None or is_done(record):
             return record
-        if record["status"] != last_status:
-            last_status = record["status"]
-            log.info("Waiting for %s: it is %r.", waited_for, last_status)
+        last_status = record["status"]
+
+
+def stop_of_stream(call_sid: str, stream_sid: str) -> str:
+    """Name a stream's stop as what is waited for."""
+    return f"stream {mask_phone_numbers(repr(stream_sid))} on call {call_sid!r} to stop"
+
+
+def status_of_call(call_sid: str, target_statuses: Collection[str]) -> str:
+    """Name a call's statuses as what is waited for."""
+    return f"call {call_sid!r} to be {' or '.join(map(repr, target_statuses))}"
 
 
 def timeout_message(waited_for: str, last_status: str | None) -> str:

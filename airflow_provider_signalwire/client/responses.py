@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.records import Record
-from airflow_provider_signalwire.client.secrecy import blank_out
+from airflow_provider_signalwire.client.secrecy import blank_out, mask_phone_numbers
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireAuthenticationError,
@@ -57,12 +57,15 @@ def read_answer(
     :param headers: Its headers; a mapping that ignores case.
     :param body: Its body, whole.
     :param secrets: What must not appear in an error, should the answer quote it, besides the request's own secrets.
+    The request keeps SignalWire's id of it, which a record does not have.
+
     :raises SignalWireApiError: the one for its status, if the answer is an error.
     :raises SignalWireResponseError: if it is neither an error nor a valid record.
     """
+    request_id = request.delivery.request_id = _request_id(headers)
     if status >= 400:
-        details = _error_details(body, partial(_quoted, secrets=(*secrets, *request.secrets)))
-        raise _api_error(request, status, headers, details, _request_id(headers))
+        quoted = partial(_quoted, secrets=(*secrets, *request.secrets), phone_numbers=request.phone_numbers)
+        raise _api_error(request, status, headers, _error_details(body, quoted), request_id)
     problem = ""
     if 200 <= status < 300:
         if request.read_record is None:
@@ -75,9 +78,8 @@ def read_answer(
         problem = "is a redirect, which is never followed; check the connection's Host (Space)"
     else:
         problem = "is none this provider knows"
-    request_id = _request_id(headers)
     raise SignalWireResponseError(
-        f"Tried to {request.what}: the answer (HTTP {status}{_shown(request_id)}) {problem}.",
+        f"Tried to {request.shown}: the answer (HTTP {status}{_shown(request_id)}) {problem}.",
         http_status=status,
         request_id=request_id,
     )
@@ -168,7 +170,7 @@ def _api_error(
     reason = f"{status} {_phrase(status)}" + (f", code {details.code}" if details.code else "")
     said = f": {details.message.rstrip('.')}." if details.message else "."
     text = (
-        f"Tried to {request.what}: SignalWire answered {reason}{_shown(request_id)}{said} "
+        f"Tried to {request.shown}: SignalWire answered {reason}{_shown(request_id)}{said} "
         f"{_advice(status, details.code)}"
     )
     answer = {"http_status": status, "request_id": request_id, **details._asdict()}
@@ -223,9 +225,11 @@ def _error_code(code: Any) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
 
 
-def _quoted(text: Any, *, secrets: tuple[str, ...]) -> str | None:
+def _quoted(text: Any, *, secrets: tuple[str, ...], phone_numbers: tuple[str, ...]) -> str | None:
     """Make SignalWire's words fit for an error: one line, and without what was sent in confidence."""
-    return _one_line(blank_out(text, secrets)) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    return _one_line(mask_phone_numbers(blank_out(text, secrets), known=phone_numbers))
 
 
 def _one_line(text: str) -> str | None:
@@ -239,7 +243,7 @@ def _one_line(text: str) -> str | None:
 def body_too_large(request: ApiRequest, status: int) -> SignalWireResponseError:
     """Describe an answer that no record can need; it is not read to its end."""
     return SignalWireResponseError(
-        f"Tried to {request.what}: the answer (HTTP {status}) is larger than {MAX_BODY_BYTES} bytes.",
+        f"Tried to {request.shown}: the answer (HTTP {status}) is larger than {MAX_BODY_BYTES} bytes.",
         http_status=status,
     )
 

@@ -1,11 +1,23 @@
-"""Keeping secrets out of what is shown."""
+"""Keeping secrets and telephone numbers out of what is shown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote
 
 _SHORT = 3
+
+# A SID may consist of digits alone, so it has to be known for what it is.
+_SID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_NUMBERS = (
+    r"(?:\+|%2[Bb])\d{7,15}(?!\d)",  # +15551234567, in a URL, too
+    r"\+\d{1,4}(?:[ .-]?\(\d{1,4}\)|[ .-]\d{1,5})(?:[ .-]?\d{1,5}){1,4}(?!\d)",  # +1 (555) 123-4567
+    r"(?<![\w.+%-])\(?\d{3}\)?[ .-]?\d{3}[ .-]\d{4}(?![\w-])",  # (555) 123-4567
+    r"(?<![\w.+%-])\d{10,15}(?![\w-])",  # 15551234567
+)
+_SID_OR_NUMBER = re.compile("|".join((f"(?P<sid>{_SID})", *_NUMBERS)))
+_FEWEST_DIGITS = 7
 
 
 class Secrets:
@@ -29,3 +41,28 @@ def blank_out(text: str, secrets: Iterable[str]) -> str:
         # One like 'en' is blanked out as a word only, or it would riddle every message.
         text = re.sub(pattern if len(secret) > _SHORT else rf"(?<!\w){pattern}(?!\w)", "***", text)
     return text
+
+
+def mask_phone_numbers(text: str, *, known: Iterable[str] = ()) -> str:
+    """Leave no more than the last four digits of every telephone number in a text.
+
+    :param known: Numbers to mask in whatever way they are written, besides those that look like one.
+    """
+    for number in known:
+        for written in (number, quote(number, safe="")):
+            text = re.sub(rf"(?<!\w){re.escape(written)}(?!\w)", _masked(number), text)
+    return _SID_OR_NUMBER.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    return found[0] if found["sid"] or len(_digits(found[0])) < _FEWEST_DIGITS else _masked(found[0])
+
+
+def _masked(number: str) -> str:
+    digits = _digits(number)
+    plus = "+" if number.startswith("+") or number[:3].upper() == "%2B" else ""
+    return f"{plus}***{digits[-4:] if len(digits) >= _FEWEST_DIGITS else ''}"
+
+
+def _digits(number: str) -> str:
+    return "".join(character for character in number.removeprefix("%2") if character.isdigit())

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
+from airflow_provider_signalwire.client.observing import NOBODY, Observer
 from airflow_provider_signalwire.client.settings import ClientSettings
 
 
@@ -19,19 +20,22 @@ class _Shared:
     users: int = 0
 
 
-_shared_clients: dict[tuple[asyncio.AbstractEventLoop, ClientSettings], _Shared] = {}
+_shared_clients: dict[tuple[asyncio.AbstractEventLoop, ClientSettings, Observer], _Shared] = {}
 
 
 @asynccontextmanager
-async def shared_client(settings: ClientSettings) -> AsyncIterator[SignalWireAsyncClient]:
+async def shared_client(
+    settings: ClientSettings, *, observer: Observer = NOBODY
+) -> AsyncIterator[SignalWireAsyncClient]:
     """Use a client together with everybody else on this event loop; the last one to leave closes it.
 
     A thousand waiting triggers so have one pool of connections instead of a thousand.
 
     :param settings: Where to call, as whom, and how patiently; those with other settings get another client.
+    :param observer: Is told what the client does.
     """
-    key = (asyncio.get_running_loop(), settings)
-    shared = _shared_clients.setdefault(key, _Shared(SignalWireAsyncClient(settings)))
+    key = (asyncio.get_running_loop(), settings, observer)
+    shared = _shared_clients.setdefault(key, _Shared(SignalWireAsyncClient(settings, observer=observer)))
     shared.users += 1
     try:
         async with shared.opening:

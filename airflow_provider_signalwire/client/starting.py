@@ -45,7 +45,8 @@ def start_stream(
         try:
             record: StreamRecord = yield request
         except SignalWireError as failure:
-            may_start_anew = yield from _recover(failure, account_sid, call_sid, name, attempt)
+            is_first = request.delivery.attempts <= 1
+            may_start_anew = yield from _recover(failure, account_sid, call_sid, name, is_first=is_first)
             if not may_start_anew or attempt == _ROUNDS:
                 raise
         else:
@@ -54,14 +55,14 @@ def start_stream(
         attempt += 1
 
 
-def _recover(failure: SignalWireError, account_sid: str, call_sid: str, name: str, attempt: int) -> Flow[bool]:
+def _recover(failure: SignalWireError, account_sid: str, call_sid: str, name: str, *, is_first: bool) -> Flow[bool]:
     """See to it that a failed start left no stream running; return whether to start anew."""
     is_refusal = isinstance(failure, SignalWireRequestError)
-    if isinstance(failure, SignalWireRequestError) and attempt == 1:
+    if isinstance(failure, SignalWireRequestError) and is_first:
         if failure.code not in ADVICE_BY_CODE:  # else SignalWire has said that it is not the name
             failure.add_advice(f"If a stream named {name!r} already runs on this call, stop it or choose another name.")
         return False
-    # A refusal in a later round may come of a start before it, processed late under the same name.
+    # A refusal of a later attempt may come of one before it, which was processed after all under the same name.
     if was_surely_not_processed(failure) or not (is_refusal or _outcome_is_open(failure)):
         return False
     log.warning("%s Making sure that no stream named %r was left running.", failure, name)

@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from airflow_provider_signalwire.client.api_request import FORM_HEADERS, ApiRequest
 from airflow_provider_signalwire.client.failures import connection_error
 from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
+from airflow_provider_signalwire.client.observing import NOBODY, Attempt, Observer, observed
 from airflow_provider_signalwire.client.records import CallRecord, Record
 from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
 from airflow_provider_signalwire.client.retrying import may_be_sent_again, retry_arguments
@@ -31,10 +32,12 @@ class SignalWireClient:
     """SignalWire for synchronous code; close it, or use it in a ``with`` statement.
 
     :param settings: Where to call, as whom, and how patiently.
+    :param observer: Is told what the client does.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, *, observer: Observer = NOBODY) -> None:
         self.settings = settings
+        self._observer = observer
         self._session = requests.Session()
         # The environment's proxy is in the settings; a netrc file must not replace the login.
         self._session.trust_env = False
@@ -93,7 +96,8 @@ class SignalWireClient:
 
     def _send_again(self, request: ApiRequest, failure: SignalWireError, started: float) -> Record:
         """Go on after a first attempt that failed; only then is the retry policy's machinery worth its time."""
-        sending = Retrying(**retry_arguments(request, self.settings, spent=time.monotonic() - started))
+        policy = retry_arguments(request, self.settings, spent=time.monotonic() - started)
+        sending = Retrying(**observed(policy, request, self._observer))
 
         def send(request: ApiRequest) -> Record:
             if sending.statistics["attempt_number"] == 1:
@@ -104,7 +108,11 @@ class SignalWireClient:
         return record
 
     def _send(self, request: ApiRequest) -> Record:
-        """Send a request once."""
+        """Send a request once, and let the observer know."""
+        with Attempt(request, self._observer):
+            return self._exchange(request)
+
+    def _exchange(self, request: ApiRequest) -> Record:
         started = time.monotonic()
         try:
             response = self._session.request(
@@ -151,8 +159,11 @@ class SignalWireClient:
 def _kind(error: requests.RequestException) -> str:
     if isinstance(error, requests.ReadTimeout):
         return "timeout"
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
+    if isinstance(error, requests.ConnectTimeout):
         return "connect"
     # urllib3 tells why it gave up; requests wraps that like any other connection error.
     reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.exceptions.ProxyError):
+        # A connection that breaks after the request was sent is blamed on the proxy, too.
+        return "lost" if isinstance(getattr(reason, "original_error", None), ConnectionError) else "connect"
     return "connect" if isinstance(reason, NewConnectionError) else "lost"

@@ -22,6 +22,7 @@ from airflow_provider_signalwire.client.settings import ClientSettings
 from airflow_provider_signalwire.client.starting import start_stream
 from airflow_provider_signalwire.client.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 
 class SignalWireHook(BaseHook):
@@ -76,12 +77,12 @@ class SignalWireHook(BaseHook):
     def get_conn(self) -> SignalWireClient:
         """Return the synchronous client; it is made once and keeps its connections open between requests."""
         if self._client is None:
-            self._client = SignalWireClient(self.settings)
+            self._client = SignalWireClient(self.settings, observer=AIRFLOW_STATS)
         return self._client
 
     async def get_async_conn(self) -> SignalWireAsyncClient:
         """Return a new asynchronous client, to be used in an ``async with`` statement."""
-        return SignalWireAsyncClient(await self.get_async_settings())
+        return SignalWireAsyncClient(await self.get_async_settings(), observer=AIRFLOW_STATS)
 
     async def get_async_settings(self) -> ClientSettings:
         """Return the connection's settings without blocking the event loop; the connection is looked up once."""
@@ -215,7 +216,7 @@ class SignalWireHook(BaseHook):
         """Try the connection once, as the Test button of Airflow's connection list does."""
         try:
             settings = dataclasses.replace(self.settings, max_attempts=1)
-            with SignalWireClient(settings) as client:
+            with SignalWireClient(settings, observer=AIRFLOW_STATS) as client:
                 return client.run(check_connection(self.account_sid, settings.origin))
         except SignalWireError as error:
             return False, str(error)

@@ -16,7 +16,7 @@ from airflow_provider_signalwire.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.flows import StopResult
+    from airflow_provider_signalwire.client.stop_result import StopResult
     from airflow_provider_signalwire.operators.stream_rows import StreamRow
 
 MAX_FAILURES_LISTED = 1000
@@ -46,6 +46,11 @@ class BatchTally:
         """How many streams are finished, one way or another."""
         return self.counts.total() + self.failed
 
+    @property
+    def rate(self) -> float:
+        """How many streams were finished per second in this try."""
+        return (self.done - self._done_before) / max(time.monotonic() - self._started, 0.001)
+
     def add_result(self, result: StopResult) -> None:
         """Count a stream that has been asked to stop, or needed not."""
         self.counts[result.how] += 1
@@ -64,8 +69,8 @@ class BatchTally:
         """Say how far the batch has come."""
         if not self.total:
             return "There are no streams to stop."
-        seconds = max(time.monotonic() - self._started, 0.001)
-        rate = (self.done - self._done_before) / seconds
+        seconds = time.monotonic() - self._started
+        rate = self.rate
         left = f", {(self.total - self.done) / rate:.0f} s left" if rate and self.done < self.total else ""
         return (
             f"{self.done:,} of {self.total:,} streams done in {seconds:.1f} s: {rate:,.0f} a second, "

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_signalwire._compat import mask_secret
-from airflow_provider_signalwire.client.api_request import keys_in_url
 from airflow_provider_signalwire.client.inputs import number
 from airflow_provider_signalwire.client.records import stream_is_stopped
+from airflow_provider_signalwire.client.url_secrets import secrets_in_url
 from airflow_provider_signalwire.sensors.base import DEFER_TIMEOUT_MARGIN
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ class StopCallStreamOperator(BaseOperator):
         ask = look_at_stream if self.wait_for_completion else stop_stream
         with self.hook.get_conn() as client:
             record = client.run(ask(*stream, ignore_if_missing=self.ignore_if_missing))
-            self._report(record)
             if record is None or stream_is_stopped(record) or not self.wait_for_completion:
                 return record
             if self.deferrable:
@@ -105,13 +104,14 @@ class StopCallStreamOperator(BaseOperator):
                 ignore_if_missing=self.ignore_if_missing,
                 last_status=record["status"],
             )
-            return self._report(client.run(waiting))
+            return client.run(waiting)
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:
         """Return the record the trigger sent, or raise the error it sent."""
         from airflow_provider_signalwire.triggers.events import record_of
 
-        return self._report(record_of(event))
+        record: StreamRecord | None = record_of(event)
+        return record
 
     def _defer(self, deadline: float, last_status: str) -> None:
         from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
@@ -130,11 +130,6 @@ class StopCallStreamOperator(BaseOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout) + DEFER_TIMEOUT_MARGIN,
         )
-
-    def _report(self, record: StreamRecord | None) -> StreamRecord | None:
-        if record is not None:
-            self.log.info("Stream %r on call %r is %r.", self.stream_sid, self.call_sid, record["status"])
-        return record
 
 
 class StartCallStreamOperator(BaseOperator):
@@ -210,12 +205,21 @@ class StartCallStreamOperator(BaseOperator):
         """The hook."""
         return _hook(self.signalwire_conn_id, self.account_sid)
 
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """Render the templates, and keep the keys in the URLs' queries out of the fields that Airflow shows."""
-        super().render_template_fields(context, jinja_env)
-        for url in (self.url, self.status_callback):
-            for key in keys_in_url(url) if isinstance(url, str) else ():
-                mask_secret(key)
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        """Render the templates, and keep the secrets among them out of the fields that Airflow shows.
+
+        A mapped task is rendered by this method alone: its render_template_fields is another class's.
+        """
+        super()._do_render_template_fields(*args, **kwargs)
+        self._mask_secrets()
+
+    def _mask_secrets(self) -> None:
+        fields = (self.url, self.status_callback)
+        secrets = {secret for url in fields if isinstance(url, str) for secret in secrets_in_url(url)}
+        if isinstance(self.authorization_bearer_token, str):
+            secrets.add(self.authorization_bearer_token)
+        for secret in secrets:
+            mask_secret(secret)
 
     def execute(self, context: Context) -> StreamRecord:
         """Start the stream and return its record."""

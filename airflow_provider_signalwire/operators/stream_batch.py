@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from airflow_provider_signalwire.exceptions import SignalWireAuthenticationError, SignalWireError
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.operators.stream_rows import StreamRow, distinct
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.flows import Flow, StopResult
+    from airflow_provider_signalwire.client.flows import Flow
+    from airflow_provider_signalwire.client.stop_result import StopResult
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
     from airflow_provider_signalwire.operators.batch_memory import BatchMemory
     from airflow_provider_signalwire.operators.batch_tally import BatchTally
@@ -88,7 +90,7 @@ class StreamBatch:
         self._task = asyncio.current_task()
         pace = Pace(self._max_requests_per_second)
         async with SignalWireAsyncClient(
-            self._hook.settings, pace=pace, max_connections=self._max_concurrency
+            self._hook.settings, pace=pace, max_connections=self._max_concurrency, observer=AIRFLOW_STATS
         ) as client:
             try:
                 await run_batch(
@@ -117,6 +119,7 @@ class StreamBatch:
         else:
             self._memory.finish(index, outcome.how)
             self._tally.add_result(outcome)
+            outcome.log(logging.DEBUG, *row)  # thousands of lines would drown the rest of the task's log
         if time.monotonic() - self._last_progress >= PROGRESS_SECONDS:
             self._report()
 
@@ -124,4 +127,5 @@ class StreamBatch:
         """Log how far the batch has come, and note it for the next try."""
         self._last_progress = time.monotonic()
         log.info("%s", self._tally.progress())
+        AIRFLOW_STATS.batch_progressed(self._tally.rate)
         self._memory.save()

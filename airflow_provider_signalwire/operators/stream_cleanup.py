@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_signalwire.client.inputs import number, path_segment
+from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.operators.batch_memory import BatchMemory
 from airflow_provider_signalwire.operators.batch_tally import BatchTally
@@ -215,7 +216,8 @@ class CallStreamCleanupOperator(_BatchOperator):
     def _calls_begun_before(self, moment: datetime) -> list[str]:
         if not isinstance(self.call_filters, Mapping | None):
             raise SignalWireConfigurationError(
-                f"Parameter 'call_filters' is {self.call_filters!r}: expected a mapping, {{'to': '+15555550100'}}."
+                f"Parameter 'call_filters' is {mask_phone_numbers(repr(self.call_filters))}: expected a mapping, "
+                "such as {'to': …}."
             )
         filters = dict(self.call_filters or {})
         unknown = sorted(set(filters) - _CALL_FILTERS)

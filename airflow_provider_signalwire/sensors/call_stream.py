@@ -47,7 +47,7 @@ class CallStreamStatusSensor(SignalWireSensor):
         """Return the flow that asks for the stop once."""
         from airflow_provider_signalwire.client.flows import look_at_stream
 
-        return look_at_stream(account_sid, self.call_sid, self.stream_sid)
+        return look_at_stream(account_sid, self.call_sid, self.stream_sid, last_status=self._last_status)
 
     def is_done(self, record: StreamRecord) -> bool:
         """Tell whether the stream has stopped."""
@@ -62,4 +62,6 @@ class CallStreamStatusSensor(SignalWireSensor):
     @property
     def waited_for(self) -> str:
         """What is waited for, for messages."""
-        return f"stream {self.stream_sid!r} on call {self.call_sid!r} to stop"
+        from airflow_provider_signalwire.client.flows import stop_of_stream
+
+        return stop_of_stream(self.call_sid, self.stream_sid)

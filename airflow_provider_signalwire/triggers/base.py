@@ -10,6 +10,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_signalwire.client.flows import Flow
 from airflow_provider_signalwire.client.sharing import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.triggers.lookups import connection_settings
 
 
@@ -66,7 +67,7 @@ class FlowTrigger(BaseTrigger):
         try:
             settings = await connection_settings(self.signalwire_conn_id)
             account_sid = settings.project_id if self.account_sid is None else self.account_sid
-            async with shared_client(settings) as client:
+            async with shared_client(settings, observer=AIRFLOW_STATS) as client:
                 record = await client.run(self.flow(account_sid))
         except SignalWireError as error:
             yield TriggerEvent({"status": "error", **error.to_event()})

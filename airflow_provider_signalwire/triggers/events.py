@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireError
 
 
@@ -19,6 +20,6 @@ def record_of(event: Any) -> Any:
     if isinstance(event, dict) and event.get("status") == "error":
         raise SignalWireError.from_event(event)
     raise SignalWireError(
-        f"The trigger sent an event this provider does not know: {event!r:.200}. Check that triggerer and workers run "
-        "the same version of airflow-provider-signalwire."
+        f"The trigger sent an event this provider does not know: {mask_phone_numbers(repr(event)):.200}. Check that "
+        "triggerer and workers run the same version of airflow-provider-signalwire."
     )

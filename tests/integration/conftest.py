@@ -1,8 +1,9 @@
-"""Real Airflow on a database of its own: DAGs of ``dags/`` run by ``dag.test()``, and what they left behind."""
+"""Real Airflow on a database of its own: ``dag.test()`` runs the DAGs of ``dags/`` and the examples; what they left."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+
+# As in any deployment: without a key, Airflow keeps connections and Variables in clear.
+os.environ.setdefault("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -19,6 +24,7 @@ except ImportError:  # before Airflow 3.2
     from airflow.models.dagbag import DagBag
 
 DAGS = Path(__file__).parent / "dags"
+EXAMPLE_DAGS = Path(__file__).parent.parent.parent / "example_dags"
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +57,7 @@ RunDag = Callable[..., Run]
 def dag_bags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Any]]:
     """Each DAG by its id, and a folder with nothing but its file: ``dag.test()`` parses and stores the whole folder."""
     found = {}
-    for file in DAGS.glob("*.py"):
+    for file in [*DAGS.glob("*.py"), *EXAMPLE_DAGS.glob("*.py")]:
         folder = tmp_path_factory.mktemp(file.stem)
         shutil.copy(file, folder)
         bag = DagBag(dag_folder=folder)

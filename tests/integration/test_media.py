@@ -11,8 +11,10 @@ STARTS = {"method": "POST", "path_contains": "/Streams"}
 
 @pytest.fixture
 def my_bot(monkeypatch):
-    """The connection that the bearer token of the DAG ``start`` comes from."""
+    """The connection and the Variables that the DAGs take their secrets from."""
     monkeypatch.setenv("AIRFLOW_CONN_MY_BOT", json.dumps({"conn_type": "http", "password": "a-bots-token"}))
+    monkeypatch.setenv("AIRFLOW_VAR_BOT_WORD", "a-bots-word")
+    monkeypatch.setenv("AIRFLOW_VAR_ADDRESS_KEY", "a-key/with a space")
 
 
 def running(simulator):
@@ -56,7 +58,7 @@ def test_a_name_in_use_fails_the_task_for_good(run_dag, simulator, connection, m
     assert [stream["sid"] for stream in running(simulator)] == [call["streams"][0]["sid"]]
 
 
-def test_mapped_tasks_name_their_streams_by_their_index(run_dag, simulator, connection):
+def test_mapped_tasks_name_their_streams_by_their_index(run_dag, simulator, connection, my_bot):
     [call, other] = simulator.seed(count=2)
 
     run = run_dag("start_on_many", call_sids=[call["sid"], other["sid"], call["sid"]])

@@ -1,81 +1,176 @@
-"""After runs of every kind, no secret is in Airflow's database, its log files or its output."""
+"""After runs of every DAG, no secret is in Airflow's database, its files or its output, in any form."""
 
 from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
+import random
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
+import pytest
+import runs_in_confidence
+import traces
+from airflow.models.connection import Connection
 from airflow.models.trigger import Trigger
+from airflow.models.variable import Variable
 from airflow.utils.session import create_session
+from runs_in_confidence import Runs
+from secret_forms import search
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
+from airflow_provider_signalwire.triggers.call import CallStatusTrigger
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
-TOKEN = "PT-that-nobody-may-read-8c1f"
-BOT_TOKEN = "bearer-that-nobody-may-read-77aa"
-URL_KEY = "url-key-that-nobody-may-read-51d0"
+DATABASE_FILE = "file airflow.db"
+RENDERED = "table rendered_task_instance_fields"
+LIBRARIES = ("urllib3", "requests", "aiohttp", "tenacity", "asyncio", "airflow_provider_signalwire")
 
 
-def files_of_airflow():
-    """Everything that Airflow has written, the database's write-ahead log included."""
-    return [path for path in Path(os.environ["AIRFLOW_HOME"]).rglob("*") if path.is_file()]
+@pytest.fixture
+def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    """The runs to be made; their connections and Variables lie in Airflow's database."""
+    with SimulatorServer(token=runs_in_confidence.TOKEN, answer_delay_ms=0, stop_delay_ms=0) as server:
+        runs = Runs(server)
+        extra = {
+            "proxy": runs.proxy(),
+            "api_secret": runs_in_confidence.UNKNOWN_EXTRA,
+            "max_attempts": 2,
+            "max_retry_seconds": 5,
+        }
+        kept = [
+            Connection(
+                conn_id="signalwire_default",
+                conn_type="signalwire",
+                host=server.url,
+                login=server.project,
+                password=runs_in_confidence.TOKEN,
+                extra=json.dumps(extra),
+            ),
+            Connection(conn_id="my_bot", conn_type="generic", password=runs_in_confidence.BOT_TOKEN),
+            Variable("bot_word", runs_in_confidence.BOT_WORD),
+            Variable("address_key", runs_in_confidence.ADDRESS_KEY),
+        ]
+        # The triggers that dag.test() runs do not reach the database.
+        monkeypatch.setenv("AIRFLOW_CONN_SIGNALWIRE_DEFAULT", kept[0].as_json())
+        with create_session() as session:
+            session.add_all(kept)
+        yield runs
+        with create_session() as session:
+            for item in kept:
+                session.delete(item)
 
 
-def test_no_secret_is_left_behind(run_dag, make_connection, monkeypatch, airflow_database, caplog, capfd):
-    caplog.set_level("DEBUG")
-    monkeypatch.setenv("AIRFLOW_CONN_MY_BOT", json.dumps({"conn_type": "http", "password": BOT_TOKEN}))
-    monkeypatch.setenv("ADDRESS_KEY", URL_KEY)
-    with SimulatorServer(token=TOKEN, stop_delay_ms=150) as server:
-        make_connection(host=server.url, password=TOKEN, extra={"max_attempts": 1})
-        [call] = server.seed()
-        encoded = base64.b64encode(f"{server.project}:{TOKEN}".encode()).decode()
-
-        states = [run_dag("start", call_sid=call["sid"]).state]
-        stream = {"call_sid": call["sid"], "stream_sid": "start.start"}
-        states += [run_dag(dag_id, **stream).state for dag_id in ("stop_sync", "stop_deferred", "stream_sensor_poke")]
-        states += [run_dag(f"stream_sensor_{mode}", **stream).state for mode in ("reschedule", "deferrable")]
-        # Even if SignalWire repeats what it was sent in confidence.
-        quoting = {"message": f"{TOKEN} {encoded} {BOT_TOKEN} {URL_KEY}"}
-        server.set_faults([{"times": None, "kind": "status", "status": 422, "body": quoting}])
-        states += [run_dag("start", call_sid=call["sid"]).state]
-        quoting = {"message": f"{TOKEN} {encoded}"}
-        server.set_faults([{"times": None, "kind": "status", "status": 422, "body": quoting}])
-        states += [run_dag("stop_deferred", **stream).state]
-        assert states == ["success"] * 6 + ["failed"] * 2
-
-    secrets = [secret.encode() for secret in (TOKEN, encoded, BOT_TOKEN, URL_KEY)]
-    # The search would find something that is there: the SIDs are in the rendered fields.
-    contents = {path: path.read_bytes() for path in files_of_airflow()}
-    assert any(call["sid"].encode() in content for content in contents.values())
-    assert airflow_database in contents
-    assert [str(path) for path, content in contents.items() if any(secret in content for secret in secrets)] == []
-    output = "".join([caplog.text, *capfd.readouterr()]).encode()
-    assert call["sid"].encode() in output
-    assert [secret for secret in secrets if secret in output] == []
+@pytest.fixture
+def everything_is_logged(caplog, monkeypatch):
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    for name in (None, *LIBRARIES):
+        caplog.set_level(logging.DEBUG, name)
 
 
-def test_a_triggers_row_holds_no_secret(connection, simulator, airflow_database):
-    trigger = CallStreamStoppedTrigger(
-        call_sid="call",
-        stream_sid="stream",
-        account_sid=None,
-        signalwire_conn_id=connection,
-        poll_interval=5,
-        deadline=1_800_000_000.0,
-        last_status="queued",
-    )
+@pytest.fixture
+def database(airflow_database: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(airflow_database)) as database:
+        yield database
+
+
+def test_no_secret_is_left_behind(run_dag, dag_bags, runs, database, everything_is_logged, caplog, capfd):
+    runs.plan()
+
+    ends = [(dag_id, params, run_dag(dag_id, **params).state) for dag_id, params, _ in runs.planned]
+
+    assert ends == runs.planned
+    assert {dag_id for dag_id, _, _ in runs.planned} == set(dag_bags)
+    left = [*traces_of_airflow(database), *(("output", text.encode()) for text in (caplog.text, *capfd.readouterr()))]
+    assert search(left, runs.secrets()) == set()
+
+    # The search finds what is there: what was asked for, what the DAG files say, and what the libraries log.
+    assert places(left, runs.call_sid("start")) >= {"output", DATABASE_FILE, "table dag_run", "table xcom", RENDERED}
+    assert places(left, "wss://media.example.com/stream") >= {"table serialized_dag", "table dag_code", RENDERED}
+    assert {record.name.partition(".")[0] for record in caplog.records} >= {"urllib3", "asyncio"}
+    print(f"Searched {sum(len(content) for _, content in left):,} bytes in {len({place for place, _ in left})} places.")
+
+
+@pytest.mark.parametrize("secret", runs_in_confidence.SECRETS.values())
+def test_the_search_finds_every_form_of_a_secret(secret):
+    chance = random.Random(secret)
+    forms = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr({"key": secret})]
+    forms += [json.dumps({"key": secret}), json.dumps(json.dumps({"key": secret}))]
+    login = f"5a1c0f6e-9d34-4b7a-8f21-c0ffee000001:{secret}"
+    for around in (secret, login, quote(secret, safe=""), quote_plus(secret)):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            forms += [encode(chance.randbytes(before) + around.encode() + b"}") for before in range(6)]
+
+    for form in forms:
+        content = form if isinstance(form, bytes) else form.encode()
+        assert search([("place", b"before " + content + b" after")], {"secret": secret}), content
+    assert not search([("place", b"".join(chance.randbytes(65536) for _ in range(16)))], {"secret": secret})
+
+
+def test_the_search_finds_a_secret_planted_anywhere(run_dag, simulator, connection, database, tmp_path):
+    """In every column of every table, and in a file."""
+    [call] = simulator.seed(streams=[{"name": "media"}])
+    assert run_dag("stop_sync", call_sid=call["sid"], stream_sid="media").state == "success"
+    database.execute("PRAGMA ignore_check_constraints = ON")
+    planted_in = 0
+    for table in traces.tables(database):
+        if row_ids := database.execute(f'SELECT rowid FROM "{table}"').fetchone():
+            columns = database.execute(f'PRAGMA table_info("{table}")').fetchall()
+            planted = {name: f"planted/in {name}" for _, name, kind, *_ in columns if kind != "INTEGER"}
+            values = [base64.b64encode(text.encode()).decode() for text in planted.values()]
+            settings = ", ".join(f'"{name}" = ?' for name in planted)
+            database.execute(f'UPDATE "{table}" SET {settings} WHERE rowid = ?', [*values, *row_ids])
+            found = search(traces.rows(database, table), planted)
+            database.rollback()
+            assert found == {(f"table {table}", name) for name in planted}
+            planted_in += len(planted)
+    assert planted_in > 100
+
+    log = tmp_path / "dag_id=start" / "attempt=1.log"
+    log.parent.mkdir()
+    log.write_text(json.dumps({"event": json.dumps({"token": runs_in_confidence.TOKEN})}))
+    assert search(traces.files(tmp_path), runs_in_confidence.SECRETS) == {
+        ("file dag_id=start/attempt=1.log", "API token")
+    }
+
+
+TRIGGER = {"call_sid": "call", "account_sid": None, "poll_interval": 5, "deadline": 1_800_000_000.0}
+
+
+@pytest.mark.parametrize(
+    ("trigger_class", "arguments"),
+    [
+        (CallStreamStoppedTrigger, {"stream_sid": "stream", "last_status": "queued"}),
+        (CallStatusTrigger, {"target_statuses": ["completed"], "last_status": "in-progress"}),
+    ],
+)
+def test_a_triggers_row_holds_no_secret(runs, database, trigger_class, arguments):
+    trigger = trigger_class(**TRIGGER, **arguments, signalwire_conn_id="signalwire_default")
     with create_session() as session:
         row = Trigger.from_object(trigger)
         session.add(row)
         session.flush()
         row_id = row.id
 
-    with closing(sqlite3.connect(airflow_database)) as database:
-        [(classpath, kwargs)] = database.execute("SELECT classpath, kwargs FROM trigger WHERE id = ?", (row_id,))
-    assert classpath.endswith(".CallStreamStoppedTrigger")
-    assert Trigger._decrypt_kwargs(kwargs) == trigger.serialize()[1]
-    assert simulator.token not in kwargs
+    [(classpath, kwargs)] = database.execute("SELECT classpath, kwargs FROM trigger WHERE id = ?", (row_id,))
+    decrypted = Trigger._decrypt_kwargs(kwargs)
+    assert classpath.endswith(f".{trigger_class.__name__}")
+    assert decrypted == trigger.serialize()[1]
+    shown = [("row", kwargs.encode()), ("arguments", json.dumps(decrypted).encode())]
+    assert search(shown, runs.secrets()) == set()
+    assert search(shown, {"connection": "signalwire_default"}) == {("arguments", "connection")}
+
+
+def traces_of_airflow(database: sqlite3.Connection) -> Iterator[traces.Trace]:
+    yield from traces.files(Path(os.environ["AIRFLOW_HOME"]))
+    for table in traces.tables(database):
+        yield from traces.rows(database, table)
+
+
+def places(left: list[traces.Trace], text: str) -> set[str]:
+    return {place for place, _ in search(left, {"text": text})}

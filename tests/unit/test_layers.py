@@ -17,6 +17,7 @@ HOUSE = [
     ["__init__", "_compat", "provider_info"],
     ["exceptions", "connection_form"],
     ["client"],
+    ["metrics"],
     ["hooks"],
     ["triggers"],
     ["sensors", "operators"],

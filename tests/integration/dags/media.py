@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG
@@ -22,19 +21,23 @@ def make_dag(dag_id: str) -> DAG:
         params={"call_sid": "", "call_sids": []},
         default_args={"retries": 2, "retry_delay": timedelta(0)},
         render_template_as_native_obj=True,
-        user_defined_macros={"address_key": lambda: os.environ.get("ADDRESS_KEY", "none")},
     )
 
 
 START = {"call_sid": "{{ params.call_sid }}", "url": "wss://media.example.com/stream"}
+# Secrets come from a connection or a Variable, never from a DAG file: Airflow stores and shows its text.
+KEY = "?key={{ var.value.address_key | urlencode }}"
+IN_CONFIDENCE = {
+    "url": START["url"] + KEY,
+    "status_callback": "https://media.example.com/events" + KEY,
+    "authorization_bearer_token": "{{ var.value.bot_word }}",
+}
 
 with make_dag("start"):
     StartCallStreamOperator(
         task_id="start",
         call_sid=START["call_sid"],
-        url=START["url"] + "?key={{ address_key() }}",
-        status_callback="https://media.example.com/events?key={{ address_key() }}",
-        authorization_bearer_token="{{ conn.my_bot.password }}",
+        **{**IN_CONFIDENCE, "authorization_bearer_token": "{{ conn.my_bot.password }}"},
     )
 
 with make_dag("start_on_many"):
@@ -43,7 +46,7 @@ with make_dag("start_on_many"):
     def call_sids(params):
         return params["call_sids"]
 
-    StartCallStreamOperator.partial(task_id="start", url=START["url"]).expand(call_sid=call_sids())
+    StartCallStreamOperator.partial(task_id="start", **IN_CONFIDENCE).expand(call_sid=call_sids())
 
 with make_dag("start_work_stop"):
     start = StartCallStreamOperator(task_id="start", **START)

@@ -22,7 +22,9 @@ def file_of_rows(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("source", [ROWS, tuple(ROWS), iter(ROWS), (row for row in ROWS)], ids=str)
+@pytest.mark.parametrize(
+    "source", [ROWS, tuple(ROWS), iter(ROWS), (row for row in ROWS)], ids=["list", "tuple", "iterator", "generator"]
+)
 def test_rows_of_an_iterable_can_be_gone_through_twice(source: object) -> None:
     rows = StreamRows(source)
     assert rows.check()[:2] == (2, 2)

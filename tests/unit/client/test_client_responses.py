@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_signalwire.client import endpoints, responses
-from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireError,
@@ -173,6 +172,6 @@ class TestRetryAfter:
 
 
 def test_a_request_shows_its_target():
-    request = ApiRequest(method="GET", path="/p", what="x", read_record=None, query=(("StartTime<", "a b+c"),))
-    assert request.target == "/p?StartTime%3C=a+b%2Bc"
-    assert ApiRequest(method="GET", path="/p", what="x", read_record=None).target == "/p"
+    request = endpoints.list_calls("project", started_before="a b+c", page_size=5)
+    assert request.target == "/api/laml/2010-04-01/Accounts/project/Calls?StartTime%3C=a+b%2Bc&PageSize=5"
+    assert endpoints.get_account("project").target == "/api/laml/2010-04-01/Accounts/project"

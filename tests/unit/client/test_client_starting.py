@@ -125,18 +125,17 @@ class TestALostAnswer:
         simulator.set_faults([start_fault({"kind": "reset", "when": "after"}), {**still_queued, "times": 2}])
         record = start()
         assert running() == [record["sid"]]
-        assert what_was_sent(simulator) == "SX?X?XS"
+        assert what_was_sent(simulator) == "SXXXS"
         assert clock.waits[:2] == pytest.approx([1, 1], rel=0.1001)
 
-    def test_processed_and_answered_by_500_leaves_exactly_one(self, simulator, settings, call_sid, running, clock):
-        """The simulator refuses before it processes, so the first start is sent by hand."""
-        flow = start_stream(simulator.project, call_sid, url=URL, name=NAME)
-        with SignalWireClient(settings) as client:
-            client.run(just(next(flow)))
-            step = flow.throw(SignalWireServerError("Oops.", http_status=500))
-            record = client.run(_rest_of(flow, step))
+    @pytest.mark.parametrize(("status", "sent"), [(500, "SXS"), (503, "SSXS")])
+    def test_processed_although_the_answer_denies_it_leaves_exactly_one(
+        self, start, simulator, start_fault, running, clock, status, sent
+    ):
+        simulator.set_faults([start_fault({"kind": "status", "status": status, "when": "after"})])
+        record = start()
         assert running() == [record["sid"]]
-        assert what_was_sent(simulator) == "SXS"
+        assert what_was_sent(simulator) == sent
 
     def test_processed_late_does_not_leave_a_second_one(self, simulator, settings, call_sid, running, clock):
         """A start thought lost is processed after its name was stopped: the next start finds the name in use."""

@@ -49,7 +49,7 @@ def test_a_stream_of_an_ended_call_has_stopped(run, simulator, caplog, status):
         "uri": f"/api/laml/2010-04-01/Accounts/{simulator.project}/Calls/{call['sid']}/Streams/{stream['sid']}.json",
     }
     assert ended["end_time"]
-    assert f"its call '{call['sid']}' has ended." in caplog.text
+    assert f"Stream '{stream['sid']}' on call '{call['sid']}' is 'stopped': its call has ended (" in caplog.text
 
 
 def test_a_stream_that_an_ended_call_no_longer_knows_has_stopped(run, simulator):
@@ -82,7 +82,7 @@ def test_what_is_missing_can_be_ignored(run, simulator, caplog, call_sid):
     simulator.seed(sid="known")
     with caplog.at_level(logging.INFO):
         assert run(stop_stream(simulator.project, call_sid, "missing", ignore_if_missing=True)) is None
-    assert "that may be, by ignore_if_missing" in caplog.text
+    assert f"Stream 'missing' on call '{call_sid}' is missing, which is no error here (" in caplog.text
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])

@@ -1,0 +1,114 @@
+"""One run of every DAG there is, with secrets wherever one may be given."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+PROXY_USER = "agent"
+# Each reads differently in every form that is searched for.
+TOKEN = 'PT-nobody/may+read "this\\%8c1f'
+PROXY_PASSWORD = "proxy/nobody+may read%51d0"
+UNKNOWN_EXTRA = "extra/nobody+may read%9f44"
+BOT_TOKEN = "bot/nobody+may=read77aa"
+BOT_WORD = "word/nobody+may=read03be"
+ADDRESS_KEY = "key/nobody+may read%61c9"
+SECRETS = {
+    "API token": TOKEN,
+    "proxy password": PROXY_PASSWORD,
+    "unknown extra": UNKNOWN_EXTRA,
+    "bearer token of a connection": BOT_TOKEN,
+    "bearer token of a Variable": BOT_WORD,
+    "key in a URL": ADDRESS_KEY,
+}
+
+
+@dataclass
+class Runs:
+    """The runs, each with what it is to end with, and the faults that they meet.
+
+    :param server: where to seed the calls that they are about
+    """
+
+    server: SimulatorServer
+    planned: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+    faults: list[dict[str, Any]] = field(default_factory=list)
+
+    def plan(self) -> None:
+        # Mapped ones come first: whatever has been masked in this process stays so.
+        self._start_streams()
+        self._stop_streams()
+        self._wait()
+        self._run_examples()
+        self.server.set_faults(self.faults)
+
+    def secrets(self) -> dict[str, str]:
+        logins = {
+            "SignalWire login": f"{self.server.project}:{TOKEN}",
+            "proxy login": f"{PROXY_USER}:{PROXY_PASSWORD}",
+        }
+        return {**SECRETS, **logins}
+
+    def call_sid(self, dag_id: str) -> str:
+        """Return the call that a DAG's first run is about."""
+        return next(str(params["call_sid"]) for planned, params, _ in self.planned if planned == dag_id)
+
+    def proxy(self) -> str:
+        """The simulator serves as the proxy too: it answers whatever host is asked for."""
+        return self.server.url.replace("//", f"//{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@")
+
+    def _start_streams(self) -> None:
+        self._add("start_on_many", call_sids=[self._call(), self._call()])
+        self._add("start", call_sid=self._call())
+        self._add("start", call_sid=self._call({"times": 2, "kind": "status", "status": 503}))
+        self._add("start", "failed", call_sid=self._call(self._refusal(TOKEN, BOT_TOKEN, ADDRESS_KEY)))
+        self._add("start_work_stop", "failed", call_sid=self._call())
+
+    def _stop_streams(self) -> None:
+        for mode in ("sync", "deferred"):
+            self._add(f"stop_{mode}", **self._stream(self._queued(2)))
+            self._add(f"stop_{mode}_ignoring", **{**self._stream(), "stream_sid": "nowhere"})
+            self._add(f"stop_{mode}_in_vain", "failed", **self._stream(self._queued(None)))
+            self._add(f"stop_{mode}", "failed", **self._stream(self._queued(1), self._refusal(TOKEN)))
+            self._add(f"stop_{mode}", "failed", **self._stream(self._queued(1), {"times": None, "kind": "reset"}))
+
+    def _wait(self) -> None:
+        for mode in ("poke", "reschedule", "deferrable"):
+            for variant in ("", "_softly"):
+                self._add(f"stream_sensor_{mode}{variant}", **self._stream(self._queued(2)))
+            self._add(f"stream_sensor_{mode}_softly_in_vain", **self._stream(self._queued(None)))
+            self._add(f"call_sensor_{mode}", call_sid=self._call(status="completed"))
+            self._add(f"call_sensor_{mode}", "failed", call_sid=self._call(self._refusal(TOKEN)))
+
+    def _run_examples(self) -> None:
+        self._add("stop_call_stream", **self._stream())
+        self._add("call_stream_lifecycle", call_sid=self._call(), url="wss://media.example.com/audio")
+        self._add("stop_mapped_streams", streams=[self._stream(), self._stream()])
+        self._add("stop_many_streams", streams=[self._stream() for _ in range(5)])
+        refused = [self._stream(self._refusal(TOKEN)), self._stream({"kind": "status", "status": 500})]
+        self._add("stop_many_streams", "failed", streams=refused)
+        self._call(age_seconds=5 * 3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])
+        self._add("scheduled_stream_cleanup")
+
+    def _add(self, dag_id: str, state: str = "success", **params: Any) -> None:
+        self.planned.append((dag_id, params, state))
+
+    def _call(self, *faults: dict[str, Any], **seed: Any) -> str:
+        [call] = self.server.seed(**seed)
+        self.faults += [{"match": {"path_contains": call["sid"]}, **fault} for fault in faults]
+        return str(call["sid"])
+
+    def _stream(self, *faults: dict[str, Any]) -> dict[str, str]:
+        return {"call_sid": self._call(*faults, streams=[{"name": "media"}]), "stream_sid": "media"}
+
+    def _queued(self, times: int | None) -> dict[str, Any]:
+        return {"times": times, "kind": "patch", "set": {"status": "queued"}}
+
+    def _refusal(self, *sent: str) -> dict[str, Any]:
+        """SignalWire, or who claims to be it, repeats what it was sent in confidence."""
+        login = base64.b64encode(f"{self.server.project}:{TOKEN}".encode()).decode()
+        return {"times": None, "kind": "status", "status": 422, "body": {"message": " ".join([login, *sent])}}

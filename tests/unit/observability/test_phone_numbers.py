@@ -1,0 +1,174 @@
+"""No telephone number is shown in full, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
+from airflow_provider_signalwire.sensors.call import CallStatusSensor
+from airflow_provider_signalwire.triggers.events import record_of
+
+NUMBER = "+15551234567"
+OTHER = "+4915112345678"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("To +15551234567 failed", "To +***4567 failed"),
+        ("'+4915112345678'", "'+***5678'"),
+        ("+15551234567, +15557654321.", "+***4567, +***4321."),
+        ("+15551234567 404", "+***4567 404"),
+        ("?To=%2B15551234567&From=%2b4915112345678", "?To=+***4567&From=+***5678"),
+        ("+1 (555) 123-4567", "+***4567"),
+        ("+49 151 1234 5678", "+***5678"),
+        ("(555) 123-4567", "***4567"),
+        ("555-123-4567", "***4567"),
+        ("15551234567", "***4567"),
+        ("sip:+15551234567@example.com", "sip:+***4567@example.com"),
+        ("tel:+15551234567", "tel:+***4567"),
+        ("+***4567", "+***4567"),
+    ],
+)
+def test_a_number_is_masked_but_for_its_last_four_digits(text, masked):
+    assert mask_phone_numbers(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12345678-1234-1234-1234-123456789012",
+        "stream 'CA12345678901234567890' on call 'b3877c40-da60-4998-90ad-b792e98472st'",
+        "HTTP 404, code 20404, 13800 per 10 seconds",
+        "Sun, 22 Nov 2026 07:59:55 +0000",
+        "2026-11-22T07:59:55+00:00",
+        "http://127.0.0.1:8787/api/laml/2010-04-01/Accounts/5a1c0f6e-9d34-4b7a-8f21-600000000002/Calls",
+    ],
+)
+def test_what_is_no_number_is_left_alone(text):
+    assert mask_phone_numbers(text) == text
+
+
+@given(sid=st.uuids() | st.integers(0, 10**32 - 1).map(lambda digits: uuid.UUID(f"{digits:032}")))
+def test_no_sid_is_mangled(sid):
+    text = f"Tried to stop stream '{sid}' on call {str(sid).upper()}: /Calls/{sid}/Streams/{sid}.json"
+    assert mask_phone_numbers(text) == text
+
+
+@given(
+    number=st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), before=st.sampled_from(["", "'", " ", "%", "=", ":"])
+)
+def test_any_number_is_masked(number, before):
+    assert number[1:] not in mask_phone_numbers(f"{before}{number}")
+
+
+@given(number=st.from_regex(r"[0-9]{5,15}", fullmatch=True))
+def test_a_known_number_is_masked_however_it_is_written(number):
+    assert number not in mask_phone_numbers(f"The number {number} (To={number}) is invalid.", known=[number])
+
+
+@pytest.fixture
+def everything_shown(caplog):
+    """What the provider has logged, at every level, and an error's every word."""
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_signalwire")
+
+    def shown(error: SignalWireError) -> str:
+        logged = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
+        return "\n".join([str(error), repr(error), str(vars(error)), str(error.to_event()), *logged])
+
+    return shown
+
+
+@pytest.fixture
+def hook(connection):
+    return SignalWireHook(connection)
+
+
+def fault(message):
+    body = {"code": 21211, "message": message, "more_info": f"https://example.com/?n=%2B{NUMBER[1:]}", "status": 400}
+    return {"kind": "json", "status": 400, "body": body, "times": None}
+
+
+class TestAnErrorThatQuotes:
+    def test_a_number_that_was_asked_for(self, simulator, hook, everything_shown):
+        simulator.set_faults([fault(f"The 'To' number {NUMBER} is not valid, nor is {NUMBER[1:]}.")])
+        with pytest.raises(SignalWireError, match=r"number \+\*\*\*4567 is not valid, nor is \*\*\*4567") as caught:
+            list(hook.list_calls(to=NUMBER, from_=OTHER))
+        assert NUMBER[1:] not in everything_shown(caught.value)
+
+    def test_a_number_in_its_own_way_of_writing(self, simulator, hook, everything_shown):
+        local = "5551234"
+        simulator.set_faults([fault(f"{local} is not in E.164 format")])
+        with pytest.raises(SignalWireError) as caught:
+            hook.create_call(local, OTHER, url="https://example.com")
+        assert local not in everything_shown(caught.value)
+
+    def test_a_number_of_a_call(self, simulator, hook, everything_shown):
+        simulator.set_faults([fault(f"The call from {NUMBER} to {OTHER} is gone")])
+        with pytest.raises(SignalWireError) as caught:
+            hook.get_call("call")
+        assert not any(digits in everything_shown(caught.value) for digits in (NUMBER[1:], OTHER[1:]))
+
+    def test_and_is_retried(self, simulator, hook, everything_shown, no_backoff):
+        simulator.set_faults([{**fault(f"Calls to {NUMBER} are slow"), "status": 503}])
+        with pytest.raises(SignalWireError) as caught:
+            hook.get_call("call")
+        assert "trying again" in everything_shown(caught.value)
+        assert NUMBER[1:] not in everything_shown(caught.value)
+
+
+class TestAnArgument:
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda hook: hook.list_calls(to=f"{NUMBER}\n"),
+            lambda hook: hook.list_calls(from_=int(NUMBER)),
+            lambda hook: hook.create_call(f"{NUMBER}\t", OTHER),
+            lambda hook: hook.create_call(OTHER, OTHER, caller_id=f"{NUMBER}\n"),
+        ],
+    )
+    def test_that_is_wrong(self, hook, ask):
+        with pytest.raises(
+            SignalWireConfigurationError, match=r"Parameter '(to|from_|caller_id)' is .*\*\*\*4567"
+        ) as caught:
+            ask(hook)
+        assert NUMBER[1:] not in str(caught.value)
+
+    def test_of_the_cleanup(self, connection, context):
+        cleanup = CallStreamCleanupOperator(
+            task_id="clean", stream_names=["media"], min_call_age=60, call_filters=f"to={NUMBER}"
+        )
+        with pytest.raises(SignalWireConfigurationError, match=r"\+\*\*\*4567"):
+            cleanup.execute(context)
+
+    def test_that_is_a_streams_name(self, hook, stream, everything_shown, stop_lines):
+        with pytest.raises(SignalWireError) as caught:
+            hook.stop_call_stream(stream["call_sid"], NUMBER)
+        assert f"stop stream '+***4567' on call '{stream['call_sid']}'" in str(caught.value)
+        assert NUMBER[1:] not in everything_shown(caught.value)
+
+
+def test_an_unknown_event_that_holds_a_call():
+    with pytest.raises(SignalWireError) as caught:
+        record_of({"sid": "call", "to": NUMBER})
+    assert NUMBER[1:] not in str(caught.value)
+
+
+def test_a_record_is_left_as_it_is(simulator, hook, connection, context, caplog):
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_signalwire")
+    [call] = simulator.seed(to=NUMBER, status="completed")
+    assert hook.get_call(call["sid"])["to"] == NUMBER
+    assert [found["to"] for found in hook.list_calls(to=NUMBER)] == [NUMBER]
+    found = CallStatusSensor(task_id="wait", call_sid=call["sid"]).poke(context)
+    assert found.xcom_value["to"] == NUMBER
+    own = [record.getMessage() for record in caplog.records if record.name.startswith("airflow")]
+    assert own
+    assert NUMBER[1:] not in "\n".join(own)

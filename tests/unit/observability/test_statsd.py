@@ -1,0 +1,67 @@
+"""What really leaves the machine: Airflow's own StatsD client, and a server that listens."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def run_worker(port, calls):
+    environment = {
+        **os.environ,
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(port),
+        "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
+    }
+    done = subprocess.run([sys.executable, WORKER, *calls], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def calls(simulator, connection):
+    return [call["sid"] for call in simulator.seed(count=3, streams=[{"name": "media"}])]
+
+
+def test_what_is_sent_over_the_wire(simulator, calls):
+    simulator.set_faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "0"}}])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        run_worker(server.getsockname()[1], calls)
+        received = _packets(server)
+    counts = Counter(packet for packet in received if packet.endswith("|c"))
+    operation = "operation=stop_call_stream"
+    assert {packet: count for packet, count in counts.items() if "signalwire" in packet} == {
+        f"airflow.signalwire.requests,{operation},outcome=rate_limited:1|c": 1,
+        f"airflow.signalwire.requests,{operation},outcome=ok:1|c": 5,
+        f"airflow.signalwire.retries,{operation}:1|c": 1,
+        f"airflow.signalwire.rate_limit.waits,{operation}:1|c": 1,
+        "airflow.signalwire.streams.stopped,how=stopped:1|c": 5,
+    }
+    durations = [
+        packet for packet in received if packet.startswith(f"airflow.signalwire.request.duration,{operation}:")
+    ]
+    assert len(durations) == 6
+    assert all(0 < float(packet.split(":")[1].removesuffix("|ms")) < 60_000 for packet in durations)
+    assert any(packet.startswith("airflow.signalwire.batch.streams_per_second:") for packet in received)
+    assert not any(sid in packet for packet in received for sid in (*calls, simulator.project))
+
+
+def _packets(server):
+    """Read what has arrived; loopback delivers before the sender goes on."""
+    server.setblocking(False)
+    packets = []
+    while True:
+        try:
+            packets.append(server.recv(65536).decode())
+        except BlockingIOError:
+            return packets

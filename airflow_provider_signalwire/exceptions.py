@@ -26,7 +26,8 @@ class SignalWireError(AirflowException):
     def from_event(event: dict[str, Any]) -> SignalWireError:
         """Rebuild the error that :meth:`to_event` described; an unknown one becomes a SignalWireError."""
         error_class = _ERRORS_BY_NAME.get(str(event.get("error")), SignalWireError)
-        return _rebuilt(error_class, str(event.get("message")), event.get("attributes") or {})
+        attributes = event.get("attributes")
+        return _rebuilt(error_class, str(event.get("message")), attributes if isinstance(attributes, dict) else {})
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickling, as executors do it, would else call the class with its message alone.

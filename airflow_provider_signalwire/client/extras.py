@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_signalwire.client.inputs import shown
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def read_extras(extra: str | Mapping[str, Any] | None) -> dict[str, Any]:
     :raises SignalWireConfigurationError: if it is no JSON object, or a value has the wrong type or range.
     """
     given = _decoded(extra)
-    unknown = sorted(set(given) - set(_EXTRAS))
+    unknown = sorted(str(name) for name in set(given) - set(_EXTRAS))
     if unknown:
         log.warning(
             "The SignalWire connection has extras this provider does not know; they are ignored: %s. Known: %s.",
@@ -41,7 +42,7 @@ def _decoded(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
     if isinstance(extra, str):
         try:
             extra = json.loads(extra) if extra.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for too deep nesting
             raise SignalWireConfigurationError("The connection's Extra is not valid JSON.") from None
     if extra is None:
         return {}
@@ -53,9 +54,7 @@ def _decoded(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _wrong(name: str, value: object, expected: str) -> SignalWireConfigurationError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
-    return SignalWireConfigurationError(f"The connection's extra {name!r} is {shown}: expected {expected}.")
+    return SignalWireConfigurationError(f"The connection's extra {name!r} is {shown(value)}: expected {expected}.")
 
 
 @dataclass(frozen=True)

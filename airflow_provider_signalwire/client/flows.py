@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from airflow_provider_signalwire.client import endpoints
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.records import (
+    CALL_LIVE_STATUSES,
     CallRecord,
     StreamRecord,
     call_has_ended,
@@ -105,7 +106,8 @@ def _after_refusal(
     else:
         if call_has_ended(call):
             return stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
-        refusal.add_advice(f"The call is {call['status']!r}.")
+        known = call["status"] in CALL_LIVE_STATUSES
+        refusal.add_advice(f"The call is {call['status']!r}." if known else "The call's state is unknown.")
     return None
 
 

@@ -93,6 +93,14 @@ def rfc_2822(name: str, value: datetime | str) -> str:
 
 
 def _wrong(name: str, value: object, expected: str, *, may_be_secret: bool = False) -> SignalWireConfigurationError:
-    shown = f"of type {type(value).__name__} and not shown" if may_be_secret else repr(value)
-    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
-    return SignalWireConfigurationError(f"Parameter '{name}' is {shown}: expected {expected}.")
+    what = f"of type {type(value).__name__} and not shown" if may_be_secret else shown(value)
+    return SignalWireConfigurationError(f"Parameter '{name}' is {what}: expected {expected}.")
+
+
+def shown(value: object, *, longest: int = 120) -> str:
+    """Write a value into a message, shortened."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        text = f"an unreadable {type(value).__name__}"
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

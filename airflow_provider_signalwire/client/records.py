@@ -78,13 +78,14 @@ def call_has_ended(record: CallRecord) -> bool:
 
 def stream_record_of_ended_call(call: CallRecord, *, call_sid: str, stream_sid: str) -> StreamRecord:
     """Derive the record of a stream that ended with its call, in the shape a stop would have returned."""
-    account_sid = str(call.get("account_sid", ""))
+    account_sid, end_time = call.get("account_sid"), call.get("end_time")
+    account_sid = account_sid if isinstance(account_sid, str) else ""
     return {
         "sid": stream_sid,
         "account_sid": account_sid,
         "call_sid": call_sid,
         "name": None,
         "status": STREAM_STOPPED,
-        "date_updated": call.get("end_time"),
+        "date_updated": end_time if isinstance(end_time, str) else None,
         "uri": f"{API_ROOT}/Accounts/{account_sid}/Calls/{call_sid}/Streams/{quote(stream_sid, safe='')}.json",
     }

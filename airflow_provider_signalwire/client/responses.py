@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from airflow_provider_signalwire.exceptions import (
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 _MAX_MESSAGE_LENGTH = 500
+_MAX_STATUS_LENGTH = 100
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
 
 _ADVICE = {
@@ -62,7 +64,7 @@ def read_answer(
     :raises SignalWireApiError: the one for its status, if the answer is an error.
     :raises SignalWireResponseError: if it is neither an error nor a valid record.
     """
-    request_id = request.delivery.request_id = _request_id(headers)
+    request_id = request.delivery.request_id = _request_id(headers, (*secrets, *request.secrets))
     if status >= 400:
         quoted = partial(_quoted, secrets=(*secrets, *request.secrets), phone_numbers=request.phone_numbers)
         raise _api_error(request, status, headers, _error_details(body, quoted), request_id)
@@ -85,8 +87,8 @@ def read_answer(
     )
 
 
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    return next((_one_line(headers[name]) for name in _REQUEST_ID_HEADERS if name in headers), None)
+def _request_id(headers: Mapping[str, str], secrets: Iterable[str]) -> str | None:
+    return next((_one_line(blank_out(headers[name], secrets)) for name in _REQUEST_ID_HEADERS if name in headers), None)
 
 
 def stream_record(body: Any, *, call_sid: str, stream_sid: str) -> Record:
@@ -136,6 +138,8 @@ def _record(body: Any, kind: str) -> Record:
     for key in ("sid", "status"):
         if not isinstance(body.get(key), str) or not body[key]:
             raise ValueError(f"is not a {kind} record: it has no text {key!r}")
+    if len(body["status"]) > _MAX_STATUS_LENGTH:  # it is shown in logs and errors, and stored while a task waits
+        raise ValueError(f"is not a {kind} record: its 'status' is no word")
     return body
 
 
@@ -149,11 +153,22 @@ def _is_local_path(uri: Any) -> bool:
     return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None
 
 
+def _finite(number: str) -> float:
+    """Read a number; what is none, or too large to be one, has no place in JSON and could not be stored in XCom."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError("is no finite number")
+    return value
+
+
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
 def _decoded(body: bytes) -> Any:
     if not body.strip():
         raise ValueError("has no body")
     try:
-        return json.loads(body)
+        return _JSON.decode(body.decode("utf-8-sig"))
     # Deep nesting ends in a RecursionError, a long number in a ValueError; wrong UTF-8 is one too.
     except (ValueError, RecursionError):
         kind = "HTML" if body.lstrip()[:1] == b"<" else "cut off or damaged"

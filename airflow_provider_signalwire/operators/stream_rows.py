@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from airflow_provider_signalwire.client.inputs import path_segment
+from airflow_provider_signalwire.client.inputs import path_segment, shown
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _PROBLEMS_SHOWN = 10
@@ -110,17 +110,18 @@ def _repeatable(source: Any) -> Iterable[Any]:
 
 
 def _lines(path: Any) -> Iterator[Any]:
-    if isinstance(path, str):
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-        path = ObjectStoragePath(path)
+    given = path
     try:
+        if isinstance(path, str):
+            from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+            path = ObjectStoragePath(path)
         with path.open("r", encoding="utf-8") as file:
             for line in iter(file.readline, ""):  # before Airflow 3.1, the file cannot be iterated over
                 if line.strip():
                     yield _decoded(line)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SignalWireConfigurationError(f"The file of streams {path} cannot be read: {error}.") from None
+    except (OSError, ValueError) as error:  # the latter for another encoding, and for a scheme Airflow does not know
+        raise SignalWireConfigurationError(f"The file of streams {given} cannot be read: {error}.") from None
 
 
 def _decoded(line: str) -> Any:
@@ -133,18 +134,13 @@ def _decoded(line: str) -> Any:
 def _row(number: int, row: Any) -> StreamRow:
     if not isinstance(row, Mapping):
         raise SignalWireConfigurationError(
-            f"Row {number} is {_short(row)}: expected {{'call_sid': …, 'stream_sid': …}}."
+            f"Row {number} is {shown(row)}: expected {{'call_sid': …, 'stream_sid': …}}."
         )
     for key in StreamRow._fields:
         if key not in row:
-            raise SignalWireConfigurationError(f"Row {number} has no {key!r}: {_short(dict(row))}.")
+            raise SignalWireConfigurationError(f"Row {number} has no {key!r}: {shown(dict(row))}.")
         try:
             path_segment(key, row[key])
         except SignalWireConfigurationError as error:
             raise SignalWireConfigurationError(f"Row {number}: {error}") from None
     return StreamRow(row["call_sid"], row["stream_sid"])
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 100 else f"{shown[:97]}..."

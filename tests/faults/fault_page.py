@@ -11,10 +11,6 @@ from fault_model import ATTEMPTS, Outcome
 _STATES = {"success": "ok", "up_for_retry": "retry", "failed": "fail", "skipped": "skip"}
 
 _PAGE = """\
----
-orphan: true
----
-
 # Fault matrix
 
 This page shows what comes of every fault, by every way to meet it. It is written by

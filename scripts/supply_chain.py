@@ -1,0 +1,107 @@
+"""What a worker gets with this provider: its inventory for ``make sbom``, its known weaknesses for ``make audit``.
+
+Both look at an environment into which the built wheel was installed and nothing else, with the versions that the
+tests run with. It lies in .build/supply-chain and is made anew each time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
+WORK_DIR = PROJECT_DIR / ".build" / "supply-chain"
+SBOM = PROJECT_DIR / ".build" / "sbom.cdx.json"
+TOOLS = Path(sys.executable).parent
+PACKAGE = "airflow-provider-signalwire"
+
+# A path on this machine, a login, an index that may be a company's own: none of it is anybody else's business.
+PRIVATE = re.compile(r"file:|://[^/\s\"]*@|/simple\b|" + re.escape(str(PROJECT_DIR)))
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    commands = {"sbom": sbom, "audit": audit}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        sys.exit(f"Usage: supply_chain.py {'|'.join(commands)}")
+    commands[sys.argv[1]]()
+
+
+def sbom() -> None:
+    """Write the inventory, and check it."""
+    python = build_environment()
+    run(TOOLS / "cyclonedx-py", "environment", "--output-reproducible", "--output-file", SBOM, python)
+    text = SBOM.read_text()
+    found = problems(text, direct_dependencies())
+    if found:
+        SBOM.unlink()
+        sys.exit("The inventory is wrong, so it was removed: " + "; ".join(found))
+    print(f"==> {SBOM.relative_to(PROJECT_DIR)}: {len(json.loads(text)['components'])} components, CycloneDX")
+
+
+def audit() -> None:
+    """Ask PyPI for known weaknesses; what it cannot be asked about is a failure, too, and no all-clear."""
+    python = build_environment()
+    versions = subprocess.check_output([TOOLS / "uv", "pip", "freeze", "--python", python], text=True)
+    requirements = WORK_DIR / "requirements.txt"
+    requirements.write_text("".join(line for line in versions.splitlines(True) if not line.startswith(PACKAGE)))
+    command = (TOOLS / "pip-audit", "--strict", "--disable-pip", "--no-deps", "--progress-spinner", "off")
+    if subprocess.run([*command, "--requirement", requirements], check=False).returncode != 0:
+        sys.exit(
+            "The audit found weaknesses or could not be made; the lines above say which. It needs https://pypi.org "
+            "itself: a mirror of it has the packages but not what is known about them."
+        )
+
+
+def build_environment() -> Path:
+    """Install the wheel into an environment of its own, and return its interpreter."""
+    shutil.rmtree(WORK_DIR, ignore_errors=True)
+    python = WORK_DIR / "venv" / "bin" / "python"
+    run_uv("build", "--wheel", "--python", sys.executable, "--out-dir", WORK_DIR / "dist")
+    run_uv("venv", "--python", sys.executable, WORK_DIR / "venv")
+    (wheel,) = (WORK_DIR / "dist").glob("*.whl")
+    run_uv("pip", "install", "--python", python, "--constraint", CONSTRAINTS, wheel)
+    # Where the wheel lay on this machine is noted beside the package, and would become part of the inventory.
+    for note in (WORK_DIR / "venv").glob("lib/*/site-packages/*.dist-info/direct_url.json"):
+        note.unlink()
+    return python
+
+
+def direct_dependencies() -> set[str]:
+    """Return the names of what the package requires."""
+    project: dict[str, Any] = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]
+    return {re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in project["dependencies"]}
+
+
+def problems(text: str, dependencies: set[str]) -> list[str]:
+    """Say what is wrong with an inventory."""
+    inventory = json.loads(text)
+    versions = {component["name"]: component.get("version") for component in inventory["components"]}
+    missing = sorted(name for name in {PACKAGE, *dependencies} if not versions.get(name))
+    private = sorted({found[0] for found in PRIVATE.finditer(text)})
+    return [
+        *(["it is no CycloneDX"] if inventory.get("bomFormat") != "CycloneDX" else []),
+        *([f"it lacks {', '.join(missing)}"] if missing else []),
+        *([f"it names what is private: {', '.join(private)}"] if private else []),
+    ]
+
+
+def run_uv(*arguments: str | Path) -> None:
+    """Run uv, which must succeed."""
+    run(TOOLS / "uv", *arguments, "--quiet")
+
+
+def run(*command: str | Path) -> None:
+    """Run a command of the project's environment, which must succeed."""
+    subprocess.run(command, cwd=PROJECT_DIR, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Any rows for a batch, from a list or a file of any bytes, are streams to stop or are refused by their number."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from steady import STEADY
+
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
+from airflow_provider_signalwire.operators.stream_rows import StreamRow, StreamRows
+
+sids = st.text(min_size=1, max_size=8) | st.sampled_from(["C1", "S1", "a b", "é", "..", "a.json", ""])
+plain = st.none() | st.booleans() | st.integers() | st.floats() | sids
+json_values = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
+good_rows = st.fixed_dictionaries({"call_sid": sids, "stream_sid": sids}, optional={"note": json_values})
+odd_rows = st.dictionaries(st.sampled_from(["call_sid", "stream_sid", "x"]), json_values) | json_values
+rows_of_json = st.lists(good_rows | odd_rows, max_size=6)
+other_rows = st.binary() | st.sets(sids) | good_rows.map(MappingProxyType) | st.just(object()) | st.just(10**5000)
+
+MANY_DIGITS = [{"call_sid": 10**5000, "stream_sid": "S1"}]
+PROBLEM = re.compile(r"Row (\d+)(?: is|: Parameter| has no) ")
+
+
+def read(source):
+    """Return the rows, or None if they are refused with an error that names the first wrong one."""
+    try:
+        rows = StreamRows(source)
+        checked = rows.check()
+    except SignalWireConfigurationError as error:
+        assert isinstance(source, str) or str(error).isprintable()  # noqa: PT017 - a path is shown as it is
+        assert len(str(error)) < 5000  # noqa: PT017
+        return None, [int(number) for number in PROBLEM.findall(str(error))]
+    read = list(rows)
+    assert checked.requested == len(read)
+    assert checked.different == len(set(read))
+    assert all(isinstance(row, StreamRow) for row in read)
+    return read, []
+
+
+def as_given(rows):
+    return [(row["call_sid"], row["stream_sid"]) for row in rows]
+
+
+def is_wrong(row):
+    """Tell, as far as that is plain to see, whether a row is none."""
+    return not isinstance(row, Mapping) or not all(isinstance(row.get(key), str) for key in StreamRow._fields)
+
+
+@settings(STEADY, max_examples=80)
+@given(rows=st.lists(good_rows | odd_rows | other_rows, max_size=6))
+@example(rows=MANY_DIGITS)
+def test_any_list_is_read_or_refused(rows):
+    accepted, problems = read(rows)
+    assert accepted is None or accepted == as_given(rows)
+    assert accepted is not None or 1 <= problems[0] <= len(rows)
+    wrong = [number for number, row in enumerate(rows, start=1) if is_wrong(row)]
+    assert set(wrong) <= set(problems)
+
+
+@settings(STEADY, max_examples=80)
+@given(source=json_values | st.binary() | st.dictionaries(sids, sids) | st.iterables(odd_rows))
+@example(source="unknown://bucket/rows.jsonl")
+@example(source="file://\x00")
+@example(source="\ud800")
+@example(source="http://[")
+def test_anything_in_the_place_of_a_list_is_read_or_refused(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a text is the path of a file
+    read(source)
+
+
+@settings(STEADY, max_examples=60)
+@given(rows=rows_of_json, ascii_only=st.booleans(), end=st.sampled_from(["\n", "\r\n", "\n\n", "\n \n"]))
+def test_a_file_is_read_as_the_list_would_be(rows, ascii_only, end, tmp_path):
+    path = tmp_path / "streams.jsonl"
+    lines = (json.dumps(row, ensure_ascii=ascii_only) + end for row in rows)
+    path.write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
+    accepted, problems = read(str(path))
+    from_list, problems_of_list = read(json.loads(json.dumps(rows)))
+    assert (accepted is None, problems or accepted) == (from_list is None, problems_of_list or from_list) or (
+        # A file that is no UTF-8 is refused as a whole.
+        not ascii_only and accepted is None and problems == []
+    )
+
+
+@settings(STEADY, max_examples=60)
+@given(content=st.binary(max_size=200) | st.lists(st.binary(max_size=20)).map(b"\n".join))
+@example(content=b"[" * 100_000)
+@example(content=b'{"call_sid": ' + b"1" * 10_000 + b', "stream_sid": "S1"}')
+@example(content=b"\xef\xbb\xbf" + b'{"call_sid": "C1", "stream_sid": "S1"}')
+def test_a_file_of_any_bytes_is_read_or_refused(content, tmp_path):
+    path = tmp_path / "streams.jsonl"
+    path.write_bytes(content)
+    read(str(path))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, {}, {"call_sid": "C1", "stream_sid": ".."}, *MANY_DIGITS],
+    ids=["nothing", "empty", "dots", "digits"],
+)
+def test_one_wrong_row_keeps_all_the_others_from_being_sent(simulator, connection, wrong):
+    [call] = simulator.seed(streams=[{"name": "one"}])
+    rows = [{"call_sid": call["sid"], "stream_sid": "one"}, wrong]
+    operator = StopCallStreamsOperator(task_id="stop", streams=rows, signalwire_conn_id=connection)
+    with pytest.raises(SignalWireConfigurationError, match=r"Nothing was stopped.* Row 2"):
+        operator.execute({})
+    assert simulator.requests() == []

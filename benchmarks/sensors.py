@@ -79,8 +79,8 @@ def measure() -> Figure:
             "trigger asks again without a pause. It opens a session, and so a connection, for every look.",
             "Before the clock starts, each process looks up a connection and collects its garbage once, as a triggerer "
             "that has been up for a while has done.",
-            "Stalls are what a task that sleeps 10 ms at a time oversleeps. Python's garbage collection is in them: the "
-            f"longest took {ours.longest_collection_ms:.0f} ms (HttpSensor: {http.longest_collection_ms:.0f} ms).",
+            "Stalls are what a task that sleeps 10 ms at a time oversleeps. Python's garbage collection is in them: "
+            f"the longest took {ours.longest_collection_ms:.0f} ms (HttpSensor: {http.longest_collection_ms:.0f} ms).",
         ],
     )
 

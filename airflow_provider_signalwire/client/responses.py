@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -87,8 +87,12 @@ def read_answer(
     )
 
 
-def _request_id(headers: Mapping[str, str], secrets: Iterable[str]) -> str | None:
-    return next((_one_line(blank_out(headers[name], secrets)) for name in _REQUEST_ID_HEADERS if name in headers), None)
+def _request_id(headers: Mapping[str, str], secrets: Collection[str]) -> str | None:
+    value = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
+    if value is None:
+        return None
+    # Every answer has one, so it is looked through only if there is something to find.
+    return _one_line(blank_out(value, secrets) if any(secret in value for secret in secrets) else value)
 
 
 def stream_record(body: Any, *, call_sid: str, stream_sid: str) -> Record:

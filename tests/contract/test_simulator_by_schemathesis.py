@@ -44,6 +44,9 @@ SERVED = [
 STEADY = settings(
     max_examples=15, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
+# The description lets any text pass, or none; the simulator asks for such a URL.
+URLS = {"Calls": "https://example.com/voice.xml", "Streams": "wss://media.example.com/stream"}
+
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
@@ -94,7 +97,7 @@ def world() -> Iterator[World]:
 
 
 def aim(case: schemathesis.Case, sids: dict[str, str], target: str) -> None:
-    """Lead a request to what there is; a SID that is made up is found nowhere, nor is a wss:// URL made up often."""
+    """Lead a request to what there is; what is made up, SIDs and URLs, rarely leads anywhere."""
     if target == "nothing":
         return
     wanted = {"AccountSid": sids["account"]}
@@ -102,8 +105,8 @@ def aim(case: schemathesis.Case, sids: dict[str, str], target: str) -> None:
         calls = "ended call" if case.method == "DELETE" else "call"
         kind = {"Calls": calls, "Streams": "stream", "Recordings": "recording"}
         wanted |= {"CallSid": sids["call"], "Sid": sids[kind.get(case.path.split("/")[-2], "account")]}
-        if case.path.endswith("/Streams") and isinstance(case.body, dict) and "Url" in case.body:
-            case.body["Url"] = "wss://media.example.com/stream"
+        if isinstance(case.body, dict) and case.path.split("/")[-1] in URLS:
+            case.body["Url"] = URLS[case.path.split("/")[-1]]
     case.path_parameters = {name: wanted.get(name, sid) for name, sid in case.path_parameters.items()}
 
 

@@ -1,0 +1,176 @@
+"""An Airflow as it is run in production: each component a process of its own, PostgreSQL behind them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+from database import Database, TaskInstance
+from processes import Processes, wait_until
+from services import free_port
+from simulator_process import PROJECT, TOKEN
+
+CLUSTER_TESTS = Path(__file__).resolve().parent
+DAGS = CLUSTER_TESTS / "dags"
+AIRFLOW = (sys.executable, "-m", "airflow")
+START_SECONDS = 180
+
+# Airflow notices within seconds what takes it minutes unless told: the tests wait for it again and again. All of them
+# leave enough for a machine that is busy.
+IMPATIENCE = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
+}
+
+# And it is patient where it waits for an API server that shares two cores with everything else.
+PATIENCE = {
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
+    "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "2",
+    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "2",
+}
+
+COMPONENTS = {
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+class Cluster:
+    """An Airflow whose components can be killed and started again.
+
+    :param processes: start them
+    :param folder: becomes AIRFLOW_HOME
+    :param database: address of an empty database of PostgreSQL
+    :param signalwire_url: where the default connection leads
+    :param executor: the name of Airflow's executor
+    :param components: which there are beside the API server
+    :param settings: further environment variables
+    """
+
+    def __init__(
+        self,
+        processes: Processes,
+        folder: Path,
+        *,
+        database: str,
+        signalwire_url: str,
+        executor: str,
+        components: Iterable[str] = tuple(COMPONENTS),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.processes = processes
+        self.folder = folder
+        self._components = tuple(components)
+        self.database = Database(f"postgresql://{database}")
+        self._port = free_port()
+        self._url = f"http://127.0.0.1:{self._port}"
+        connection = {
+            "conn_type": "signalwire",
+            "host": signalwire_url,
+            "login": PROJECT,
+            "password": TOKEN,
+            "extra": {"timeout": 120},  # a request that hangs is to hang until its worker is killed
+        }
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "COV_"))},
+            "AIRFLOW_HOME": str(folder),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__EXECUTOR": executor,
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self._url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__API__BASE_URL": self._url,
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+            "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+            "AIRFLOW_CONN_SIGNALWIRE_DEFAULT": json.dumps(connection),
+            **IMPATIENCE,
+            **PATIENCE,
+            **(settings or {}),
+        }
+
+    def start(self) -> None:
+        """Make the database and start the components; return when all are healthy and the DAGs are there."""
+        migration = subprocess.run(
+            [*AIRFLOW, "db", "migrate"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert migration.returncode == 0, migration.stdout[-3000:]
+        self.processes.start(
+            "api-server",
+            *(*AIRFLOW, "api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"),
+            environment=self.environment,
+            folder=self.folder,
+        )
+        for name in self._components:
+            self.start_component(name)
+        wait_until(self._is_ready, "Airflow is ready", START_SECONDS, pause=0.5)
+
+    def start_component(self, name: str) -> None:
+        """Start the scheduler, the triggerer or the DAG processor."""
+        command = (*AIRFLOW, *COMPONENTS[name])
+        self.processes.start(name, *command, environment=self.environment, folder=self.folder)
+
+    def kill_worker(self, task: TaskInstance) -> None:
+        """``kill -9`` the worker that runs a task, and the task's process with it: it went with its machine."""
+        process = psutil.Process(task.pid)
+        worker = process.parent()
+        assert worker is not None
+        for victim in (worker, process):
+            victim.kill()
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """Begin a run of a DAG and return its id."""
+        run = self.call_api("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        return str(run["dag_run_id"])
+
+    def call_api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Return what the REST API answers."""
+        token = requests.get(f"{self._url}/auth/token", timeout=60).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.request(method, f"{self._url}/api/v2/{path}", headers=headers, json=body, timeout=60)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+        """What a task returned."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self.call_api("GET", f"{path}?map_index={map_index}&deserialize=true")["value"]
+
+    def _is_ready(self) -> bool:
+        self.processes.check()
+        try:
+            health = requests.get(f"{self._url}/api/v2/monitor/health", timeout=10).json()
+            dags = self.call_api("GET", "dags")["dags"]
+        except (requests.RequestException, AssertionError):
+            return False
+        errors = self.call_api("GET", "importErrors")["import_errors"]
+        assert not errors, errors
+        parts = [health[name.replace("-", "_")]["status"] for name in self._components]
+        wanted = {path.stem for path in DAGS.glob("*.py")}
+        return set(parts) == {"healthy"} and wanted <= {dag["dag_id"] for dag in dags}

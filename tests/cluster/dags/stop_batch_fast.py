@@ -1,0 +1,18 @@
+"""Stop the streams of a file in one task, as fast as the provider does it unless told otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+
+from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
+
+with DAG("stop_batch_fast", schedule=None):
+    StopCallStreamsOperator(
+        task_id="stop_streams",
+        streams="{{ params.file }}",
+        retries=5,
+        retry_delay=timedelta(seconds=5),
+        params={"file": None},
+    )

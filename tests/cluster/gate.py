@@ -1,0 +1,90 @@
+"""A gate before the simulator, which can be shut.
+
+The simulator keeps its calls in memory: ended and started again it would know none of them, which no real outage does.
+Stopped by a signal it would still accept connections and leave them hanging, which is another fault than being away.
+Behind a shut gate it is away as a server is that has crashed, connections refused and those that were open broken, and
+when the gate is opened it knows everything that it knew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+_PART = 64 * 1024
+
+
+class Gate:
+    """A port of this machine that leads to a server while it is open.
+
+    :param url: of the server
+    """
+
+    def __init__(self, url: str) -> None:
+        self._host = urlsplit(url).hostname
+        self._target_port = urlsplit(url).port
+        self._port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def open(self) -> None:
+        """Let everybody through, at the same port as before."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+
+    def shut(self) -> None:
+        """Refuse connections, and break those that there are."""
+        asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._let_through, "127.0.0.1", self._port, backlog=2048)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _refuse(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def _let_through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(self._host, self._target_port)
+        ends = {writer, inner_writer}
+        self._open |= ends
+        try:
+            await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
+        finally:
+            self._open -= ends
+            for end in ends:
+                end.close()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while part := await reader.read(_PART):
+            writer.write(part)
+            await writer.drain()
+    # Whoever has ended on one side ends on the other.
+    writer.close()

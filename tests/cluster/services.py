@@ -1,0 +1,76 @@
+"""What Airflow needs beside itself, from Debian's packages: PostgreSQL and Redis, on loopback, with empty data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import psycopg2
+from processes import Processes, run_as, wait_until
+
+DATABASE = "airflow"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def start_postgres(processes: Processes, folder: Path) -> str:
+    """Start a PostgreSQL with an empty database and return that database's URL."""
+    # It refuses to run as root; Debian's package brings a user for it.
+    user = "postgres" if os.geteuid() == 0 else None
+    binaries = max(Path("/usr/lib/postgresql").glob("*/bin/postgres")).parent
+    data = folder / "postgres"
+    data.mkdir()
+    if user is not None:
+        shutil.chown(data, user, user)
+    subprocess.run(
+        [binaries / "initdb", "--pgdata", data, "--username", DATABASE, "--auth", "trust", "--no-sync"],
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        check=True,
+        **run_as(user),
+    )
+    port = free_port()
+    processes.start(
+        "postgres",
+        binaries / "postgres",
+        *("-D", data, "-k", data, "-h", "127.0.0.1", "-p", str(port)),
+        # It is not PostgreSQL that is going to crash here.
+        *("-c", "fsync=off", "-c", "max_connections=200"),
+        folder=Path("/"),
+        user=user,
+        ending=signal.SIGINT,  # "fast shutdown": it does not wait for its clients
+    )
+    where = {"host": "127.0.0.1", "port": port, "user": DATABASE}
+    wait_until(lambda: _accepts_connections(where), "PostgreSQL answers")
+    connection = psycopg2.connect(dbname="postgres", **where)
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {DATABASE}")
+    return f"{DATABASE}@127.0.0.1:{port}/{DATABASE}"
+
+
+def start_redis(processes: Processes) -> str:
+    """Start a Redis that keeps everything in memory, and return its URL."""
+    port = free_port()
+    processes.start(
+        "redis", "redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"
+    )
+    wait_until(lambda: "Ready to accept connections" in processes.log("redis").read_text(), "Redis answers")
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def _accepts_connections(where: dict[str, object]) -> bool:
+    try:
+        psycopg2.connect(dbname="postgres", **where).close()
+    except psycopg2.OperationalError:
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""The simulator in a process of its own, and what tests ask of it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from typing import Any
+
+import requests
+from processes import Processes, wait_until
+
+PROJECT = "cluster-project"
+TOKEN = "cluster-token"
+
+
+class SimulatorProcess:
+    """A running simulator.
+
+    :param processes: start it
+    :param options: of its command line
+    """
+
+    def __init__(self, processes: Processes, *options: str) -> None:
+        command = [sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"]
+        processes.start("simulator", *command, "--project", PROJECT, "--token", TOKEN, *options)
+        log = processes.log("simulator")
+        wait_until(lambda: "listening on" in log.read_text(), "the simulator listens")
+        self.url = re.findall(r"listening on (\S+)", log.read_text())[-1]
+
+    def seed(self, count: int, *names: str) -> list[dict[str, str]]:
+        """Put calls in place, each with streams of these names, and return the streams as a batch wants them."""
+        plan = {"count": count, "streams": [{"name": name} for name in names]}
+        calls = self._control("POST", "calls", plan)["calls"]
+        return [{"call_sid": call["sid"], "stream_sid": stream["sid"]} for call in calls for stream in call["streams"]]
+
+    def reset(self, **settings: Any) -> None:
+        self._control("POST", "reset", settings)
+
+    def set_faults(self, *faults: dict[str, Any]) -> None:
+        self._control("POST", "faults", list(faults))
+
+    def streams(self) -> list[dict[str, Any]]:
+        return list(self._control("GET", "state")["streams"])
+
+    def running(self) -> int:
+        """How many streams have not stopped."""
+        return int(self._control("GET", "state")["counts"]["running_streams"])
+
+    def requests(self, path_contains: str = "") -> list[dict[str, Any]]:
+        url = f"{self.url}/_simulator/requests"
+        answer = requests.get(url, params={"path_contains": path_contains}, timeout=60)
+        answer.raise_for_status()
+        return list(answer.json()["requests"])
+
+    def answers(self) -> Counter[int | None]:
+        """How often it has given each status."""
+        return Counter(request["status"] for request in self.requests())
+
+    def _control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = requests.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=60)
+        answer.raise_for_status()
+        return answer.json()

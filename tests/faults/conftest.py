@@ -17,7 +17,7 @@ from airflow_provider_signalwire.client import flows, pacing, retrying, starting
 _STAGES = 8
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
     with ExitStack() as opened:
         yield [
@@ -26,7 +26,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
         ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def log() -> Iterator[LogByThread]:
     """All that is logged, at every level."""
     log, root = LogByThread(), logging.getLogger()
@@ -38,7 +38,7 @@ def log() -> Iterator[LogByThread]:
     root.removeHandler(log)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def no_pauses() -> Iterator[None]:
     """Let attempts and looks follow each other at once, but where SignalWire asks for a wait."""
     no_jitter = SimpleNamespace(uniform=lambda low, high: 0.0)
@@ -50,7 +50,7 @@ def no_pauses() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def player(request: pytest.FixtureRequest, stages: list[Stage], log: LogByThread, no_pauses: None) -> Player:
     wanted = [item.callspec.params.get("cell") for item in request.session.items if hasattr(item, "callspec")]
     return Player(stages, [cell for cell in wanted if isinstance(cell, Cell) and cell.fault.is_waited_for], log)

@@ -76,7 +76,7 @@ def test_nothing_is_imported_for_tests_that_do_not_ask(pytester: pytest.Pytester
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:schemathesis").assert_outcomes(passed=1)
 
 
 def test_without_the_extra_the_error_says_what_to_install(pytester: pytest.Pytester) -> None:

@@ -15,7 +15,7 @@ from airflow_provider_signalwire.triggers.lookups import connection_settings
 
 
 class FlowTrigger(BaseTrigger):
-    """Wait for something at SignalWire until a deadline. Its arguments lie in Airflow's database in clear.
+    """Wait for something at SignalWire until a deadline. Its arguments lie in Airflow's database, often in clear.
 
     :param call_sid: The call.
     :param account_sid: Subproject; None means the project of the connection's login.

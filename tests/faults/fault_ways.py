@@ -98,9 +98,12 @@ class Task:
             get_first_reschedule_date=lambda context: None,
         )
 
+    def _execute(self) -> Any:
+        return self._make_operator().execute({"ti": self._ti})
+
     def run(self) -> str:
         """Run the task and return the state it ends in."""
-        step: Callable[[], Any] = lambda: self._make_operator().execute({"ti": self._ti})  # noqa: E731
+        step: Callable[[], Any] = self._execute
         while True:
             try:
                 self.stored.append(step())

@@ -63,12 +63,15 @@ def would_not_arrive(text):
 @example(name="stop", texts=("project", "call", "stream.JSON"))
 def test_it_arrives_as_it_is_or_is_refused(run, simulator, settings, name, texts):
     simulator.reset()
+    refusal = None
     try:
         with contextlib.suppress(SignalWireApiError):
             run(settings, FLOWS[name](*texts))
     except SignalWireConfigurationError as error:
+        refusal = str(error)
+    if refusal is not None:
         assert simulator.requests() == []
-        assert str(error).isprintable()  # noqa: PT017
+        assert refusal.isprintable()
         assert any(would_not_arrive(text) for text in texts)
     else:
         first = simulator.requests()[0]

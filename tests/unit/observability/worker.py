@@ -35,7 +35,7 @@ def main(calls: list[str]) -> None:
     asyncio.run(_wait(calls[1]))
     streams = [{"call_sid": call, "stream_sid": "media"} for call in calls]
     StopCallStreamsOperator(task_id="stop", streams=streams).execute(
-        {"ti": SimpleNamespace(xcom_push=lambda **pushed: None)}  # type: ignore[arg-type]
+        {"ti": SimpleNamespace(xcom_push=lambda **pushed: None)}
     )
 
 

@@ -87,9 +87,10 @@ def make_call(url: str) -> dict[str, Any]:
     # The client's errors are Airflow's, and whatever imports Airflow makes itself at home.
     os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME / "client")
     from airflow_provider_signalwire.client.endpoints import create_call
-    from airflow_provider_signalwire.client.flows import just, wait_for_call_status
+    from airflow_provider_signalwire.client.flows import just
     from airflow_provider_signalwire.client.settings import ClientSettings
     from airflow_provider_signalwire.client.sync_client import SignalWireClient
+    from airflow_provider_signalwire.client.waiting import wait_for_call_status
 
     logging.getLogger("airflow_provider_signalwire").setLevel(logging.WARNING)
     settings = ClientSettings(origin=url, project_id=SIMULATOR_PROJECT, api_token=SIMULATOR_TOKEN)

@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 
 RETRIED_SERVER_STATUSES = frozenset({500, 502, 503, 504})
 
-# Full jitter: a random wait of up to 0.5, 1, 2, 4, … seconds, so that many tasks do not return in step. Most faults
-# have passed when the second attempt comes; for the others, five attempts should last as long as a restart.
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
+# Full jitter: a random wait of up to 0.25, 0.75, 2.25, 6.75, … seconds, so that many tasks do not return in step. Most
+# faults have passed when the second attempt comes; for the others, five attempts should last as long as a restart.
+_BACKOFF = wait_random_exponential(multiplier=0.25, exp_base=3, max=30)
 
 
 class RetryArguments(TypedDict):

@@ -8,10 +8,11 @@ import time
 from typing import Any
 
 from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import Flow, Pause, wait_until_stream_stopped
+from airflow_provider_signalwire.client.flows import Flow, Pause
 from airflow_provider_signalwire.client.records import StreamRecord
 from airflow_provider_signalwire.client.responses import ADVICE_BY_CODE
 from airflow_provider_signalwire.client.retrying import may_pass, was_surely_not_processed
+from airflow_provider_signalwire.client.waiting import wait_until_stream_stopped
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,

@@ -86,7 +86,8 @@ class StopCallStreamOperator(BaseOperator):
 
     def execute(self, context: Context) -> StreamRecord | None:
         """Ask for the stop, wait for it if asked to, and return the record."""
-        from airflow_provider_signalwire.client.flows import look_at_stream, stop_stream, wait_until_stream_stopped
+        from airflow_provider_signalwire.client.flows import stop_stream
+        from airflow_provider_signalwire.client.waiting import look_at_stream, wait_until_stream_stopped
 
         deadline = time.time() + self.timeout
         stream = (self.hook.account_sid, self.call_sid, self.stream_sid)

@@ -121,7 +121,7 @@ class SignalWireSensor(BaseSensorOperator):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _timeout_message(self) -> str:
-        from airflow_provider_signalwire.client.flows import timeout_message
+        from airflow_provider_signalwire.client.waiting import timeout_message
 
         return timeout_message(self.waited_for, self._last_status)
 

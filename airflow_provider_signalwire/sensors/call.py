@@ -49,7 +49,7 @@ class CallStatusSensor(SignalWireSensor):
 
     def look(self, account_sid: str) -> Flow[CallRecord]:
         """Return the flow that reads the call once."""
-        from airflow_provider_signalwire.client.flows import look_at_call
+        from airflow_provider_signalwire.client.waiting import look_at_call
 
         return look_at_call(account_sid, self.call_sid, self.target_statuses, last_status=self._last_status)
 
@@ -66,6 +66,6 @@ class CallStatusSensor(SignalWireSensor):
     @property
     def waited_for(self) -> str:
         """What is waited for, for messages."""
-        from airflow_provider_signalwire.client.flows import status_of_call
+        from airflow_provider_signalwire.client.waiting import status_of_call
 
         return status_of_call(self.call_sid, self.target_statuses)

@@ -45,7 +45,7 @@ class CallStreamStatusSensor(SignalWireSensor):
 
     def look(self, account_sid: str) -> Flow[StreamRecord | None]:
         """Return the flow that asks for the stop once."""
-        from airflow_provider_signalwire.client.flows import look_at_stream
+        from airflow_provider_signalwire.client.waiting import look_at_stream
 
         return look_at_stream(account_sid, self.call_sid, self.stream_sid, last_status=self._last_status)
 
@@ -62,6 +62,6 @@ class CallStreamStatusSensor(SignalWireSensor):
     @property
     def waited_for(self) -> str:
         """What is waited for, for messages."""
-        from airflow_provider_signalwire.client.flows import stop_of_stream
+        from airflow_provider_signalwire.client.waiting import stop_of_stream
 
         return stop_of_stream(self.call_sid, self.stream_sid)

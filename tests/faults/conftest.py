@@ -12,7 +12,7 @@ from fault_courses import Cell
 from fault_play import LogByThread, Player
 from fault_stage import Stage
 
-from airflow_provider_signalwire.client import flows, pacing, retrying, starting
+from airflow_provider_signalwire.client import pacing, retrying, starting, waiting
 
 _STAGES = 8
 
@@ -46,7 +46,7 @@ def no_pauses() -> Iterator[None]:
         patch.setattr(retrying, "_BACKOFF", lambda retry_state: 0.0)
         patch.setattr(pacing, "_LONGEST_OWN_PAUSE_SECONDS", 0.01)
         patch.setattr(starting, "random", no_jitter)
-        patch.setattr(flows, "random", no_jitter)
+        patch.setattr(waiting, "random", no_jitter)
         yield
 
 

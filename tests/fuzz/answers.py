@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from requests.structures import CaseInsensitiveDict
 
-from airflow_provider_signalwire.client import endpoints, flows
+from airflow_provider_signalwire.client import endpoints, flows, waiting
 from airflow_provider_signalwire.client.api_request import ApiRequest
 from airflow_provider_signalwire.client.observing import NOBODY, Attempt
 from airflow_provider_signalwire.client.responses import read_answer
@@ -47,8 +47,8 @@ def _list_calls() -> flows.Flow[list[Any]]:
 FLOWS = {
     "stop": lambda: flows.stop_stream_and_tell_how(*IDS),
     "stop if there": lambda: flows.stop_stream_and_tell_how(*IDS, ignore_if_missing=True),
-    "look": lambda: flows.look_at_stream(*IDS),
-    "look at call": lambda: flows.look_at_call("project", "call", ("completed",)),
+    "look": lambda: waiting.look_at_stream(*IDS),
+    "look at call": lambda: waiting.look_at_call("project", "call", ("completed",)),
     "list": _list_calls,
     "start": lambda: start_stream("project", "call", name="stream", url="wss://x/"),
     "start with a key": lambda: flows.just(START_WITH_KEY),

@@ -29,6 +29,7 @@ CLIENT = [
     ["responses"],
     ["endpoints"],
     ["flows"],
+    ["waiting"],
     ["sync_client", "async_client"],
     ["batch"],
 ]

@@ -203,7 +203,7 @@ class TestTheWait:
         self.always(simulator)
         with pytest.raises(SignalWireServerError):
             stop(max_attempts=8)
-        assert clock.waits == [0.5, 1, 2, 4, 8, 16, 30]
+        assert clock.waits == [0.25, 0.75, 2.25, 6.75, 20.25, 30, 30]
 
     def test_backoff_begins_anywhere_from_zero(self, stop, simulator, clock, monkeypatch):
         bounds = []
@@ -211,15 +211,15 @@ class TestTheWait:
         self.always(simulator)
         with pytest.raises(SignalWireServerError):
             stop()
-        assert bounds[:2] == [(0, 0.5), (0, 1)]
-        assert clock.waits == [0.125, 0.25]
+        assert bounds[:2] == [(0, 0.25), (0, 0.75)]
+        assert clock.waits == [0.0625, 0.1875]
 
     def test_backoff_ends_with_the_time_for_retries(self, stop, simulator, clock, monkeypatch):
         monkeypatch.setattr("random.uniform", lambda low, high: high)
         self.always(simulator)
         with pytest.raises(SignalWireServerError, match=r"Gave up after 5 attempts in 5\.\d s"):
             stop(max_attempts=10, max_retry_seconds=5)
-        assert clock.waits[:3] == [0.5, 1, 2]
+        assert clock.waits[:3] == [0.25, 0.75, 2.25]
         assert 4.5 < sum(clock.waits) <= 5
 
 

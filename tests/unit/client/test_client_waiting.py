@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
-from airflow_provider_signalwire.client.flows import look_at_stream, wait_for_call_status, wait_until_stream_stopped
+from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
+from airflow_provider_signalwire.client.flows import Pause
+from airflow_provider_signalwire.client.waiting import look_at_stream, wait_for_call_status, wait_until_stream_stopped
 from airflow_provider_signalwire.exceptions import (
     SignalWireCallEndedError,
     SignalWireNotFoundError,
@@ -47,9 +50,13 @@ def wait_for_call(run, target):
     return wait
 
 
+# How much longer a pause may be, so that many flows' pauses end together.
+SHARED_WAKE_UP = 0.0201
+
+
 def about(seconds):
     """Pauses are spread by a tenth, so that many waiting tasks do not look together."""
-    return pytest.approx(seconds, rel=0.1001)
+    return pytest.approx(seconds, rel=0.1001 + SHARED_WAKE_UP / 5)
 
 
 class TestWaitingForAStop:
@@ -83,7 +90,7 @@ class TestWaitingForAStop:
         )
         # The last pause ends with the deadline, and a last look follows it.
         assert clock.waits[:2] == about([5, 5])
-        assert 0.5 < clock.waits[2] <= 3
+        assert 0.5 < clock.waits[2] <= 3 + SHARED_WAKE_UP
         assert len(clock.waits) == 3
         assert methods(simulator) == ["POST"] * 4
 
@@ -92,7 +99,7 @@ class TestWaitingForAStop:
         monkeypatch.setattr("random.uniform", lambda low, high: draw(low, high))
         simulator.set_faults(answers("POST", "queued"))
         wait(poll_interval=5)
-        assert clock.waits == [pytest.approx(pause)]
+        assert clock.waits == [pytest.approx(pause, abs=SHARED_WAKE_UP)]
 
     def test_a_deadline_that_is_over_allows_one_look(self, wait, simulator, clock):
         simulator.set_faults(answers("POST", "queued"))
@@ -105,7 +112,7 @@ class TestWaitingForAStop:
     def test_a_wait_that_goes_on_begins_with_a_pause(self, wait, simulator, clock, monkeypatch, draw, pause):
         monkeypatch.setattr("random.uniform", lambda low, high: draw(low, high))
         assert wait(last_status="queued")["status"] == "stopped"
-        assert clock.waits == [pytest.approx(pause)]
+        assert clock.waits == [pytest.approx(pause, abs=SHARED_WAKE_UP)]
 
     def test_a_wait_that_goes_on_too_late_does_not_look(self, wait, simulator, clock):
         with pytest.raises(SignalWireTimeoutError, match="its last status was 'in-progress'"):
@@ -155,7 +162,7 @@ class TestWaitingForACall:
             caught.value
         )
         assert clock.waits[0] == about(50)
-        assert 4 < clock.waits[1] <= 15
+        assert 4 < clock.waits[1] <= 15 + SHARED_WAKE_UP
 
     def test_an_unknown_call_is_an_error(self, run, simulator):
         with pytest.raises(SignalWireNotFoundError):
@@ -164,3 +171,13 @@ class TestWaitingForACall:
                     simulator.project, "unknown", {"completed"}, poll_interval=1, deadline=time.time() + 60
                 )
             )
+
+
+@pytest.mark.parametrize(("seconds", "paused"), [(4.981, 5.0), (4.99, 5.0), (4.999, 5.0), (5.001, 5.02)])
+def test_pauses_that_end_at_about_the_same_time_wake_the_event_loop_once(settings, clock, monkeypatch, seconds, paused):
+    def pausing():
+        yield Pause(seconds)
+
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0 + clock.offset)
+    asyncio.run(SignalWireAsyncClient(settings).run(pausing()))
+    assert clock.waits == [pytest.approx(paused)]

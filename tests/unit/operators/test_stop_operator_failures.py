@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
-from airflow_provider_signalwire.client import flows, sync_client
+from airflow_provider_signalwire.client import sync_client, waiting
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,
@@ -170,7 +170,7 @@ class Clock:
 
 def test_looks_every_poll_interval_and_once_more_at_the_deadline(simulator, stream, monkeypatch):
     clock = Clock()
-    for module in (flows, sync_client):
+    for module in (waiting, sync_client):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr("airflow_provider_signalwire.operators.call_stream.time", clock)
     simulator.set_faults([always(kind="patch", set={"status": "queued"})])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_signalwire.client import flows, retrying
+from airflow_provider_signalwire.client import retrying, waiting
 from airflow_provider_signalwire.triggers.base import FlowTrigger
 from airflow_provider_signalwire.triggers.call import CallStatusTrigger
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
@@ -126,7 +126,7 @@ async def test_the_deadline_is_the_wall_clocks(simulator, call, monkeypatch):
     def after_a_standstill():
         return real() + (3600 if simulator.requests() else 0)
 
-    monkeypatch.setattr(flows, "time", SimpleNamespace(time=after_a_standstill))
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(time=after_a_standstill))
 
     [event] = await events_of(stream_trigger(call, deadline=real() + 3000))
 

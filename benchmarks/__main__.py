@@ -12,10 +12,15 @@ import subprocess
 import sys
 import time
 
-from benchmarks.results import BUILD_DIR, Figure, load_average, now, save
+from benchmarks.machine import cpu_time, load_average, withheld_since
+from benchmarks.results import BUILD_DIR, Figure, now, save
 
 # In the order of the report. The simulator's ceiling comes first: it is what the rest has to be read against.
 FIGURES = ("ceiling", "stop_many", "stop_faulty", "scaling", "one_stop", "sensors", "imports")
+
+# A virtual machine whose host is busy with others measures those. The outcome has no say in what is kept.
+WITHHELD_AT_MOST = 0.01
+TRIES = 3
 
 
 def main() -> None:
@@ -54,12 +59,23 @@ def _measure_apart(name: str) -> bool:
 
 
 def _measure(name: str) -> None:
-    measured_at, load_before = now(), load_average()
-    figure: Figure = importlib.import_module(f"benchmarks.{name}").measure()
-    figure.measured_at, figure.loads = measured_at, (load_before, load_average())
+    """Measure a figure; again, if too much of the processor was withheld, and keep what was disturbed least."""
+    measured: list[Figure] = []
+    while len(measured) < TRIES and all(figure.withheld > WITHHELD_AT_MOST for figure in measured):
+        measured.append(_measure_once(name))
+        print(f"    the host withheld {measured[-1].withheld:.1%} of the processor time", flush=True)
+    figure = min(measured, key=lambda figure: figure.withheld)
     save(name, figure)
     for row in figure.rows:
         print(f"    {row.what}: {row.ours} | {row.peer} | {row.ratio} | {row.target} {_word(row.met)}")
+
+
+def _measure_once(name: str) -> Figure:
+    measured_at, load_before, cpu_before = now(), load_average(), cpu_time()
+    figure: Figure = importlib.import_module(f"benchmarks.{name}").measure()
+    figure.measured_at, figure.loads = measured_at, (load_before, load_average())
+    figure.withheld = withheld_since(cpu_before)
+    return figure
 
 
 def _word(met: bool | None) -> str:

@@ -10,6 +10,6 @@ _TWO_CORES = (
 HELD_BACK: dict[str, str] = {
     "stop_many": _TWO_CORES,
     "stop_faulty": _TWO_CORES,
-    "sensors": "No look waits for anything on the event loop. A full garbage collection of a process that has loaded "
-    "Airflow takes longer than 50 ms (see below), and many answers that arrive together on a busy machine may, too.",
+    "sensors": "No look waits for anything on the event loop; many answers that arrive together on a busy machine may "
+    "take their time.",
 }

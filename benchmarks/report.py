@@ -44,6 +44,8 @@ def _lines(figures: dict[str, Figure | None]) -> Iterator[str]:
         f"{name} {version(name)}" for name in _PACKAGES
     )
     yield "- Simulator and client share the machine's cores; loads are averages of a minute, before and after."
+    yield "- A figure is measured again, three times at most, if the machine's host withheld more than 1 % of the"
+    yield "  processor time asked for. What is kept is the one it withheld least from, whatever its outcome."
     yield ""
     yield "![Chart of the figures](chart.svg)"
     yield ""
@@ -81,7 +83,8 @@ def _notes(figures: dict[str, Figure | None]) -> Iterator[str]:
     for name, figure in figures.items():
         if figure is not None:
             before, after = figure.loads
-            yield f"- `{name}`, {figure.measured_at}, load {before:.1f} to {after:.1f}. {' '.join(figure.notes)}"
+            yield f"- `{name}`, {figure.measured_at}, load {before:.1f} to {after:.1f}, "
+            yield f"  {figure.withheld:.1%} withheld. {' '.join(figure.notes)}"
 
 
 def _machine() -> str:

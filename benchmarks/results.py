@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +53,7 @@ class Figure:
     :param chart_title: Title of its panel in the chart, if it has bars.
     :param notes: What a reader has to know to trust the numbers.
     :param loads: The machine's load average before and after.
+    :param withheld: Share of the processor time asked for meanwhile that the machine's host withheld.
     """
 
     rows: list[Row]
@@ -62,6 +62,7 @@ class Figure:
     bars: list[Bar] = field(default_factory=list)
     measured_at: str = ""
     loads: tuple[float, float] = (0.0, 0.0)
+    withheld: float = 0.0
 
 
 def save(name: str, figure: Figure) -> None:
@@ -83,8 +84,3 @@ def load(name: str) -> Figure | None:
 def now() -> str:
     """Return the present time as the report writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def load_average() -> float:
-    """Return the machine's load average of the last minute."""
-    return os.getloadavg()[0]

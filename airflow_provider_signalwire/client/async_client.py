@@ -102,7 +102,7 @@ class SignalWireAsyncClient:
 
     async def _take(self, step: ApiRequest | Pause) -> Record | None:
         if isinstance(step, Pause):
-            await _pause(step.seconds)
+            await asyncio.sleep(step.seconds + _until_shared_wake_up(step.seconds))
             return None
         await self._wait_for_turn(step)
         started = time.monotonic()
@@ -175,10 +175,9 @@ class SignalWireAsyncClient:
         )
 
 
-async def _pause(seconds: float) -> None:
-    """Sleep, and up to a moment longer."""
-    end = asyncio.get_running_loop().time() + seconds
-    await asyncio.sleep(seconds + -end % _SHARED_WAKE_UP_SECONDS)
+def _until_shared_wake_up(seconds: float) -> float:
+    """Return how much longer a pause of some seconds has to be, so that it ends together with others."""
+    return -(asyncio.get_running_loop().time() + seconds) % _SHARED_WAKE_UP_SECONDS
 
 
 async def _read_body(request: ApiRequest, response: aiohttp.ClientResponse) -> bytes:

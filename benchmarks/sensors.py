@@ -80,9 +80,10 @@ def measure() -> Figure:
         notes=[
             "Each side's triggers run in one event loop of a fresh process, as in a triggerer, from the creation of "
             f"the first to the end of the {SECONDS} s; {LATENCY_MS} ms latency.",
-            "The streams never stop. Each look of CallStreamStatusSensor asks for the stop, and every tenth reads the "
-            "call, too. That of HttpSensor takes one request, which is answered 404: on any other failure its "
-            "trigger asks again without a pause. It opens a session, and so a connection, for every look.",
+            "The streams never stop. Each look of CallStreamStatusSensor asks for the stop; every twentieth, of which "
+            "there is none in this time, reads the call, too. A look of HttpSensor takes one request, which is "
+            "answered 404: on any other failure its trigger asks again without a pause. It opens a session, and so a "
+            "connection, for every look.",
             "Before the clock starts, each process looks up a connection and collects its garbage once, as a triggerer "
             "that has been up for a while has done.",
             "Stalls are what a task that sleeps 10 ms at a time oversleeps, without the time that Python's garbage "

@@ -65,8 +65,8 @@ def wait_until_stream_stopped(
 ) -> Flow[StreamRecord | None]:
     """Look at a stream until it has stopped.
 
-    Each look asks for the stop again; every tenth also reads the call. SignalWire refuses the stop once the call has
-    ended, so that is for the case only that it does not.
+    Each look asks for the stop again; every twentieth also reads the call. SignalWire refuses the stop once the call
+    has ended, so that is for the case only that it does not.
 
     :param poll_interval: Seconds between two looks, give or take a tenth.
     :param deadline: Seconds since the epoch at which to give up. It is the wall clock's, so that it holds
@@ -74,7 +74,7 @@ def wait_until_stream_stopped(
     :param last_status: The status at the look before this wait, if there was one; the wait then begins
         with a pause of at least half of ``poll_interval``.
     """
-    read_call = itertools.cycle([False] * 9 + [True])
+    read_call = itertools.cycle([False] * 19 + [True])
     return (
         yield from _wait(
             lambda last_status: look_at_stream(

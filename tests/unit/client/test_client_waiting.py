@@ -74,11 +74,11 @@ class TestWaitingForAStop:
         assert clock.waits == about([5, 5, 5])
 
     def test_the_calls_end_ends_the_wait_although_the_stop_is_still_accepted(self, wait, simulator, target, clock):
-        simulator.set_faults([*answers("POST", *["queued"] * 20), *answers("GET", "in-progress", "completed")])
+        simulator.set_faults([*answers("POST", *["queued"] * 40), *answers("GET", "in-progress", "completed")])
         record = wait(timeout=600)
         assert (record["sid"], record["status"], record["name"]) == (target.stream_sid, "stopped", None)
-        assert methods(simulator) == (["POST"] * 10 + ["GET"]) * 2
-        assert clock.waits == about([5] * 19)
+        assert methods(simulator) == (["POST"] * 20 + ["GET"]) * 2
+        assert clock.waits == about([5] * 39)
 
     def test_it_gives_up_at_the_deadline(self, wait, simulator, target, clock):
         simulator.set_faults([{"kind": "patch", "set": {"status": "queued"}, "match": {"method": "POST"}, "times": 99}])

@@ -47,6 +47,12 @@ class SimulatorProcess:
         """How many streams have not stopped."""
         return int(self._control("GET", "state")["counts"]["running_streams"])
 
+    def wait_for_accepted_stops(self) -> None:
+        """Return when what it was asked to stop has stopped, which takes it half a second."""
+        wait_until(
+            lambda: all(stream["status"] != "queued" for stream in self.streams()), "accepted stops are carried out"
+        )
+
     def requests(self, path_contains: str = "") -> list[dict[str, Any]]:
         url = f"{self.url}/_simulator/requests"
         answer = requests.get(url, params={"path_contains": path_contains}, timeout=60)

@@ -84,6 +84,7 @@ def test_a_worker_of_three_killed(
     cluster.database.wait_for_end(run_id, END_SECONDS)
     assert set(cluster.database.states(run_id)) == {"success"}
     assert cluster.database.unfinished() == []
+    simulator.wait_for_accepted_stops()
     assert simulator.running() == 0
     assert shards_stopped(cluster, run_id) == count
     assert cluster.database.tries(run_id) >= lost > 0

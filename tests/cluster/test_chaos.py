@@ -42,7 +42,7 @@ class Sizes(NamedTuple):
 @pytest.fixture(scope="module")
 def sizes(is_short: bool) -> Sizes:
     if is_short:
-        return Sizes(batch=2500, starts=6, sensors=15, outage_seconds=15)
+        return Sizes(batch=2500, starts=6, sensors=15, outage_seconds=10)
     return Sizes(batch=5000, starts=20, sensors=200, outage_seconds=60)
 
 
@@ -77,13 +77,14 @@ def wait_until_stopped(simulator: SimulatorProcess, share: float) -> None:
     wait_until(lambda: simulator.running() <= left, f"{share:.0%} of the streams have stopped", END_SECONDS)
 
 
-def assert_all_is_well(cluster: Cluster, *run_ids: str) -> None:
+def assert_all_is_well(cluster: Cluster, simulator: SimulatorProcess, *run_ids: str) -> None:
     """Wait for the end of the runs: every task has succeeded, and nothing is left behind in Airflow."""
     for run_id in run_ids:
         cluster.database.wait_for_end(run_id, END_SECONDS)
         assert set(cluster.database.states(run_id)) == {"success"}
     wait_until(lambda: cluster.database.triggers() == 0, "the triggerer has removed its triggers")
     assert cluster.database.unfinished() == []
+    simulator.wait_for_accepted_stops()
 
 
 def running_per_call(simulator: SimulatorProcess) -> Counter[str]:
@@ -112,7 +113,7 @@ def test_worker_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: Siz
     cluster.kill_worker(batch_of_stops)
     killed_at = time.monotonic()
 
-    assert_all_is_well(cluster, starts, batch)
+    assert_all_is_well(cluster, simulator, starts, batch)
     assert_batch_stopped(cluster, batch, sizes.batch)
     assert cluster.database.tries(batch) == 1
     assert cluster.database.tries(starts) == 1
@@ -143,7 +144,7 @@ def test_triggerer_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: 
     assert cluster.database.states(run)["deferred"] == sizes.sensors
     cluster.start_component("triggerer")
 
-    assert_all_is_well(cluster, run)
+    assert_all_is_well(cluster, simulator, run)
     assert simulator.running() == 0
     assert cluster.database.tries(run) == 0
     report.add(
@@ -175,7 +176,7 @@ def test_scheduler_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: 
     killed_at = time.monotonic()
     cluster.start_component("scheduler")
 
-    assert_all_is_well(cluster, batch, starts)
+    assert_all_is_well(cluster, simulator, batch, starts)
     assert_batch_stopped(cluster, batch, sizes.batch)
     assert running_per_call(simulator) == dict.fromkeys(call_sids, 2)
     tries = cluster.database.tries(batch) + cluster.database.tries(starts)
@@ -204,7 +205,7 @@ def test_signalwire_away(
     opened_at = time.monotonic()
     simulator.set_faults()
 
-    assert_all_is_well(cluster, batch, waiting)
+    assert_all_is_well(cluster, simulator, batch, waiting)
     assert left_running > 0
     assert simulator.running() == 0
     assert_batch_stopped(cluster, batch, sizes.batch)
@@ -230,7 +231,7 @@ def test_rate_limit_filled_by_others(
         wait_until(lambda: statuses_but_of(other, simulator)[429] > 0, met_limit, END_SECONDS)
         time.sleep(sizes.outage_seconds)
 
-    assert_all_is_well(cluster, batch)
+    assert_all_is_well(cluster, simulator, batch)
     assert simulator.running() == 0
     assert_batch_stopped(cluster, batch, sizes.batch, "stop_batch_fast")
     refused = statuses_but_of(other, simulator)[429]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from airflow_provider_signalwire.client.api_request import ApiRequest
+from airflow_provider_signalwire.client.json_body import decode_json
 from airflow_provider_signalwire.client.records import Record
 from airflow_provider_signalwire.client.secrecy import blank_out, mask_phone_numbers
 from airflow_provider_signalwire.exceptions import (
@@ -73,7 +72,7 @@ def read_answer(
         if request.read_record is None:
             return {}
         try:
-            return request.read_record(_decoded(body))
+            return request.read_record(decode_json(body))
         except ValueError as error:
             problem = str(error)
     elif 300 <= status < 400:
@@ -157,28 +156,6 @@ def _is_local_path(uri: Any) -> bool:
     return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None
 
 
-def _finite(number: str) -> float:
-    """Read a number; what is none, or too large to be one, has no place in JSON and could not be stored in XCom."""
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError("is no finite number")
-    return value
-
-
-_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
-
-
-def _decoded(body: bytes) -> Any:
-    if not body.strip():
-        raise ValueError("has no body")
-    try:
-        return _JSON.decode(body.decode("utf-8-sig"))
-    # Deep nesting ends in a RecursionError, a long number in a ValueError; wrong UTF-8 is one too.
-    except (ValueError, RecursionError):
-        kind = "HTML" if body.lstrip()[:1] == b"<" else "cut off or damaged"
-        raise ValueError(f"is not valid JSON but {kind}") from None
-
-
 def _api_error(
     request: ApiRequest,
     status: int,
@@ -225,8 +202,8 @@ class _ErrorDetails(NamedTuple):
 def _error_details(body: bytes, quoted: Callable[[Any], str | None]) -> _ErrorDetails:
     """Find code, message and more_info in any of the shapes an error body is documented in."""
     try:
-        decoded = json.loads(body)
-    except (ValueError, RecursionError):
+        decoded = decode_json(body)
+    except ValueError:
         return _ErrorDetails()
     if isinstance(decoded, dict) and isinstance(decoded.get("errors"), list) and decoded["errors"]:
         decoded = decoded["errors"][0]

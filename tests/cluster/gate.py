@@ -70,10 +70,15 @@ class Gate:
             writer.transport.abort()
 
     async def _let_through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection(self._host, self._target_port)
-        ends = {writer, inner_writer}
-        self._open |= ends
+        if self._server is None:  # it came in just before the gate was shut
+            writer.transport.abort()
+            return
+        ends = {writer}
+        self._open.add(writer)
         try:
+            inner_reader, inner_writer = await asyncio.open_connection(self._host, self._target_port)
+            ends.add(inner_writer)
+            self._open.add(inner_writer)
             await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
         finally:
             self._open -= ends

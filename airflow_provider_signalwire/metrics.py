@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Literal, NamedTuple
 
 from airflow_provider_signalwire._compat import Stats
-from airflow_provider_signalwire.client.observing import Observer
+from airflow_provider_signalwire.client.policy.observer import Observer
 
 log = logging.getLogger(__name__)
 

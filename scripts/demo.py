@@ -86,11 +86,11 @@ def make_call(url: str) -> dict[str, Any]:
     """Make a call and wait until it is answered, by the provider's own client."""
     # The client's errors are Airflow's, and whatever imports Airflow makes itself at home.
     os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME / "client")
-    from airflow_provider_signalwire.client.endpoints import create_call
-    from airflow_provider_signalwire.client.flows import just
-    from airflow_provider_signalwire.client.settings import ClientSettings
-    from airflow_provider_signalwire.client.sync_client import SignalWireClient
-    from airflow_provider_signalwire.client.waiting import wait_for_call_status
+    from airflow_provider_signalwire.client.config.settings import ClientSettings
+    from airflow_provider_signalwire.client.flows.stop import just
+    from airflow_provider_signalwire.client.flows.wait import wait_for_call_status
+    from airflow_provider_signalwire.client.protocol.endpoints import create_call
+    from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 
     logging.getLogger("airflow_provider_signalwire").setLevel(logging.WARNING)
     settings = ClientSettings(origin=url, project_id=SIMULATOR_PROJECT, api_token=SIMULATOR_TOKEN)

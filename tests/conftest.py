@@ -23,8 +23,8 @@ os.environ.update(
     }
 )
 
-from airflow_provider_signalwire.client.settings import ClientSettings
-from airflow_provider_signalwire.client.sync_client import SignalWireClient
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 MakeConnection = Callable[..., str]

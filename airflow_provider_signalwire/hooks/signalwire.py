@@ -12,15 +12,20 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from airflow_provider_signalwire._compat import mask_secret
-from airflow_provider_signalwire.client import endpoints, flows
-from airflow_provider_signalwire.client.api_request import ApiRequest
-from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.checking import check_connection
-from airflow_provider_signalwire.client.options import CreateCallOptions, StartRecordingOptions, UpdateCallOptions
-from airflow_provider_signalwire.client.records import AccountRecord, CallRecord, RecordingRecord, StreamRecord
-from airflow_provider_signalwire.client.settings import ClientSettings
-from airflow_provider_signalwire.client.starting import start_stream
-from airflow_provider_signalwire.client.sync_client import SignalWireClient
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows import stop as flows
+from airflow_provider_signalwire.client.flows.check_connection import check_connection
+from airflow_provider_signalwire.client.flows.start import start_stream
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.options import (
+    CreateCallOptions,
+    StartRecordingOptions,
+    UpdateCallOptions,
+)
+from airflow_provider_signalwire.client.protocol.records import AccountRecord, CallRecord, RecordingRecord, StreamRecord
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 

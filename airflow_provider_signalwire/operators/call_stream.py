@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_signalwire._compat import mask_secret
-from airflow_provider_signalwire.client.inputs import number
-from airflow_provider_signalwire.client.records import stream_is_stopped
-from airflow_provider_signalwire.client.url_secrets import secrets_in_url
+from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
+from airflow_provider_signalwire.client.protocol.url_secrets import secrets_in_url
+from airflow_provider_signalwire.client.protocol.validation import number
 from airflow_provider_signalwire.sensors.base import DEFER_TIMEOUT_MARGIN
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_signalwire.client.records import StreamRecord
+    from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 
@@ -86,8 +86,8 @@ class StopCallStreamOperator(BaseOperator):
 
     def execute(self, context: Context) -> StreamRecord | None:
         """Ask for the stop, wait for it if asked to, and return the record."""
-        from airflow_provider_signalwire.client.flows import stop_stream
-        from airflow_provider_signalwire.client.waiting import look_at_stream, wait_until_stream_stopped
+        from airflow_provider_signalwire.client.flows.stop import stop_stream
+        from airflow_provider_signalwire.client.flows.wait import look_at_stream, wait_until_stream_stopped
 
         deadline = time.time() + self.timeout
         stream = (self.hook.account_sid, self.call_sid, self.stream_sid)
@@ -224,7 +224,7 @@ class StartCallStreamOperator(BaseOperator):
 
     def execute(self, context: Context) -> StreamRecord:
         """Start the stream and return its record."""
-        from airflow_provider_signalwire.client.starting import start_stream
+        from airflow_provider_signalwire.client.flows.start import start_stream
 
         ti = context["ti"]
         starting = start_stream(

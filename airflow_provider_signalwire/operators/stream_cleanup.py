@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_signalwire.client.inputs import number, path_segment
-from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.batch.checkpoint import BatchMemory
+from airflow_provider_signalwire.batch.rows import StreamRows
+from airflow_provider_signalwire.batch.runner import StreamBatch
+from airflow_provider_signalwire.batch.summary import BatchTally
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.validation import number, path_segment
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.operators.batch_memory import BatchMemory
-from airflow_provider_signalwire.operators.batch_tally import BatchTally
-from airflow_provider_signalwire.operators.stream_batch import StreamBatch
-from airflow_provider_signalwire.operators.stream_rows import StreamRows
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_signalwire.client.records import CallRecord
+    from airflow_provider_signalwire.client.protocol.records import CallRecord
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 _MAX_LISTED_IN_DRY_RUN = 1000

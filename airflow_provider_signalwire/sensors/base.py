@@ -22,7 +22,7 @@ from airflow_provider_signalwire.exceptions import SignalWireTimeoutError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_signalwire.client.flows import Flow
+    from airflow_provider_signalwire.client.flows.stop import Flow
     from airflow_provider_signalwire.triggers.base import FlowTrigger
 
 # The trigger keeps the deadline and says what happened; Airflow's own timeout is only for a trigger that is gone.
@@ -121,7 +121,7 @@ class SignalWireSensor(BaseSensorOperator):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _timeout_message(self) -> str:
-        from airflow_provider_signalwire.client.waiting import timeout_message
+        from airflow_provider_signalwire.client.flows.wait import timeout_message
 
         return timeout_message(self.waited_for, self._last_status)
 

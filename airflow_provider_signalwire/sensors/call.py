@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_signalwire.client.inputs import one_of
-from airflow_provider_signalwire.client.records import CALL_STATUSES
+from airflow_provider_signalwire.client.protocol.records import CALL_STATUSES
+from airflow_provider_signalwire.client.protocol.validation import one_of
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.flows import Flow
-    from airflow_provider_signalwire.client.records import CallRecord
+    from airflow_provider_signalwire.client.flows.stop import Flow
+    from airflow_provider_signalwire.client.protocol.records import CallRecord
     from airflow_provider_signalwire.triggers.call import CallStatusTrigger
 
 
@@ -49,7 +49,7 @@ class CallStatusSensor(SignalWireSensor):
 
     def look(self, account_sid: str) -> Flow[CallRecord]:
         """Return the flow that reads the call once."""
-        from airflow_provider_signalwire.client.waiting import look_at_call
+        from airflow_provider_signalwire.client.flows.wait import look_at_call
 
         return look_at_call(account_sid, self.call_sid, self.target_statuses, last_status=self._last_status)
 
@@ -66,6 +66,6 @@ class CallStatusSensor(SignalWireSensor):
     @property
     def waited_for(self) -> str:
         """What is waited for, for messages."""
-        from airflow_provider_signalwire.client.waiting import status_of_call
+        from airflow_provider_signalwire.client.flows.wait import status_of_call
 
         return status_of_call(self.call_sid, self.target_statuses)

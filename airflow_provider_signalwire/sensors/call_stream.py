@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_signalwire.client.records import stream_is_stopped
+from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.flows import Flow
-    from airflow_provider_signalwire.client.records import StreamRecord
+    from airflow_provider_signalwire.client.flows.stop import Flow
+    from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
 
@@ -45,7 +45,7 @@ class CallStreamStatusSensor(SignalWireSensor):
 
     def look(self, account_sid: str) -> Flow[StreamRecord | None]:
         """Return the flow that asks for the stop once."""
-        from airflow_provider_signalwire.client.waiting import look_at_stream
+        from airflow_provider_signalwire.client.flows.wait import look_at_stream
 
         return look_at_stream(account_sid, self.call_sid, self.stream_sid, last_status=self._last_status)
 
@@ -62,6 +62,6 @@ class CallStreamStatusSensor(SignalWireSensor):
     @property
     def waited_for(self) -> str:
         """What is waited for, for messages."""
-        from airflow_provider_signalwire.client.waiting import stop_of_stream
+        from airflow_provider_signalwire.client.flows.wait import stop_of_stream
 
         return stop_of_stream(self.call_sid, self.stream_sid)

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_signalwire.client.flows import Flow
-from airflow_provider_signalwire.client.sharing import shared_client
+from airflow_provider_signalwire.client.flows.stop import Flow
+from airflow_provider_signalwire.client.transport.shared_client import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.triggers.lookups import connection_settings

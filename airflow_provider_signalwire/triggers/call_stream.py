@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_signalwire.client.flows import Flow
-from airflow_provider_signalwire.client.records import StreamRecord
-from airflow_provider_signalwire.client.waiting import wait_until_stream_stopped
+from airflow_provider_signalwire.client.flows.stop import Flow
+from airflow_provider_signalwire.client.flows.wait import wait_until_stream_stopped
+from airflow_provider_signalwire.client.protocol.records import StreamRecord
 from airflow_provider_signalwire.triggers.base import FlowTrigger
 
 

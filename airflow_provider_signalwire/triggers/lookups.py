@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 _lookups: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[ClientSettings]] = {}

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from airflow_provider_signalwire.client import endpoints, options
-from airflow_provider_signalwire.client.records import API_ROOT, CALL_STATUSES
+from airflow_provider_signalwire.client.protocol import endpoints, options
+from airflow_provider_signalwire.client.protocol.records import API_ROOT, CALL_STATUSES
 
 VARIABLE = "SIGNALWIRE_API_DESCRIPTION"
 ACCOUNT_SID = "b08dacad-0000-4000-8000-000000000001"

@@ -12,7 +12,10 @@ from fault_courses import Cell
 from fault_play import LogByThread, Player
 from fault_stage import Stage
 
-from airflow_provider_signalwire.client import pacing, retrying, starting, waiting
+from airflow_provider_signalwire.client.flows import start as starting
+from airflow_provider_signalwire.client.flows import wait as waiting
+from airflow_provider_signalwire.client.policy import rate_limiter as pacing
+from airflow_provider_signalwire.client.policy import retry as retrying
 
 _STAGES = 8
 

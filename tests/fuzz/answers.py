@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 from requests.structures import CaseInsensitiveDict
 
-from airflow_provider_signalwire.client import endpoints, flows, waiting
-from airflow_provider_signalwire.client.api_request import ApiRequest
-from airflow_provider_signalwire.client.observing import NOBODY, Attempt
-from airflow_provider_signalwire.client.responses import read_answer
-from airflow_provider_signalwire.client.settings import ClientSettings
-from airflow_provider_signalwire.client.starting import start_stream
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows import stop as flows
+from airflow_provider_signalwire.client.flows import wait as waiting
+from airflow_provider_signalwire.client.flows.start import start_stream
+from airflow_provider_signalwire.client.policy.observer import NOBODY, Attempt
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.responses import read_answer
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError, SignalWireError
 
 IDS = ("project", "call", "stream")

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from steady import STEADY
 
-from airflow_provider_signalwire.client.settings import ClientSettings
-from airflow_provider_signalwire.client.space import is_loopback
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.config.space import is_loopback
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 EXTRAS = ["timeout", "connect_timeout", "max_attempts", "max_retry_seconds", "verify", "ca_bundle", "proxy", "x"]

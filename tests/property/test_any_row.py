@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from steady import STEADY
 
+from airflow_provider_signalwire.batch.rows import StreamRow, StreamRows
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
-from airflow_provider_signalwire.operators.stream_rows import StreamRow, StreamRows
 
 sids = st.text(min_size=1, max_size=8) | st.sampled_from(["C1", "S1", "a b", "é", "..", "a.json", ""])
 plain = st.none() | st.booleans() | st.integers() | st.floats() | sids

@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from steady import STEADY
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.flows import just, stop_stream
-from airflow_provider_signalwire.client.starting import start_stream
-from airflow_provider_signalwire.client.sync_client import SignalWireClient
+from airflow_provider_signalwire.client.flows.start import start_stream
+from airflow_provider_signalwire.client.flows.stop import just, stop_stream
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireConfigurationError
 
 awkward = st.text(st.sampled_from("%+?#&;~'\" /\\.=:@,$!*()[]{}|^<>\t\n\x7f\x85\u2028\ud800é通"), max_size=6)

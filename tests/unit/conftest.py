@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_signalwire.client import retrying, starting
+from airflow_provider_signalwire.client.flows import start as starting
+from airflow_provider_signalwire.client.policy import retry as retrying
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 

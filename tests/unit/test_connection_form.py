@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_signalwire import connection_form
-from airflow_provider_signalwire.client.extras import _EXTRAS, read_extras
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.extras import _EXTRAS, read_extras
+from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.provider_info import get_provider_info

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow_provider_signalwire.operators.batch_memory import BatchMemory
+from airflow_provider_signalwire.batch.checkpoint import BatchMemory
 
 
 def next_try(store: Any, fingerprint: str = "f") -> BatchMemory:

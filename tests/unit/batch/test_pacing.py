@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_signalwire.client import pacing
-from airflow_provider_signalwire.client.pacing import Pace
+from airflow_provider_signalwire.client.policy import rate_limiter as pacing
+from airflow_provider_signalwire.client.policy.rate_limiter import Pace
 
 A_MINUTE = 60.0
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_signalwire.batch import runner as stream_batch
+from airflow_provider_signalwire.batch import summary as batch_tally
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireBatchError,
@@ -19,7 +21,6 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireConfigurationError,
     SignalWireError,
 )
-from airflow_provider_signalwire.operators import batch_tally, stream_batch
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 

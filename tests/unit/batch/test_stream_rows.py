@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_signalwire.batch.rows import StreamRow, StreamRows, distinct
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.operators.stream_rows import StreamRow, StreamRows, distinct
 
 ROWS = [{"call_sid": "C1", "stream_sid": "S1"}, {"call_sid": "C1", "stream_sid": "S 2"}]
 EXPECTED = [StreamRow("C1", "S1"), StreamRow("C1", "S 2")]

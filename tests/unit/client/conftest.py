@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.flows import CallPager, Flow
-from airflow_provider_signalwire.client.settings import ClientSettings
-from airflow_provider_signalwire.client.sync_client import SignalWireClient
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows.stop import CallPager, Flow
+from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 STREAM_NAME = "agent assist"

@@ -7,7 +7,7 @@ import socket
 import pytest
 import trustme
 
-from airflow_provider_signalwire.client.checking import check_connection
+from airflow_provider_signalwire.client.flows.check_connection import check_connection
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 

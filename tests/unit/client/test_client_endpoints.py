@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_signalwire import __version__
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import just
+from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 STREAM_KEYS = {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}

@@ -10,8 +10,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from airflow_provider_signalwire.client.extras import read_extras
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.extras import read_extras
+from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_signalwire.client import endpoints, inputs
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol import validation as inputs
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 URL = "wss://media.example.com"

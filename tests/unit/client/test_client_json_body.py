@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_signalwire.client.json_body import decode_json
+from airflow_provider_signalwire.client.protocol.json_body import decode_json
 
 DEPTH_ALLOWED = 100
 TEXTS = st.text(alphabet='[]{}"\\ab', max_size=20)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import stop_stream
+from airflow_provider_signalwire.client.flows.stop import stop_stream
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireNotFoundError
 
 AWKWARD_NAMES = [

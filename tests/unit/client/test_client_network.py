@@ -9,9 +9,9 @@ import threading
 import pytest
 import trustme
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import just
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireConnectionError
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 

@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import just
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireConnectionError
 
 STOP = endpoints.stop_call_stream("project", "call", "stream")

@@ -12,8 +12,8 @@ import pytest
 import requests
 import trustme
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import CallPager, just
+from airflow_provider_signalwire.client.flows.stop import CallPager, just
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError, SignalWireResponseError
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from airflow_provider_signalwire.client import endpoints, responses
+from airflow_provider_signalwire.client.protocol import endpoints, responses
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireError,

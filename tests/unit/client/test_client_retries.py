@@ -8,8 +8,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from airflow_provider_signalwire.client import async_client, endpoints, sync_client
-from airflow_provider_signalwire.client.flows import just
+from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.transport import async_client, sync_client
 from airflow_provider_signalwire.exceptions import (
     SignalWireConnectionError,
     SignalWireRateLimitError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_signalwire.client.space import is_loopback, space_origin
+from airflow_provider_signalwire.client.config.space import is_loopback, space_origin
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 ACME = "https://acme.signalwire.com"

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import just
-from airflow_provider_signalwire.client.starting import start_stream
-from airflow_provider_signalwire.client.sync_client import SignalWireClient
+from airflow_provider_signalwire.client.flows.start import start_stream
+from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from airflow_provider_signalwire.client.flows import stop_stream
+from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.exceptions import (
     SignalWireNotFoundError,
     SignalWireRequestError,

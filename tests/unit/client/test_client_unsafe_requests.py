@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import just
+from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError, SignalWireError
 
 UNSAFE = {

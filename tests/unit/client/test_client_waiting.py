@@ -7,9 +7,13 @@ import time
 
 import pytest
 
-from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.flows import Pause
-from airflow_provider_signalwire.client.waiting import look_at_stream, wait_for_call_status, wait_until_stream_stopped
+from airflow_provider_signalwire.client.flows.stop import Pause
+from airflow_provider_signalwire.client.flows.wait import (
+    look_at_stream,
+    wait_for_call_status,
+    wait_until_stream_stopped,
+)
+from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.exceptions import (
     SignalWireCallEndedError,
     SignalWireNotFoundError,

@@ -40,7 +40,8 @@ def test_the_connection_is_looked_up_once(simulator, connection):
 
 
 async def test_the_connection_is_looked_up_once_for_asynchronous_clients(simulator, connection, monkeypatch):
-    from airflow_provider_signalwire.client import endpoints, flows
+    from airflow_provider_signalwire.client.flows import stop as flows
+    from airflow_provider_signalwire.client.protocol import endpoints
 
     [call] = simulator.seed()
     hook = SignalWireHook()

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_signalwire.client import endpoints, flows
+from airflow_provider_signalwire.client.flows import stop as flows
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_signalwire import metrics
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
-LOG_OF_STOPS = "airflow_provider_signalwire.client.stop_result"
+LOG_OF_STOPS = "airflow_provider_signalwire.client.flows.stop_result"
 
 
 class Sample(NamedTuple):

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_signalwire import metrics
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.flows import just
-from airflow_provider_signalwire.client.observing import OUTCOMES_OF_ERRORS
-from airflow_provider_signalwire.client.sync_client import SignalWireClient
+from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.policy.observer import OUTCOMES_OF_ERRORS
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireNotFoundError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator

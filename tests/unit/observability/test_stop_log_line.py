@@ -72,7 +72,7 @@ class TestAStop:
         assert [line["request_id"]] == request_ids(simulator)
 
     def test_without_a_request_id_says_so(self, stop, simulator, connection, stream, context, stop_lines, monkeypatch):
-        monkeypatch.setattr("airflow_provider_signalwire.client.responses._REQUEST_ID_HEADERS", ())
+        monkeypatch.setattr("airflow_provider_signalwire.client.protocol.responses._REQUEST_ID_HEADERS", ())
         stop(connection, stream, context)
         [line] = map(read, stop_lines())
         assert line["request_id"] == "unknown"

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
-from airflow_provider_signalwire.client import sync_client, waiting
+from airflow_provider_signalwire.client.flows import wait as waiting
+from airflow_provider_signalwire.client.transport import sync_client
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_signalwire.client import retrying, waiting
+from airflow_provider_signalwire.client.flows import wait as waiting
+from airflow_provider_signalwire.client.policy import retry as retrying
 from airflow_provider_signalwire.triggers.base import FlowTrigger
 from airflow_provider_signalwire.triggers.call import CallStatusTrigger
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_provider_signalwire.client import sharing
-from airflow_provider_signalwire.client.async_client import MAX_CONNECTIONS
+from airflow_provider_signalwire.client.transport import shared_client as sharing
+from airflow_provider_signalwire.client.transport.async_client import MAX_CONNECTIONS
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from airflow_provider_signalwire.client.inputs import path_segment, shown
+from airflow_provider_signalwire.client.protocol.validation import path_segment, shown
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _PROBLEMS_SHOWN = 10

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Literal, NamedTuple
 
-from airflow_provider_signalwire.client.observing import Delivery
-from airflow_provider_signalwire.client.records import StreamRecord
-from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.client.policy.observer import Delivery
+from airflow_provider_signalwire.client.protocol.records import StreamRecord
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 
 log = logging.getLogger(__name__)
 

@@ -13,16 +13,16 @@ from tenacity import Retrying
 # requests stands on urllib3 and lets its errors through while a body is read.
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
-from airflow_provider_signalwire.client.api_request import FORM_HEADERS, ApiRequest
-from airflow_provider_signalwire.client.failures import connection_error
-from airflow_provider_signalwire.client.flows import CallPager, Flow, Pause
-from airflow_provider_signalwire.client.observing import NOBODY, Attempt, Observer, observed
-from airflow_provider_signalwire.client.records import CallRecord, Record
-from airflow_provider_signalwire.client.responses import MAX_BODY_BYTES, body_too_large, read_answer
-from airflow_provider_signalwire.client.retrying import may_be_sent_again, retry_arguments
-from airflow_provider_signalwire.client.secrecy import Secrets
-from airflow_provider_signalwire.client.settings import ClientSettings
-from airflow_provider_signalwire.client.tls import ssl_context
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows.stop import CallPager, Flow, Pause
+from airflow_provider_signalwire.client.policy.observer import NOBODY, Attempt, Observer, observed
+from airflow_provider_signalwire.client.policy.retry import may_be_sent_again, retry_arguments
+from airflow_provider_signalwire.client.protocol.records import CallRecord, Record
+from airflow_provider_signalwire.client.protocol.redaction import Secrets
+from airflow_provider_signalwire.client.protocol.request import FORM_HEADERS, ApiRequest
+from airflow_provider_signalwire.client.protocol.responses import MAX_BODY_BYTES, body_too_large, read_answer
+from airflow_provider_signalwire.client.transport.failures import connection_error
+from airflow_provider_signalwire.client.transport.tls import ssl_context
 from airflow_provider_signalwire.exceptions import SignalWireError
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from airflow_provider_signalwire.client.api_request import ApiRequest
-from airflow_provider_signalwire.client.json_body import decode_json
-from airflow_provider_signalwire.client.records import Record
-from airflow_provider_signalwire.client.secrecy import blank_out, mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.json_body import decode_json
+from airflow_provider_signalwire.client.protocol.records import Record
+from airflow_provider_signalwire.client.protocol.redaction import blank_out, mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireAuthenticationError,

@@ -7,12 +7,12 @@ import random
 import time
 from typing import Any
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import Flow, Pause
-from airflow_provider_signalwire.client.records import StreamRecord
-from airflow_provider_signalwire.client.responses import ADVICE_BY_CODE
-from airflow_provider_signalwire.client.retrying import may_pass, was_surely_not_processed
-from airflow_provider_signalwire.client.waiting import wait_until_stream_stopped
+from airflow_provider_signalwire.client.flows.stop import Flow, Pause
+from airflow_provider_signalwire.client.flows.wait import wait_until_stream_stopped
+from airflow_provider_signalwire.client.policy.retry import may_pass, was_surely_not_processed
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.records import StreamRecord
+from airflow_provider_signalwire.client.protocol.responses import ADVICE_BY_CODE
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,
@@ -36,7 +36,7 @@ def start_stream(
 
     :param name: The stream's name, unique on its call.
     :param replace_existing: First stop a stream of that name, which an earlier try may have left.
-    :param options: As :func:`~airflow_provider_signalwire.client.endpoints.start_call_stream` takes them.
+    :param options: As :func:`~airflow_provider_signalwire.client.protocol.endpoints.start_call_stream` takes them.
     """
     request = endpoints.start_call_stream(account_sid, call_sid, name=name, **options)
     if replace_existing:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 

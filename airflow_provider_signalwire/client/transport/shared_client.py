@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.observing import NOBODY, Observer
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.policy.observer import NOBODY, Observer
+from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
 
 @dataclass

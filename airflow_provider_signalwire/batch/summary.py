@@ -16,8 +16,8 @@ from airflow_provider_signalwire.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.stop_result import StopResult
-    from airflow_provider_signalwire.operators.stream_rows import StreamRow
+    from airflow_provider_signalwire.batch.rows import StreamRow
+    from airflow_provider_signalwire.client.flows.stop_result import StopResult
 
 MAX_FAILURES_LISTED = 1000
 

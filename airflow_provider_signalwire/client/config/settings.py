@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_signalwire import __version__
-from airflow_provider_signalwire.client.extras import proxy_address, read_extras
-from airflow_provider_signalwire.client.secrecy import blank_out
-from airflow_provider_signalwire.client.space import is_loopback, space_origin
+from airflow_provider_signalwire.client.config.extras import proxy_address, read_extras
+from airflow_provider_signalwire.client.config.space import is_loopback, space_origin
+from airflow_provider_signalwire.client.protocol.redaction import blank_out
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 

@@ -8,16 +8,16 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from airflow_provider_signalwire.batch.rows import StreamRow, distinct
 from airflow_provider_signalwire.exceptions import SignalWireAuthenticationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-from airflow_provider_signalwire.operators.stream_rows import StreamRow, distinct
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.flows import Flow
-    from airflow_provider_signalwire.client.stop_result import StopResult
+    from airflow_provider_signalwire.batch.checkpoint import BatchMemory
+    from airflow_provider_signalwire.batch.summary import BatchTally
+    from airflow_provider_signalwire.client.flows.stop import Flow
+    from airflow_provider_signalwire.client.flows.stop_result import StopResult
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-    from airflow_provider_signalwire.operators.batch_memory import BatchMemory
-    from airflow_provider_signalwire.operators.batch_tally import BatchTally
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,9 @@ class StreamBatch:
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def _stop_all(self) -> None:
-        from airflow_provider_signalwire.client.async_client import SignalWireAsyncClient
-        from airflow_provider_signalwire.client.batch import run_batch
-        from airflow_provider_signalwire.client.pacing import Pace
+        from airflow_provider_signalwire.batch.run_batch import run_batch
+        from airflow_provider_signalwire.client.policy.rate_limiter import Pace
+        from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
         self._task = asyncio.current_task()
         pace = Pace(self._max_requests_per_second)
@@ -100,7 +100,7 @@ class StreamBatch:
                 self.retries = client.retries
 
     def _flows(self) -> Iterator[tuple[Numbered, Flow[StopResult]]]:
-        from airflow_provider_signalwire.client.flows import stop_stream_and_tell_how
+        from airflow_provider_signalwire.client.flows.stop import stop_stream_and_tell_how
 
         for index, row in enumerate(distinct(self._rows)):
             if not self._memory.is_done(index):

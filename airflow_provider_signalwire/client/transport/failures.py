@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from airflow_provider_signalwire.client.api_request import ApiRequest
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError
 
 _SPACE = "the connection's Host (Space)"

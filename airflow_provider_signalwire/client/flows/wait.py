@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import Flow, Pause, ask_for_stop
-from airflow_provider_signalwire.client.records import (
+from airflow_provider_signalwire.client.flows.stop import Flow, Pause, ask_for_stop
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.records import (
     CallRecord,
     StreamRecord,
     call_has_ended,
     stream_is_stopped,
     stream_record_of_ended_call,
 )
-from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireCallEndedError, SignalWireTimeoutError
 
 log = logging.getLogger(__name__)

@@ -11,16 +11,17 @@ from datetime import datetime
 from functools import partial
 from typing import Unpack
 
-from airflow_provider_signalwire.client import inputs, responses
-from airflow_provider_signalwire.client.api_request import ApiRequest, Fields
-from airflow_provider_signalwire.client.options import (
+from airflow_provider_signalwire.client.protocol import responses
+from airflow_provider_signalwire.client.protocol import validation as inputs
+from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
     StartRecordingOptions,
     UpdateCallOptions,
     form_of,
 )
-from airflow_provider_signalwire.client.records import API_ROOT, CALL_STATUSES, STREAM_STOPPED
-from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.records import API_ROOT, CALL_STATUSES, STREAM_STOPPED
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 STREAM_TRACKS = frozenset({"inbound_track", "outbound_track", "both_tracks"})

@@ -21,8 +21,8 @@ from airflow_provider_signalwire.exceptions import (
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from airflow_provider_signalwire.client.api_request import ApiRequest
-    from airflow_provider_signalwire.client.retrying import RetryArguments
+    from airflow_provider_signalwire.client.policy.retry import RetryArguments
+    from airflow_provider_signalwire.client.protocol.request import ApiRequest
 
 OUTCOME_OK = "ok"
 OUTCOMES_OF_ERRORS: dict[type[SignalWireError], str] = {

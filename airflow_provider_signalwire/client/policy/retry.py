@@ -18,8 +18,8 @@ from tenacity.retry import retry_base
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
-from airflow_provider_signalwire.client.api_request import ApiRequest
-from airflow_provider_signalwire.client.settings import ClientSettings
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.exceptions import (
     SignalWireConnectionError,
     SignalWireError,

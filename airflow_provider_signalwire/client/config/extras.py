@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_signalwire.client.inputs import shown
+from airflow_provider_signalwire.client.protocol.validation import shown
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 log = logging.getLogger(__name__)

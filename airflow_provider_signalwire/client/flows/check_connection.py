@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.flows import Flow
-from airflow_provider_signalwire.client.records import AccountRecord
+from airflow_provider_signalwire.client.flows.stop import Flow
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.records import AccountRecord
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireError,

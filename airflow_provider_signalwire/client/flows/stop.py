@@ -10,16 +10,16 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from airflow_provider_signalwire.client import endpoints
-from airflow_provider_signalwire.client.api_request import ApiRequest
-from airflow_provider_signalwire.client.records import (
+from airflow_provider_signalwire.client.flows.stop_result import StopResult
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.records import (
     CALL_LIVE_STATUSES,
     CallRecord,
     StreamRecord,
     call_has_ended,
     stream_record_of_ended_call,
 )
-from airflow_provider_signalwire.client.stop_result import StopResult
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireNotFoundError,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from airflow_provider_signalwire.client.api_request import Fields, may_be_secret
-from airflow_provider_signalwire.client.inputs import plain_text
+from airflow_provider_signalwire.client.protocol.request import Fields, may_be_secret
+from airflow_provider_signalwire.client.protocol.validation import plain_text
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 Option = str | int | bool | Sequence[str] | None

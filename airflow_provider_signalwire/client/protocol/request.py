@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from airflow_provider_signalwire.client.observing import Delivery
-from airflow_provider_signalwire.client.records import Record
-from airflow_provider_signalwire.client.secrecy import mask_phone_numbers
-from airflow_provider_signalwire.client.url_secrets import secrets_in_url
+from airflow_provider_signalwire.client.policy.observer import Delivery
+from airflow_provider_signalwire.client.protocol.records import Record
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.url_secrets import secrets_in_url
 
 Fields = tuple[tuple[str, str], ...]
 

@@ -1,0 +1,1 @@
+"""Stopping many streams in one task."""

@@ -1,0 +1,1 @@
+"""Airflow connection fields become client settings."""

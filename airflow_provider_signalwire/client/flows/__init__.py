@@ -1,0 +1,1 @@
+"""Operations that take more than one request, as generators."""

@@ -1,0 +1,1 @@
+"""Requests, responses and records of SignalWire's API, without I/O."""

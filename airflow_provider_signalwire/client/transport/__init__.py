@@ -1,0 +1,1 @@
+"""Sending requests: requests for tasks, aiohttp for triggers and batches."""

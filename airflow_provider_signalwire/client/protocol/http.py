@@ -1,0 +1,68 @@
+"""What a transport sends and receives: one HTTP request, and its response or the facts about its failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+FailureKind = Literal["dns", "dns_unavailable", "tls", "connect", "lost", "timeout", "malformed", "too_large"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One attempt to send a request.
+
+    :param method: HTTP method.
+    :param target: Path and query, both percent-encoded.
+    :param body: URL-encoded form, or None if the request has no body.
+    :param timeout: Seconds that the attempt may take in all, from the moment it has a place to be sent.
+    """
+
+    method: str
+    target: str
+    body: bytes | None
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """A complete response.
+
+    :param status: HTTP status.
+    :param headers: Headers; the mapping ignores case.
+    :param body: The whole body, not decompressed.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class AttemptFailed(Exception):
+    """An attempt brought no complete response.
+
+    :param kind: ``dns`` (no such host), ``dns_unavailable`` (the lookup failed), ``tls`` (no trusted TLS connection),
+        ``connect`` (no connection, or none through the proxy), ``lost`` (the connection broke), ``timeout``,
+        ``malformed`` (what came is not HTTP) or ``too_large`` (the body exceeds the limit).
+    :param sent: Whether any byte of the request was written.
+    :param status: Status of the response, if its head arrived; its body did not arrive in full.
+    :param headers: Headers of that response.
+    :param reason: What the system said, without secrets.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        *,
+        sent: bool,
+        reason: str,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(kind, reason)
+        self.kind = kind
+        self.sent = sent
+        self.reason = reason
+        self.status = status
+        self.headers = headers or {}

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from airflow_provider_signalwire.client.protocol.validation import path_segment, shown
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _PROBLEMS_SHOWN = 10
@@ -134,13 +135,13 @@ def _decoded(line: str) -> Any:
 def _row(number: int, row: Any) -> StreamRow:
     if not isinstance(row, Mapping):
         raise SignalWireConfigurationError(
-            f"Row {number} is {shown(row)}: expected {{'call_sid': …, 'stream_sid': …}}."
+            f"Row {number} is {short_repr(row)}: expected {{'call_sid': …, 'stream_sid': …}}."
         )
     for key in StreamRow._fields:
         if key not in row:
-            raise SignalWireConfigurationError(f"Row {number} has no {key!r}: {shown(dict(row))}.")
+            raise SignalWireConfigurationError(f"Row {number} has no {key!r}: {short_repr(dict(row))}.")
         try:
-            path_segment(key, row[key])
+            encode_path_segment(key, row[key])
         except SignalWireConfigurationError as error:
             raise SignalWireConfigurationError(f"Row {number}: {error}") from None
     return StreamRow(row["call_sid"], row["stream_sid"])

@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
-from airflow_provider_signalwire.client.protocol.url_secrets import secrets_in_url
-from airflow_provider_signalwire.client.protocol.validation import number
+from airflow_provider_signalwire.client.protocol.redaction import secrets_in_url
+from airflow_provider_signalwire.client.protocol.validation import validate_number
 from airflow_provider_signalwire.sensors.base import DEFER_TIMEOUT_MARGIN
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class StopCallStreamOperator(BaseOperator):
         self.call_sid = call_sid
         self.stream_sid = stream_sid
         self.wait_for_completion = wait_for_completion
-        self.poll_interval = number("poll_interval", poll_interval, minimum=0.1)
-        self.timeout = number("timeout", timeout, maximum=_LONGEST_TIMEOUT)
+        self.poll_interval = validate_number("poll_interval", poll_interval, minimum=0.1)
+        self.timeout = validate_number("timeout", timeout, maximum=_LONGEST_TIMEOUT)
         self.ignore_if_missing = ignore_if_missing
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id

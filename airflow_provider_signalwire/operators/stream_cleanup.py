@@ -16,7 +16,7 @@ from airflow_provider_signalwire.batch.rows import StreamRows
 from airflow_provider_signalwire.batch.runner import StreamBatch
 from airflow_provider_signalwire.batch.summary import BatchTally
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
-from airflow_provider_signalwire.client.protocol.validation import number, path_segment
+from airflow_provider_signalwire.client.protocol.validation import encode_path_segment, validate_number
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class _BatchOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.max_concurrency = int(number("max_concurrency", max_concurrency, minimum=1))
-        self.max_requests_per_second = number("max_requests_per_second", max_requests_per_second, minimum=1)
+        self.max_concurrency = int(validate_number("max_concurrency", max_concurrency, minimum=1))
+        self.max_requests_per_second = validate_number("max_requests_per_second", max_requests_per_second, minimum=1)
         self.fail_on_error = fail_on_error
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
@@ -248,7 +248,7 @@ def _names(stream_names: Any) -> list[str]:
             f"Parameter 'stream_names' is {stream_names!r}: expected a list of at least one stream name."
         )
     for name in stream_names:
-        path_segment("stream_names", name)
+        encode_path_segment("stream_names", name)
     return list(dict.fromkeys(stream_names))
 
 
@@ -258,7 +258,7 @@ def _age(min_call_age: Any) -> timedelta:
     if isinstance(min_call_age, str):  # a template makes text
         with contextlib.suppress(ValueError):
             min_call_age = float(min_call_age)
-    return timedelta(seconds=number("min_call_age", min_call_age, maximum=_LONGEST_AGE))
+    return timedelta(seconds=validate_number("min_call_age", min_call_age, maximum=_LONGEST_AGE))
 
 
 def _boolean(name: str, value: Any) -> bool:

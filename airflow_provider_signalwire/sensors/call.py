@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.client.protocol.records import CALL_STATUSES
-from airflow_provider_signalwire.client.protocol.validation import one_of
+from airflow_provider_signalwire.client.protocol.validation import validate_choice
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
 
@@ -45,7 +45,7 @@ class CallStatusSensor(SignalWireSensor):
                 f"Parameter 'target_statuses' is {target_statuses!r}: expected a list of at least one call status."
             )
         self.call_sid = call_sid
-        self.target_statuses = [one_of("target_statuses", status, CALL_STATUSES) for status in target_statuses]
+        self.target_statuses = [validate_choice("target_statuses", status, CALL_STATUSES) for status in target_statuses]
 
     def look(self, account_sid: str) -> Flow[CallRecord]:
         """Return the flow that reads the call once."""

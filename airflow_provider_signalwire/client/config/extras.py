@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_signalwire.client.protocol.validation import shown
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def _decoded(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _wrong(name: str, value: object, expected: str) -> SignalWireConfigurationError:
-    return SignalWireConfigurationError(f"The connection's extra {name!r} is {shown(value)}: expected {expected}.")
+    return SignalWireConfigurationError(f"The connection's extra {name!r} is {short_repr(value)}: expected {expected}.")
 
 
 @dataclass(frozen=True)

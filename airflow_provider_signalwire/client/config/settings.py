@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 from airflow_provider_signalwire import __version__
 from airflow_provider_signalwire.client.config.extras import proxy_address, read_extras
 from airflow_provider_signalwire.client.config.space import is_loopback, space_origin
-from airflow_provider_signalwire.client.protocol.redaction import blank_out
+from airflow_provider_signalwire.client.protocol.redaction import redact
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 
@@ -100,7 +100,7 @@ class ClientSettings:
 
     def redact(self, text: str) -> str:
         """Blank out every secret in a text that came from elsewhere."""
-        return blank_out(text, self.secrets)
+        return redact(text, self.secrets)
 
 
 def _base64(text: str) -> str:

@@ -17,7 +17,7 @@ from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
     StartRecordingOptions,
     UpdateCallOptions,
-    form_of,
+    encode_form,
 )
 from airflow_provider_signalwire.client.protocol.records import API_ROOT, CALL_STATUSES, STREAM_STOPPED
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
@@ -60,9 +60,9 @@ def create_call(account_sid: str, *, to: str, from_: str, **options: Unpack[Crea
         what="create a call",
         read_record=responses.call_record,
         form=(
-            ("To", inputs.plain_text("to", to)),
-            ("From", inputs.plain_text("from_", from_)),
-            *form_of(options, CreateCallOptions),
+            ("To", inputs.validate_text("to", to)),
+            ("From", inputs.validate_text("from_", from_)),
+            *encode_form(options, CreateCallOptions),
         ),
         safe_to_repeat=False,
     )
@@ -81,7 +81,7 @@ def get_call(account_sid: str, call_sid: str) -> ApiRequest:
 
 def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOptions]) -> ApiRequest:
     """Change a call in progress: hang up, cancel, or give it other instructions."""
-    form = form_of(options, UpdateCallOptions)
+    form = encode_form(options, UpdateCallOptions)
     if not form:
         raise SignalWireConfigurationError("update_call was given nothing to change: expected at least one option.")
     return ApiRequest(
@@ -143,9 +143,9 @@ def list_calls(
         what="list calls",
         read_record=responses.page_of_calls,
         query=(
-            *([("Status", inputs.one_of("status", status, CALL_STATUSES))] if status is not None else []),
-            *((api, inputs.plain_text(name, text)) for api, (name, text) in texts.items() if text is not None),
-            *((api, inputs.rfc_2822(name, at)) for api, (name, at) in moments.items() if at is not None),
+            *([("Status", inputs.validate_choice("status", status, CALL_STATUSES))] if status is not None else []),
+            *((api, inputs.validate_text(name, text)) for api, (name, text) in texts.items() if text is not None),
+            *((api, inputs.format_datetime(name, at)) for api, (name, at) in moments.items() if at is not None),
             ("PageSize", str(page_size)),
         ),
     )
@@ -170,7 +170,7 @@ def start_call_recording(account_sid: str, call_sid: str, **options: Unpack[Star
         path=f"{_call(account_sid, call_sid)}/Recordings",
         what=f"start a recording of call {call_sid!r}",
         read_record=responses.recording_record,
-        form=form_of(options, StartRecordingOptions),
+        form=encode_form(options, StartRecordingOptions),
         safe_to_repeat=False,
     )
 
@@ -179,13 +179,13 @@ def update_call_recording(
     account_sid: str, call_sid: str, recording_sid: str, *, status: str, pause_behavior: str | None = None
 ) -> ApiRequest:
     """Pause, resume (``in-progress``) or stop a recording."""
-    form: Fields = (("Status", inputs.one_of("status", status, {"paused", "in-progress", "stopped"})),)
+    form: Fields = (("Status", inputs.validate_choice("status", status, {"paused", "in-progress", "stopped"})),)
     if pause_behavior is not None:
-        form += (("PauseBehavior", inputs.one_of("pause_behavior", pause_behavior, {"skip", "silence"})),)
+        form += (("PauseBehavior", inputs.validate_choice("pause_behavior", pause_behavior, {"skip", "silence"})),)
     return ApiRequest(
         operation="update_call_recording",
         method="POST",
-        path=f"{_call(account_sid, call_sid)}/Recordings/{inputs.path_segment('recording_sid', recording_sid)}",
+        path=f"{_call(account_sid, call_sid)}/Recordings/{inputs.encode_path_segment('recording_sid', recording_sid)}",
         what=f"update recording {recording_sid!r} of call {call_sid!r}",
         read_record=responses.recording_record,
         form=form,
@@ -205,15 +205,15 @@ def start_call_stream(
     authorization_bearer_token: str | None = None,
 ) -> ApiRequest:
     """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
-    inputs.path_segment("name", name)  # a name that could not be stopped by must not be started with
-    form: list[tuple[str, str]] = [("Url", inputs.web_address("url", url, schemes=("wss",))), ("Name", name)]
+    inputs.encode_path_segment("name", name)  # a name that could not be stopped by must not be started with
+    form: list[tuple[str, str]] = [("Url", inputs.validate_url("url", url, schemes=("wss",))), ("Name", name)]
     if track is not None:
-        form.append(("Track", inputs.one_of("track", track, STREAM_TRACKS)))
+        form.append(("Track", inputs.validate_choice("track", track, STREAM_TRACKS)))
     if status_callback is not None:
-        callback = inputs.web_address("status_callback", status_callback, schemes=("https", "http"))
+        callback = inputs.validate_url("status_callback", status_callback, schemes=("https", "http"))
         form.append(("StatusCallback", callback))
     if status_callback_method is not None:
-        method = inputs.one_of("status_callback_method", status_callback_method, CALLBACK_METHODS)
+        method = inputs.validate_choice("status_callback_method", status_callback_method, CALLBACK_METHODS)
         form.append(("StatusCallbackMethod", method))
     form.extend(_stream_parameters(parameters or {}))
     if authorization_bearer_token is not None:
@@ -234,7 +234,7 @@ def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiReq
     return ApiRequest(
         operation="stop_call_stream",
         method="POST",
-        path=f"{_call(account_sid, call_sid)}/Streams/{inputs.path_segment('stream_sid', stream_sid)}",
+        path=f"{_call(account_sid, call_sid)}/Streams/{inputs.encode_path_segment('stream_sid', stream_sid)}",
         what=f"stop stream {stream_sid!r} on call {call_sid!r}",
         read_record=partial(responses.stream_record, call_sid=call_sid, stream_sid=stream_sid),
         form=(("Status", STREAM_STOPPED),),
@@ -242,11 +242,11 @@ def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiReq
 
 
 def _account(account_sid: str) -> str:
-    return f"{API_ROOT}/Accounts/{inputs.path_segment('account_sid', account_sid)}"
+    return f"{API_ROOT}/Accounts/{inputs.encode_path_segment('account_sid', account_sid)}"
 
 
 def _call(account_sid: str, call_sid: str) -> str:
-    return f"{_account(account_sid)}/Calls/{inputs.path_segment('call_sid', call_sid)}"
+    return f"{_account(account_sid)}/Calls/{inputs.encode_path_segment('call_sid', call_sid)}"
 
 
 def _stream_parameters(parameters: Mapping[str, str]) -> Fields:

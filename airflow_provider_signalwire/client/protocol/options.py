@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from airflow_provider_signalwire.client.protocol.request import Fields, may_be_secret
-from airflow_provider_signalwire.client.protocol.validation import plain_text
+from airflow_provider_signalwire.client.protocol.validation import validate_text
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 Option = str | int | bool | Sequence[str] | None
@@ -74,7 +74,7 @@ class StartRecordingOptions(TypedDict, total=False):
     trim: str | None
 
 
-def form_of(options: Mapping[str, object], known: type) -> Fields:
+def encode_form(options: Mapping[str, object], known: type) -> Fields:
     """Write options as form fields; None means that the option was not given.
 
     :raises SignalWireConfigurationError: if the API has no such option, or its value cannot be a form field.
@@ -100,4 +100,4 @@ def _texts(name: str, value: object) -> list[str]:
     if isinstance(value, int):
         return [str(value)]
     items: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]
-    return [plain_text(name, item, may_be_secret=may_be_secret(_api_name(name))) for item in items]
+    return [validate_text(name, item, may_be_secret=may_be_secret(_api_name(name))) for item in items]

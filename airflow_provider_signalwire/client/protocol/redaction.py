@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit
 
 _SHORT = 3
 
@@ -18,6 +18,8 @@ _NUMBERS = (
 )
 _SID_OR_NUMBER = re.compile("|".join((f"(?P<sid>{_SID})", *_NUMBERS)))
 _FEWEST_DIGITS = 7
+# What is shorter is a word rather than a key.
+_SHORTEST_KEY = 8
 
 
 class Secrets:
@@ -33,7 +35,7 @@ class Secrets:
         return iter(self._texts)
 
 
-def blank_out(text: str, secrets: Iterable[str]) -> str:
+def redact(text: str, secrets: Iterable[str]) -> str:
     """Replace every secret in a text."""
     # The longest first, for a shorter one may be a part of it and would leave its rest readable.
     for secret in sorted(secrets, key=len, reverse=True):
@@ -66,3 +68,25 @@ def _masked(number: str) -> str:
 
 def _digits(number: str) -> str:
     return "".join(character for character in number.removeprefix("%2") if character.isdigit())
+
+
+def short_repr(value: object, *, limit: int = 200) -> str:
+    """Write a value into a message, shortened."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        text = f"an unreadable {type(value).__name__}"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def secrets_in_url(url: str) -> set[str]:
+    """Return the keys in a URL's query and its password, both as they are meant and as they are written there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return {url}  # it is refused before it is sent; nobody knows what of it is a secret
+    keys = [value for _, value in parse_qsl(parts.query) if len(value) >= _SHORTEST_KEY]
+    values = [pair.partition("=")[2] for pair in parts.query.split("&")]
+    written = [value for value in values if unquote_plus(value) in keys]
+    passwords = [parts.password, unquote(parts.password)] if parts.password else []
+    return {*keys, *written, *passwords}

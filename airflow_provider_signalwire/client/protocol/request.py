@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 
 from airflow_provider_signalwire.client.policy.observer import Delivery
 from airflow_provider_signalwire.client.protocol.records import Record
-from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
-from airflow_provider_signalwire.client.protocol.url_secrets import secrets_in_url
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, secrets_in_url
 
 Fields = tuple[tuple[str, str], ...]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_signalwire.client.protocol.json_body import decode_json
 from airflow_provider_signalwire.client.protocol.records import Record
-from airflow_provider_signalwire.client.protocol.redaction import blank_out, mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, redact
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
@@ -91,7 +91,7 @@ def _request_id(headers: Mapping[str, str], secrets: Collection[str]) -> str | N
     if value is None:
         return None
     # Every answer has one, so it is looked through only if there is something to find.
-    return _one_line(blank_out(value, secrets) if any(secret in value for secret in secrets) else value)
+    return _one_line(redact(value, secrets) if any(secret in value for secret in secrets) else value)
 
 
 def stream_record(body: Any, *, call_sid: str, stream_sid: str) -> Record:
@@ -225,7 +225,7 @@ def _quoted(text: Any, *, secrets: tuple[str, ...], phone_numbers: tuple[str, ..
     """Make SignalWire's words fit for an error: one line, and without what was sent in confidence."""
     if not isinstance(text, str):
         return None
-    return _one_line(mask_phone_numbers(blank_out(text, secrets), known=phone_numbers))
+    return _one_line(mask_phone_numbers(redact(text, secrets), known=phone_numbers))
 
 
 def _one_line(text: str) -> str | None:

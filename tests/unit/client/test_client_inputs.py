@@ -172,19 +172,24 @@ def test_the_bounds_of_a_page_are_taken(page_size):
     ],
 )
 def test_moments_are_sent_as_the_api_wants_them(moment, text):
-    assert inputs.rfc_2822("started_after", moment) == text
+    assert inputs.format_datetime("started_after", moment) == text
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 10**400])
 def test_a_number_is_taken(value):
-    assert inputs.number("poll_interval", value) == value
+    assert inputs.validate_number("poll_interval", value) == value
 
 
 @pytest.mark.parametrize("value", [-1, True, "5", None, float("nan"), float("inf")])
 def test_what_is_no_number_is_refused(value):
-    refused(inputs.number, "^Parameter 'poll_interval' is .*: expected a number of at least 0", "poll_interval", value)
+    refused(
+        inputs.validate_number,
+        "^Parameter 'poll_interval' is .*: expected a number of at least 0",
+        "poll_interval",
+        value,
+    )
 
 
 def test_a_number_has_its_own_minimum():
-    refused(inputs.number, "at least 0.5", "poll_interval", 0.4, minimum=0.5)
-    assert inputs.number("poll_interval", 0.5, minimum=0.5) == 0.5
+    refused(inputs.validate_number, "at least 0.5", "poll_interval", 0.4, minimum=0.5)
+    assert inputs.validate_number("poll_interval", 0.5, minimum=0.5) == 0.5

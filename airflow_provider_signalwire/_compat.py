@@ -1,4 +1,4 @@
-"""What the supported Airflow versions differ in, and nothing else."""
+"""The differences between the supported Airflow versions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ try:
 except ImportError:  # Airflow 2; common-compat knows both places from 1.22 on
     from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
 
-__all__ = ["Stats", "mask_secret", "trigger_timeout_is_sensor_timeout"]
+try:
+    from airflow.sdk.exceptions import AirflowTaskTimeout
+except ImportError:  # before Airflow 3.1
+    from airflow.exceptions import AirflowTaskTimeout  # type: ignore[no-redef]
 
-# What Airflow resumes a task with when it has waited too long for its trigger.
+__all__ = ["AirflowTaskTimeout", "Stats", "convert_trigger_timeout", "mask_secret"]
+
+# What Airflow resumes a task with when its trigger took too long.
 _TRIGGER_TIMEOUT = "Trigger timeout"
 
 
 @contextmanager
-def trigger_timeout_is_sensor_timeout(*, soft_fail: bool) -> Iterator[None]:
-    """Make of a trigger's timeout an AirflowSensorTimeout, and under soft_fail a skip that comes of one.
+def convert_trigger_timeout(*, soft_fail: bool) -> Iterator[None]:
+    """Raise a trigger's timeout as an AirflowSensorTimeout, and under soft_fail as a skip caused by one.
 
-    Airflow 3.1 and newer do so by themselves. Airflow 2 raises a TaskDeferralError, and makes the skip of that;
-    Airflow 3.0 does not skip.
+    Airflow 3.1 and newer do so themselves. Airflow 2 raises a TaskDeferralError and makes the skip from that; Airflow
+    3.0 does not skip.
 
     :param soft_fail: The sensor's setting.
     """

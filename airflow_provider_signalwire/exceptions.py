@@ -1,25 +1,44 @@
 """The errors this provider raises.
 
-What no retry can mend (a wrong setting, a refused login, an unknown stream) is an
-``AirflowFailException`` as well, so that Airflow ends the task at once instead of trying it again.
+Errors that retrying cannot fix (a wrong setting, a refused login, an unknown stream) are ``AirflowFailException``s as
+well, so that Airflow ends the task at once instead of retrying it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+RequestOutcome = Literal["not_processed", "refused", "unknown"]
+
 
 class SignalWireError(AirflowException):
-    """Anything that went wrong between Airflow and SignalWire."""
+    """Base class of all errors of this provider.
+
+    :ivar is_transient: Whether a retry may succeed without any change.
+    :ivar outcome: What happened to the request at SignalWire: ``not_processed``, ``refused``, or ``unknown`` (it may
+        have been processed).
+    :ivar attempts: How often the request was sent.
+    :ivar after_unknown_outcome: Whether an earlier attempt of the same request may have been processed.
+    """
+
+    is_transient: bool = False
+    outcome: RequestOutcome = "not_processed"
+    attempts: int = 1
+    after_unknown_outcome: bool = False
+
+    @property
+    def ends_task(self) -> bool:
+        """Whether Airflow ends the task without a retry."""
+        return isinstance(self, AirflowFailException)
 
     def add_advice(self, advice: str) -> None:
         """Append a sentence that tells the user what to do next."""
         self.args = (f"{self} {advice}",)
 
     def to_event(self) -> dict[str, Any]:
-        """Describe this error in plain values, so that a trigger's event can carry it to the task."""
+        """Return this error as plain values, so that a trigger's event can carry it to the task."""
         return {"error": type(self).__name__, "message": str(self), "attributes": dict(vars(self))}
 
     @staticmethod
@@ -27,14 +46,14 @@ class SignalWireError(AirflowException):
         """Rebuild the error that :meth:`to_event` described; an unknown one becomes a SignalWireError."""
         error_class = _ERRORS_BY_NAME.get(str(event.get("error")), SignalWireError)
         attributes = event.get("attributes")
-        return _rebuilt(error_class, str(event.get("message")), attributes if isinstance(attributes, dict) else {})
+        return _rebuild(error_class, str(event.get("message")), attributes if isinstance(attributes, dict) else {})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickling, as executors do it, would else call the class with its message alone.
-        return _rebuilt, (type(self), str(self), dict(vars(self)))
+        # Executors pickle errors. By default, unpickling would call the class with its message alone.
+        return _rebuild, (type(self), str(self), dict(vars(self)))
 
 
-def _rebuilt(error_class: type[SignalWireError], message: str, attributes: dict[str, Any]) -> SignalWireError:
+def _rebuild(error_class: type[SignalWireError], message: str, attributes: dict[str, Any]) -> SignalWireError:
     error = error_class.__new__(error_class)
     error.args = (message,)
     vars(error).update(attributes)
@@ -46,11 +65,10 @@ class SignalWireConfigurationError(SignalWireError, AirflowFailException):
 
 
 class SignalWireConnectionError(SignalWireError):
-    """No answer came: the host was not reached, or the connection broke, or it took too long.
+    """No complete response: the host was not reached, the connection broke, or it took too long.
 
     :param message: What happened.
-    :param kind: ``dns``, ``dns-unavailable``, ``tls``, ``connect`` (none of which sent the request),
-        ``lost`` or ``timeout`` (the request may have been processed).
+    :param kind: ``dns``, ``dns_unavailable``, ``tls``, ``connect``, ``lost``, ``timeout`` or ``malformed``.
     """
 
     def __init__(self, message: str, *, kind: str) -> None:
@@ -60,15 +78,15 @@ class SignalWireConnectionError(SignalWireError):
     @property
     def request_was_sent(self) -> bool:
         """Whether SignalWire may have processed the request."""
-        return self.kind in ("lost", "timeout")
+        return self.outcome != "not_processed"
 
 
 class SignalWireResponseError(SignalWireError):
-    """An answer came that is no valid record: cut off, not JSON, of another shape, or a redirect.
+    """The response is not a valid record: truncated, not JSON, of another shape, too large, or a redirect.
 
-    :param message: What is wrong with the answer.
-    :param http_status: The answer's HTTP status.
-    :param request_id: SignalWire's id of the request, if the answer carried one.
+    :param message: What is wrong with the response.
+    :param http_status: HTTP status.
+    :param request_id: SignalWire's request id, if the response had one.
     """
 
     def __init__(self, message: str, *, http_status: int, request_id: str | None = None) -> None:
@@ -78,14 +96,15 @@ class SignalWireResponseError(SignalWireError):
 
 
 class SignalWireApiError(SignalWireError):
-    """SignalWire answered with an error.
+    """SignalWire returned an error.
 
-    :param text: The whole sentence for the user.
-    :param http_status: The answer's HTTP status.
-    :param code: SignalWire's error code, e.g. ``20404``, if the answer carried one.
-    :param message: SignalWire's own words.
-    :param more_info: Address of SignalWire's page on this error.
-    :param request_id: SignalWire's id of the request; its support asks for it.
+    :param text: The whole message for the user.
+    :param http_status: HTTP status.
+    :param code: SignalWire's error code, e.g. ``20404``, if the response had one.
+    :param message: SignalWire's own message.
+    :param more_info: URL of SignalWire's page on this error.
+    :param request_id: SignalWire's request id; its support asks for it.
+    :param retry_after: Seconds that the response asked to wait, if it did.
     """
 
     def __init__(
@@ -97,6 +116,7 @@ class SignalWireApiError(SignalWireError):
         message: str | None = None,
         more_info: str | None = None,
         request_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(text)
         self.http_status = http_status
@@ -104,6 +124,7 @@ class SignalWireApiError(SignalWireError):
         self.message = message
         self.more_info = more_info
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class SignalWireAuthenticationError(SignalWireApiError, AirflowFailException):
@@ -115,45 +136,39 @@ class SignalWireNotFoundError(SignalWireApiError, AirflowFailException):
 
 
 class SignalWireRequestError(SignalWireApiError, AirflowFailException):
-    """Any other 4xx: SignalWire understood the request and refuses it."""
+    """Any other 4xx that retrying cannot fix: SignalWire understood the request and refuses it."""
 
 
 class SignalWireRateLimitError(SignalWireApiError):
-    """429: too many requests.
-
-    :param retry_after: Seconds that SignalWire asked to wait, if it did.
-    """
-
-    def __init__(self, text: str, *, retry_after: float | None = None, **answer: Any) -> None:
-        super().__init__(text, **answer)
-        self.retry_after = retry_after
+    """429: too many requests."""
 
 
 class SignalWireServerError(SignalWireApiError):
-    """5xx: SignalWire, or a proxy on the way to it, failed.
-
-    :param retry_after: Seconds that the server asked to wait, if it did.
-    """
-
-    def __init__(self, text: str, *, retry_after: float | None = None, **answer: Any) -> None:
-        super().__init__(text, **answer)
-        self.retry_after = retry_after
+    """408, 425 or 5xx: SignalWire, or a proxy in front of it, failed."""
 
 
 class SignalWireTimeoutError(SignalWireError):
-    """The time given for waiting is over, and what was waited for has not happened."""
+    """The wait reached its deadline.
+
+    :param message: What did not happen in time.
+    :param limit: The parameter that set the deadline: ``timeout`` or ``execution_timeout``.
+    """
+
+    def __init__(self, message: str, *, limit: str = "timeout") -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class SignalWireCallEndedError(SignalWireError, AirflowFailException):
-    """The call ended in another way than the one waited for."""
+    """The call ended in another status than the one waited for."""
 
 
 class SignalWireBatchError(SignalWireError):
-    """Some streams of a batch could not be stopped; a retry of the task may mend it."""
+    """Some streams of a batch could not be stopped; a retry of the task may succeed."""
 
 
 class SignalWireBatchRefusedError(SignalWireBatchError, AirflowFailException):
-    """Some streams of a batch could not be stopped, and no retry can mend any of them."""
+    """Some streams of a batch could not be stopped, for reasons that retrying cannot fix."""
 
 
 _ERRORS_BY_NAME = {

@@ -5,39 +5,51 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import BaseHook, Connection
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, Connection
 
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows import stop as flows
+from airflow_provider_signalwire.client.flows import calls
 from airflow_provider_signalwire.client.flows.check_connection import check_connection
-from airflow_provider_signalwire.client.flows.start import start_stream
+from airflow_provider_signalwire.client.flows.start import StreamStart
+from airflow_provider_signalwire.client.flows.stop import stop_stream
+from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
     StartRecordingOptions,
     UpdateCallOptions,
 )
-from airflow_provider_signalwire.client.protocol.records import AccountRecord, CallRecord, RecordingRecord, StreamRecord
+from airflow_provider_signalwire.client.protocol.records import (
+    AccountRecord,
+    CallRecord,
+    RecordingRecord,
+    StreamRecord,
+)
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_text
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
+T = TypeVar("T")
+
 
 class SignalWireHook(BaseHook):
     """Call SignalWire's `Compatibility API <https://signalwire.com/docs/compatibility-api/rest>`__.
 
-    Every method raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`; what can pass by itself
-    has been retried by then, as the connection's extras say.
+    Every method raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`; transient failures have
+    already been retried, as the connection's extras say.
 
     :param signalwire_conn_id: The :ref:`connection <connection>` to use.
-    :param account_sid: Project ID of a subproject to act in. Default: the project of the connection's login.
+    :param account_sid: Project ID of a subproject to act in. Default: the connection's Project ID.
     """
 
     conn_name_attr = "signalwire_conn_id"
@@ -54,7 +66,7 @@ class SignalWireHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return how the form shows a connection's standard fields, for Airflow before 3.2."""
+        """Return labels and placeholders of a connection's standard fields, for Airflow before 3.2."""
         from airflow_provider_signalwire.connection_form import field_behaviour
 
         return field_behaviour()
@@ -68,15 +80,21 @@ class SignalWireHook(BaseHook):
 
     @property
     def settings(self) -> ClientSettings:
-        """The connection's settings; the connection is looked up once."""
+        """The connection's settings; the connection is looked up once.
+
+        :raises SignalWireConfigurationError: if there is no such connection, or it cannot be used.
+        """
         if self._settings is None:
-            self._use(self.get_connection(self.signalwire_conn_id))
-            self._mask_secrets()
-        return self._settings  # type: ignore[return-value]  # _use has set it
+            with self._lookup_errors():
+                connection = self.get_connection(self._checked_conn_id)
+            with self._naming_connection():
+                self._settings = _load_settings(connection)
+            self._mask_secrets(self._settings)
+        return self._settings
 
     @property
     def account_sid(self) -> str:
-        """The project that is acted in."""
+        """The project or subproject to act in."""
         return self._account_sid if self._account_sid is not None else self.settings.project_id
 
     def get_conn(self) -> SignalWireClient:
@@ -85,33 +103,47 @@ class SignalWireHook(BaseHook):
             self._client = SignalWireClient(self.settings, observer=AIRFLOW_STATS)
         return self._client
 
+    def make_client(self, *, timeout: float) -> SignalWireClient:
+        """Return a new client that shares no connection with the one of :meth:`get_conn`.
+
+        :param timeout: Seconds that one attempt may take, if the connection allows more.
+        """
+        settings = dataclasses.replace(self.settings, timeout=min(self.settings.timeout, timeout))
+        return SignalWireClient(settings, observer=AIRFLOW_STATS)
+
     async def get_async_conn(self) -> SignalWireAsyncClient:
         """Return a new asynchronous client, to be used in an ``async with`` statement."""
         return SignalWireAsyncClient(await self.get_async_settings(), observer=AIRFLOW_STATS)
 
     async def get_async_settings(self) -> ClientSettings:
-        """Return the connection's settings without blocking the event loop; the connection is looked up once."""
+        """Return the connection's settings without blocking the event loop; the connection is looked up once.
+
+        :raises SignalWireConfigurationError: if there is no such connection, or it cannot be used.
+        """
         if self._settings is None:
-            self._use(await get_async_connection(self.signalwire_conn_id))
+            with self._lookup_errors():
+                connection = await get_async_connection(self._checked_conn_id)
+            with self._naming_connection():
+                self._settings = _load_settings(connection)
             # Masking talks to the supervisor and blocks, so it must not do so on the event loop.
-            await asyncio.to_thread(self._mask_secrets)
-        return self.settings
+            await asyncio.to_thread(self._mask_secrets, self._settings)
+        return self._settings
 
     def get_account(self) -> AccountRecord:
         """Return the project's record; the token needs the scope Management."""
-        account: AccountRecord = self.get_conn().run(flows.just(endpoints.get_account(self.account_sid)))
-        return account
+        return self._send(endpoints.get_account(self.account_sid))
 
     def stop_call_stream(self, call_sid: str, stream_sid: str) -> StreamRecord:
-        """Ask for a media stream's stop and return its record, whose status is usually ``queued``.
+        """Request a media stream's stop and return its record, whose status is usually ``queued``.
 
         Safe to repeat. If the call has ended, the record is derived from the call's.
 
         :param call_sid: The call.
         :param stream_sid: The stream's SID or its name.
         """
-        record = self.get_conn().run(flows.stop_stream(self.account_sid, call_sid, stream_sid))
-        return cast("StreamRecord", record)  # only ignore_if_missing makes it None
+        result = self.get_conn().run(stop_stream(self.account_sid, call_sid, stream_sid))
+        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return cast("StreamRecord", result.record)  # only ignore_if_missing makes it None
 
     def start_call_stream(
         self,
@@ -127,32 +159,35 @@ class SignalWireHook(BaseHook):
     ) -> StreamRecord:
         """Start a media stream and return its record.
 
-        :param call_sid: The call, which has to be in progress.
-        :param url: WebSocket that gets the audio, ``wss://…``.
-        :param name: The stream's name, unique on its call; it can be stopped by it.
+        The name is treated as the caller's own on that call: if the response to a start is lost, the stream of that
+        name is stopped before it is started again. If that fails, the error says that a stream may be running.
+
+        :param call_sid: The call, which must be in progress.
+        :param url: WebSocket that receives the audio, ``wss://…``.
+        :param name: The stream's name, unique on its call.
         :param track: ``inbound_track``, ``outbound_track`` or ``both_tracks`` (SignalWire's default).
         :param status_callback: URL that SignalWire reports the stream's events to.
         :param status_callback_method: ``GET`` or ``POST`` (SignalWire's default).
         :param parameters: Up to 99 custom parameters for the WebSocket server.
         :param authorization_bearer_token: Bearer token for the WebSocket server.
         """
-        return self.get_conn().run(
-            start_stream(
-                self.account_sid,
-                call_sid,
-                url=url,
-                name=name,
-                track=track,
-                status_callback=status_callback,
-                status_callback_method=status_callback_method,
-                parameters=parameters,
-                authorization_bearer_token=authorization_bearer_token,
-            )
+        request = endpoints.start_call_stream(
+            self.account_sid,
+            call_sid,
+            url=url,
+            name=name,
+            track=track,
+            status_callback=status_callback,
+            status_callback_method=status_callback_method,
+            parameters=parameters,
+            authorization_bearer_token=authorization_bearer_token,
         )
+        start = StreamStart(request, account_sid=self.account_sid, call_sid=call_sid, name=name)
+        return self.get_conn().run(start.run()).record
 
     def get_call(self, call_sid: str) -> CallRecord:
         """Return a call's record."""
-        return self._call_record(endpoints.get_call(self.account_sid, call_sid))
+        return self._send(endpoints.get_call(self.account_sid, call_sid))
 
     def list_calls(
         self,
@@ -168,13 +203,24 @@ class SignalWireHook(BaseHook):
         page_size: int = endpoints.MAX_PAGE_SIZE,
         limit: int | None = None,
     ) -> Iterator[CallRecord]:
-        """Iterate over all calls that match every filter given; a page is fetched when it is needed.
+        """Iterate over the calls that match all given filters; a page is fetched when it is needed.
+
+        An entry that is not a call is logged and skipped.
 
         :param status: One of the call statuses, e.g. ``in-progress``.
-        :param started_before: Datetime with a time zone, or RFC 2822 text; the other three alike.
-        :param page_size: Calls per request, up to 1000.
-        :param limit: Stop after that many calls. Default: all.
+        :param to: The number or address called.
+        :param from_: The number or address that called.
+        :param parent_call_sid: The call that created them.
+        :param started_before: Aware datetime, or a string in ISO 8601 or RFC 2822; the three below alike.
+        :param started_after: See ``started_before``.
+        :param ended_before: See ``started_before``.
+        :param ended_after: See ``started_before``.
+        :param page_size: Calls per request, 1 to 1000.
+        :param limit: Maximum number of calls. Default: all.
         """
+        if limit is not None:
+            limit = validate_integer("limit", limit, minimum=0)
+            page_size = min(page_size, max(limit, 1))
         first = endpoints.list_calls(
             self.account_sid,
             status=status,
@@ -187,68 +233,94 @@ class SignalWireHook(BaseHook):
             ended_after=ended_after,
             page_size=page_size,
         )
-        return self.get_conn().iterate(flows.CallPager(first=first, limit=limit))
+        return self.get_conn().iterate(calls.CallPager(first=first, limit=limit))
 
     def create_call(self, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> CallRecord:
-        """Make a call and return its record. Never retried if it may have been made."""
-        return self._call_record(endpoints.create_call(self.account_sid, to=to, from_=from_, **options))
+        """Make a call and return its record. It is never repeated if it may have been made."""
+        return self._send(endpoints.create_call(self.account_sid, to=to, from_=from_, **options))
 
     def update_call(self, call_sid: str, **options: Unpack[UpdateCallOptions]) -> CallRecord:
-        """Change a call in progress, e.g. ``status="completed"`` to hang up; return its record."""
-        return self._call_record(endpoints.update_call(self.account_sid, call_sid, **options))
+        """Change a call in progress, e.g. ``status="completed"`` to hang up, and return its record."""
+        return self.get_conn().run(calls.update_call(self.account_sid, call_sid, **options))
 
     def delete_call(self, call_sid: str) -> None:
         """Delete the record of an ended call."""
-        self.get_conn().run(flows.just(endpoints.delete_call(self.account_sid, call_sid)))
+        self.get_conn().run(calls.delete_call(self.account_sid, call_sid))
 
     def start_call_recording(self, call_sid: str, **options: Unpack[StartRecordingOptions]) -> RecordingRecord:
-        """Start to record a call and return the recording's record. Never retried if it may have started."""
-        request = endpoints.start_call_recording(self.account_sid, call_sid, **options)
-        recording: RecordingRecord = self.get_conn().run(flows.just(request))
-        return recording
+        """Start to record a call and return the recording's record. It is never repeated if it may have started."""
+        return self._send(endpoints.start_call_recording(self.account_sid, call_sid, **options))
 
     def update_call_recording(
         self, call_sid: str, recording_sid: str, *, status: str, pause_behavior: str | None = None
     ) -> RecordingRecord:
         """Pause (``paused``), resume (``in-progress``) or stop (``stopped``) a recording; return its record."""
-        request = endpoints.update_call_recording(
+        update = calls.update_call_recording(
             self.account_sid, call_sid, recording_sid, status=status, pause_behavior=pause_behavior
         )
-        recording: RecordingRecord = self.get_conn().run(flows.just(request))
-        return recording
+        return self.get_conn().run(update)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Try the connection once, as the Test button of Airflow's connection list does."""
+        """Try the connection once, as the Test button of Airflow's connection list does. It only reads."""
         try:
-            settings = dataclasses.replace(self.settings, max_attempts=1)
+            with self._lookup_errors():
+                connection = self.get_connection(self._checked_conn_id)
+            settings = dataclasses.replace(_load_settings(connection), max_attempts=1)
+            self._mask_secrets(settings)
+            account_sid = self._account_sid if self._account_sid is not None else settings.project_id
             with SignalWireClient(settings, observer=AIRFLOW_STATS) as client:
-                return client.run(check_connection(self.account_sid, settings.origin))
+                return client.run(check_connection(account_sid, settings.origin))
         except SignalWireError as error:
             return False, str(error)
 
-    def _call_record(self, request: ApiRequest) -> CallRecord:
-        call: CallRecord = self.get_conn().run(flows.just(request))
-        return call
+    def _send(self, request: ApiRequest[T]) -> T:
+        return self.get_conn().run(send(request)).record
 
-    def _use(self, connection: Connection) -> None:
-        if connection.conn_type != self.conn_type:
-            raise SignalWireConfigurationError(
-                f"Connection {self.signalwire_conn_id!r} has the type {connection.conn_type!r}: expected "
-                f"{self.conn_type!r}."
-            )
+    @property
+    def _checked_conn_id(self) -> str:
+        return validate_text("signalwire_conn_id", self.signalwire_conn_id)
+
+    @contextmanager
+    def _lookup_errors(self) -> Iterator[None]:
+        """Raise a configuration error for a connection that is missing or cannot be read.
+
+        The original message is not repeated, because it may quote the connection's URI or JSON with its password. An
+        Airflow that cannot be reached is not the connection's fault: that error passes through.
+        """
         try:
-            self._settings = ClientSettings.from_connection_fields(
-                host=connection.host,
-                schema=connection.schema,
-                port=connection.port,
-                login=connection.login,
-                password=connection.password,
-                extra=connection.extra,
-            )
+            yield
+        except AirflowNotFoundException:
+            problem = "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id"
+        except (AirflowException, ValueError, TypeError, KeyError, LookupError) as error:
+            problem = f"cannot be read ({type(error).__name__}). Check how it is defined"
+        else:
+            return
+        raise SignalWireConfigurationError(f"The connection {short_repr(self.signalwire_conn_id)} {problem}.")
+
+    @contextmanager
+    def _naming_connection(self) -> Iterator[None]:
+        try:
+            yield
         except SignalWireConfigurationError as error:
             error.add_advice(f"Correct the connection {self.signalwire_conn_id!r}.")
             raise
 
-    def _mask_secrets(self) -> None:
-        for secret in self.settings.secrets:
+    @staticmethod
+    def _mask_secrets(settings: ClientSettings) -> None:
+        for secret in settings.secrets:
             mask_secret(secret)
+
+
+def _load_settings(connection: Connection) -> ClientSettings:
+    if connection.conn_type != SignalWireHook.conn_type:
+        raise SignalWireConfigurationError(
+            f"The connection has the type {connection.conn_type!r}: expected {SignalWireHook.conn_type!r}."
+        )
+    return ClientSettings.from_connection_fields(
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        login=connection.login,
+        password=connection.password,
+        extra=connection.extra,
+    )

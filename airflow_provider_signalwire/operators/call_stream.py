@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
@@ -13,43 +12,44 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
 from airflow_provider_signalwire.client.protocol.redaction import secrets_in_url
-from airflow_provider_signalwire.client.protocol.validation import validate_number
-from airflow_provider_signalwire.sensors.base import DEFER_TIMEOUT_MARGIN
+from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.operators.start_guard import StartGuard
+from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
+from airflow_provider_signalwire.triggers.events import stream_record_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_signalwire.client.flows.stop import StopResult
+    from airflow_provider_signalwire.client.flows.wait import StreamPoller
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
-    from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 
-# A year: longer than any call, and short enough for every clock.
-_LONGEST_TIMEOUT = 366 * 24 * 3600
-
-
-class StopCallStreamOperator(BaseOperator):
+class StopCallStreamOperator(HookMixin, BaseOperator):
     """Stop a media stream of a call.
 
     Wraps `Stop a stream <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__.
 
     XCom: the stream's record, all keys as SignalWire returned them. Stopping is asynchronous: without
     ``wait_for_completion`` its ``status`` is usually ``queued``. If the call has ended, its streams have stopped
-    with it: the task succeeds, and the record is derived from the call's, with ``name`` null and
-    ``stream_sid`` as its ``sid``.
+    with it: the task succeeds with a record of the same keys, ``status`` ``stopped`` and ``name`` null.
 
-    Raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`: at once and without a further try if
-    the login is refused or a live call has no such stream; a
-    :class:`~airflow_provider_signalwire.exceptions.SignalWireTimeoutError` when ``timeout`` is over.
+    Raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`: at once and without a retry if the login
+    is refused or a live call has no such stream; a
+    :class:`~airflow_provider_signalwire.exceptions.SignalWireTimeoutError` at the deadline.
 
     :param call_sid: The call (templated).
-    :param stream_sid: The stream's SID or its name (templated).
-    :param wait_for_completion: Whether to wait until the stream has really stopped, by asking for the stop again.
-    :param poll_interval: Seconds between two looks while waiting, at least 0.1.
-    :param timeout: Seconds after which to give up waiting.
+    :param stream_sid: The stream's SID or its name (templated). Prefer the SID: SignalWire's documentation of the
+        stop by name is incomplete.
+    :param wait_for_completion: Whether to wait until the stream has stopped, by repeating the stop.
+    :param poll_interval: Seconds or timedelta between two polls while waiting, at least 0.1 s.
+    :param timeout: Seconds or timedelta after which to give up waiting.
     :param ignore_if_missing: Succeed, with None as the XCom value, if there is no such stream or call.
-    :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
+    :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
-    :param deferrable: Whether to wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
+    :param deferrable: Whether to wait in the triggerer; it has no effect without ``wait_for_completion``. Default:
+        Airflow's ``[operators] default_deferrable``.
     """
 
     template_fields: Sequence[str] = ("call_sid", "stream_sid", "account_sid", "signalwire_conn_id")
@@ -60,8 +60,8 @@ class StopCallStreamOperator(BaseOperator):
         call_sid: str,
         stream_sid: str,
         wait_for_completion: bool = False,
-        poll_interval: float = 5,
-        timeout: float = 300,
+        poll_interval: float | timedelta = 5,
+        timeout: float | timedelta = 300,
         ignore_if_missing: bool = False,
         account_sid: str | None = None,
         signalwire_conn_id: str = "signalwire_default",
@@ -71,85 +71,82 @@ class StopCallStreamOperator(BaseOperator):
         super().__init__(**kwargs)
         self.call_sid = call_sid
         self.stream_sid = stream_sid
-        self.wait_for_completion = wait_for_completion
-        self.poll_interval = validate_number("poll_interval", poll_interval, minimum=0.1)
-        self.timeout = validate_number("timeout", timeout, maximum=_LONGEST_TIMEOUT)
-        self.ignore_if_missing = ignore_if_missing
+        self.wait_for_completion = validate_boolean("wait_for_completion", wait_for_completion)
+        self.poll_interval = validate_duration("poll_interval", poll_interval, minimum=0.1)
+        self.timeout = validate_duration("timeout", timeout)
+        self.ignore_if_missing = validate_boolean("ignore_if_missing", ignore_if_missing)
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
-        self.deferrable = deferrable
-
-    @cached_property
-    def hook(self) -> SignalWireHook:
-        """The hook."""
-        return _hook(self.signalwire_conn_id, self.account_sid)
+        self.deferrable = validate_boolean("deferrable", deferrable)
 
     def execute(self, context: Context) -> StreamRecord | None:
-        """Ask for the stop, wait for it if asked to, and return the record."""
-        from airflow_provider_signalwire.client.flows.stop import stop_stream
-        from airflow_provider_signalwire.client.flows.wait import look_at_stream, wait_until_stream_stopped
+        """Request the stop, wait for it if asked to, and return the record."""
+        from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, poll_once, wait_until
 
-        deadline = time.time() + self.timeout
-        stream = (self.hook.account_sid, self.call_sid, self.stream_sid)
-        ask = look_at_stream if self.wait_for_completion else stop_stream
+        deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
+        schedule = PollSchedule(poll_interval=self.poll_interval, deadline=time.monotonic() + self.timeout)
+        poller = StreamPoller(
+            self.hook.account_sid, self.call_sid, self.stream_sid, ignore_if_missing=self.ignore_if_missing
+        )
         with self.hook.get_conn() as client:
-            record = client.run(ask(*stream, ignore_if_missing=self.ignore_if_missing))
-            if record is None or stream_is_stopped(record) or not self.wait_for_completion:
-                return record
-            if self.deferrable:
-                self._defer(deadline, record["status"])
-            waiting = wait_until_stream_stopped(
-                *stream,
-                poll_interval=self.poll_interval,
-                deadline=deadline,
-                ignore_if_missing=self.ignore_if_missing,
-                last_status=record["status"],
-            )
-            return client.run(waiting)
+            if not self.wait_for_completion:
+                return self._finish(client.run(poller.request_stop()))
+            if not self.deferrable:
+                return self._finish(client.run(wait_until(poller, schedule)))
+            result, _ = client.run(poll_once(poller, schedule))
+        if result is not None:
+            return self._finish(result)
+        return self._defer(poller, deadlines)
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:
-        """Return the record the trigger sent, or raise the error it sent."""
-        from airflow_provider_signalwire.triggers.events import record_of
-
-        record: StreamRecord | None = record_of(event)
-        return record
-
-    def _defer(self, deadline: float, last_status: str) -> None:
-        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
-
-        self.defer(
-            trigger=CallStreamStoppedTrigger(
-                call_sid=self.call_sid,
-                stream_sid=self.stream_sid,
-                account_sid=self.account_sid,
-                signalwire_conn_id=self.signalwire_conn_id,
-                poll_interval=self.poll_interval,
-                deadline=deadline,
-                ignore_if_missing=self.ignore_if_missing,
-                last_status=last_status,
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout) + DEFER_TIMEOUT_MARGIN,
+        """Return the record that the trigger sent, or raise the error that it sent."""
+        return stream_record_of(
+            event, call_sid=self.call_sid, stream_sid=self.stream_sid, ignore_if_missing=self.ignore_if_missing
         )
 
+    def _finish(self, result: StopResult) -> StreamRecord | None:
+        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
-class StartCallStreamOperator(BaseOperator):
+        self.log.info("%s", result.describe(self.call_sid, self.stream_sid))
+        if not self.wait_for_completion or result.record is None or stream_is_stopped(result.record):
+            AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return result.record
+
+    def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines) -> Any:
+        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
+
+        trigger = CallStreamStoppedTrigger(
+            call_sid=self.call_sid,
+            stream_sid=self.stream_sid,
+            known_sid=poller.stream_sid,
+            account_sid=self.account_sid,
+            signalwire_conn_id=self.signalwire_conn_id,
+            poll_interval=self.poll_interval,
+            ignore_if_missing=self.ignore_if_missing,
+            last_status=poller.last_status,
+            **deadlines.trigger_arguments(),
+        )
+        return self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
+
+
+class StartCallStreamOperator(HookMixin, BaseOperator):
     """Start a media stream of a call.
 
     Wraps `Create a stream <https://signalwire.com/docs/compatibility-api/rest/streams/create-stream>`__.
 
-    XCom: the stream's record, all keys as SignalWire returned them; ``sid`` is what to stop it by.
+    XCom: the stream's record, all keys as SignalWire returned them, and each key by itself: ``start.output["sid"]`` is
+    what to stop it by.
 
-    Exactly one stream runs when the task has succeeded, and none when it has failed; only if SignalWire can no longer
-    be reached to make sure of that, the error says that a stream may be running, and under which name. If the answer
-    to a start is lost, nobody knows whether the stream runs, so it is stopped by its name before it is started anew.
-    A further try of the task does the same with what the try before it may have left.
+    A task that succeeds has started exactly one stream. A task that fails has left none running, or its error says
+    that one may be running, under which name and since when. If the response to a start is lost, the stream of that
+    name is stopped before it is started again. The operator treats its name on that call as its own: no one else may
+    use it there. A task that is killed, times out or cannot store its record stops the stream it may have started.
 
-    Raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`: at once and without a further try if
-    the login is refused, the call is not in progress, or the name is in use on the call.
+    Raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`: at once and without a retry if the login
+    is refused, the call is not in progress, or the name is in use on the call.
 
-    :param call_sid: The call, which has to be in progress (templated).
-    :param url: WebSocket that gets the audio, ``wss://…`` (templated).
+    :param call_sid: The call, which must be in progress (templated).
+    :param url: WebSocket that receives the audio, ``wss://…`` (templated).
     :param name: The stream's name, unique on its call (templated). Default: ``<dag_id>.<task_id>``, followed by
         ``.<map_index>`` in a mapped task; the same in every run, so that a cleanup finds it by name.
     :param track: ``inbound_track``, ``outbound_track`` or ``both_tracks`` (SignalWire's default) (templated).
@@ -157,8 +154,8 @@ class StartCallStreamOperator(BaseOperator):
     :param status_callback_method: ``GET`` or ``POST`` (SignalWire's default).
     :param parameters: Up to 99 custom parameters for the WebSocket server (templated).
     :param authorization_bearer_token: Bearer token for the WebSocket server (templated). Template it from a
-        connection, ``{{ conn.my_bot.password }}``: a text written in a DAG file is no secret.
-    :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
+        connection, ``{{ conn.my_bot.password }}``: a string in a DAG file is not secret.
+    :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
     """
 
@@ -173,6 +170,7 @@ class StartCallStreamOperator(BaseOperator):
         "account_sid",
         "signalwire_conn_id",
     )
+    template_fields_renderers = {"parameters": "json"}  # noqa: RUF012 - as Airflow declares it
 
     def __init__(
         self,
@@ -200,14 +198,11 @@ class StartCallStreamOperator(BaseOperator):
         self.authorization_bearer_token = authorization_bearer_token
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
-
-    @cached_property
-    def hook(self) -> SignalWireHook:
-        """The hook."""
-        return _hook(self.signalwire_conn_id, self.account_sid)
+        self._pushes_xcom = self.do_xcom_push
+        self._guard: StartGuard | None = None
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render the templates, and keep the secrets among them out of the fields that Airflow shows.
+        """Render the templates, and mask the secrets in the fields that Airflow shows.
 
         A mapped task is rendered by this method alone: its render_template_fields is another class's.
         """
@@ -224,36 +219,46 @@ class StartCallStreamOperator(BaseOperator):
 
     def execute(self, context: Context) -> StreamRecord:
         """Start the stream and return its record."""
-        from airflow_provider_signalwire.client.flows.start import start_stream
+        from airflow_provider_signalwire.client.protocol.endpoints import start_call_stream
 
-        ti = context["ti"]
-        starting = start_stream(
+        name = self.name if self.name is not None else default_stream_name(self, context)
+        request = start_call_stream(
             self.hook.account_sid,
             self.call_sid,
             url=self.url,
-            name=self.name if self.name is not None else _default_name(ti),
+            name=name,
             track=self.track,
             status_callback=self.status_callback,
             status_callback_method=self.status_callback_method,
             parameters=self.parameters,
             authorization_bearer_token=self.authorization_bearer_token,
-            # A try before this one may have died between starting the stream and remembering it.
-            replace_existing=ti.try_number > 1,
         )
-        with self.hook.get_conn() as client:
-            record = client.run(starting)
-        self.log.info("Stream %r on call %r is %r.", record["sid"], self.call_sid, record["status"])
+        guard = StartGuard(
+            context,
+            self.hook,
+            request,
+            call_sid=self.call_sid,
+            name=name,
+            # Nobody else uses the default name, so a stream of that name is what an earlier try left.
+            is_default_name=self.name is None,
+            push_record=self._pushes_xcom,
+        )
+        self._guard = guard
+        record = guard.run()
+        if guard.has_pushed and not (self.has_dag() and any(self.iter_mapped_dependants())):
+            # The record is in XCom. Airflow's own push would be another chance to fail after the start.
+            self.do_xcom_push = False
         return record
 
+    def on_kill(self) -> None:
+        """Stop the stream that was or may have been started, and end the task."""
+        if self._guard is not None:
+            self._guard.on_kill()
 
-def _default_name(ti: Any) -> str:
-    name = f"{ti.dag_id}.{ti.task_id}"
+
+def default_stream_name(task: BaseOperator, context: Any) -> str:
+    """Return the name of a stream whose task does not set one: the DAG, the task and, in a mapped task, its index."""
+    ti = context.get("ti")
     map_index = getattr(ti, "map_index", -1)
+    name = f"{task.dag_id}.{task.task_id}"
     return name if map_index is None or map_index < 0 else f"{name}.{map_index}"
-
-
-def _hook(signalwire_conn_id: str, account_sid: str | None) -> SignalWireHook:
-    # Imported when a task runs, so that parsing a DAG file loads no HTTP library.
-    from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-
-    return SignalWireHook(signalwire_conn_id, account_sid=account_sid)

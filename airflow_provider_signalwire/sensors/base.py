@@ -1,9 +1,9 @@
-"""What the sensors share: one way to look, and the same end in poke, reschedule and deferrable mode."""
+"""What the sensors share: the same wait, and the same end of it, in poke, reschedule and deferrable mode."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,26 +16,27 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_signalwire._compat import trigger_timeout_is_sensor_timeout
+from airflow_provider_signalwire._compat import convert_trigger_timeout
+from airflow_provider_signalwire.client.protocol.validation import validate_boolean
 from airflow_provider_signalwire.exceptions import SignalWireTimeoutError
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.task_state import TaskState
+from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_signalwire.client.flows.stop import Flow
-    from airflow_provider_signalwire.triggers.base import FlowTrigger
+    from airflow_provider_signalwire.client.flows.wait import Poller, PollSchedule
+    from airflow_provider_signalwire.triggers.base import PollingTrigger
 
-# The trigger keeps the deadline and says what happened; Airflow's own timeout is only for a trigger that is gone.
-DEFER_TIMEOUT_MARGIN = timedelta(seconds=60)
-
-# A poke_interval of 0 is Airflow's to allow, but the triggerer must not spin.
-_SHORTEST_PAUSE = 0.1
+# Airflow allows a poke_interval of 0, but a wait must not spin.
+_MIN_POLL_SECONDS = 0.1
 
 
-class SignalWireSensor(BaseSensorOperator):
-    """Look at something at SignalWire until it is as waited for.
+class SignalWireSensor(HookMixin, BaseSensorOperator):
+    """Poll SignalWire until a condition holds.
 
-    :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
+    :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
     :param deferrable: Whether to wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     """
@@ -51,86 +52,145 @@ class SignalWireSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
-        self.deferrable = deferrable
-        self._last_status: str | None = None
+        self.deferrable = validate_boolean("deferrable", deferrable)
 
-    def look(self, account_sid: str) -> Flow[Any]:
-        """Return the flow that looks once, and logs a status that is not the last one's."""
+    def make_poller(self, account_sid: str) -> Poller[Any]:
+        """Return what polls."""
         raise NotImplementedError
 
-    def is_done(self, record: Any) -> bool:
-        """Tell whether a record is as waited for."""
+    def make_trigger(self, poller: Any, **arguments: Any) -> PollingTrigger:
+        """Return the trigger that continues the wait of a poller."""
         raise NotImplementedError
 
-    def make_trigger(self, **arguments: Any) -> FlowTrigger:
-        """Return the trigger that goes on waiting."""
+    def finish(self, result: Any) -> Any:
+        """Return the record for the result of the wait, after logging it."""
         raise NotImplementedError
 
-    @property
-    def waited_for(self) -> str:
-        """What is waited for, for messages."""
+    def record_of(self, event: Any) -> Any:
+        """Return the record that an event carries."""
         raise NotImplementedError
-
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; the record is the XCom value when it is as waited for."""
-        from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-
-        hook = SignalWireHook(self.signalwire_conn_id, account_sid=self.account_sid)
-        with hook.get_conn() as client:
-            record = client.run(self.look(hook.account_sid))
-        self._last_status = record["status"]
-        return PokeReturnValue(is_done=self.is_done(record), xcom_value=record)
 
     def execute(self, context: Context) -> Any:
-        """Wait, in whichever mode, and return the record."""
-        with self._real_errors_stay_errors():
-            if not self.deferrable:
+        """Wait, in the sensor's mode, and return the record."""
+        if self.reschedule and not self.deferrable:
+            with self._skip_only_on_timeout():
                 try:
                     return super().execute(context)
                 except AirflowSensorTimeout:
-                    raise AirflowSensorTimeout(self._timeout_message()) from None
-            deadline = time.time() + self.timeout
-            looked = self.poke(context)
-            if looked.is_done:
-                return looked.xcom_value
-            self.defer(
-                trigger=self.make_trigger(
-                    account_sid=self.account_sid,
-                    signalwire_conn_id=self.signalwire_conn_id,
-                    poll_interval=max(self.poke_interval, _SHORTEST_PAUSE),
-                    deadline=deadline,
-                    last_status=self._last_status,
-                ),
-                method_name="execute_complete",
-                timeout=timedelta(seconds=self.timeout) + DEFER_TIMEOUT_MARGIN,
-            )
-        raise AssertionError("unreachable: defer raises")  # pragma: no cover
+                    raise self._timeout(self._poller) from None
+        vars(self).pop("_poller", None)  # a new try knows nothing of the one before it
+        with self._end_as_configured():
+            deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
+            if self.deferrable:
+                return self._poll_and_defer(deadlines)
+            return self._wait()
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Poll once; the record is the XCom value if the condition holds. Airflow calls this in reschedule mode."""
+        from airflow_provider_signalwire.client.flows.wait import poll_once
+
+        memory = _PollMemory(context, self._poller)
+        with self.hook.get_conn() as client:
+            result, _ = client.run(poll_once(self._poller, self._schedule()))
+        if result is None:
+            memory.save()
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self.finish(result))
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
-        """Return the record the trigger sent, or raise the error it sent."""
-        from airflow_provider_signalwire.triggers.events import record_of
-
+        """Return the record that the trigger sent, or raise the error that it sent."""
         try:
-            return record_of(event)
+            return self.record_of(event)
         except SignalWireTimeoutError as error:
             raise AirflowSensorTimeout(str(error)) from None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after the trigger's event."""
-        with self._real_errors_stay_errors(), trigger_timeout_is_sensor_timeout(soft_fail=self.soft_fail):
+        """Continue after the trigger's event."""
+        with (
+            self._end_as_configured(),
+            self._skip_only_on_timeout(),
+            convert_trigger_timeout(soft_fail=self.soft_fail),
+        ):
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def _timeout_message(self) -> str:
-        from airflow_provider_signalwire.client.flows.wait import timeout_message
+    @property
+    def _poller(self) -> Poller[Any]:
+        """The poller of this task; it remembers what earlier polls returned."""
+        if "_poller" not in vars(self):
+            vars(self)["_poller"] = self.make_poller(self.hook.account_sid)
+        poller: Poller[Any] = vars(self)["_poller"]
+        return poller
 
-        return timeout_message(self.waited_for, self._last_status)
+    def _wait(self) -> Any:
+        from airflow_provider_signalwire.client.flows.wait import wait_until
+
+        try:
+            with self.hook.get_conn() as client:
+                return self.finish(client.run(wait_until(self._poller, self._schedule())))
+        except SignalWireTimeoutError as error:
+            raise AirflowSensorTimeout(str(error)) from None
+
+    def _poll_and_defer(self, deadlines: WaitDeadlines) -> Any:
+        from airflow_provider_signalwire.client.flows.wait import poll_once
+
+        with self.hook.get_conn() as client:
+            result, _ = client.run(poll_once(self._poller, self._schedule()))
+        if result is not None:
+            return self.finish(result)
+        trigger = self.make_trigger(
+            self._poller,
+            account_sid=self.account_sid,
+            signalwire_conn_id=self.signalwire_conn_id,
+            poll_interval=max(self.poke_interval, _MIN_POLL_SECONDS),
+            last_status=self._poller.last_status,
+            exponential_backoff=bool(self.exponential_backoff),
+            max_wait=_seconds(self.max_wait),
+            silent_fail=self.silent_fail,
+            **deadlines.trigger_arguments(),
+        )
+        return self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
+
+    def _schedule(self) -> PollSchedule:
+        from airflow_provider_signalwire.client.flows.wait import PollSchedule
+
+        return PollSchedule(
+            poll_interval=max(self.poke_interval, _MIN_POLL_SECONDS),
+            deadline=time.monotonic() + self.timeout,
+            exponential_backoff=bool(self.exponential_backoff),
+            max_wait=_seconds(self.max_wait),
+            silent_fail=self.silent_fail,
+        )
+
+    def _get_next_poke_interval(self, started_at: Any, run_duration: Callable[[], float], poke_count: int) -> float:
+        """End the last interval of reschedule mode at the deadline, as in the other modes."""
+        seconds: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
+        return min(seconds, max(self.timeout - run_duration(), 0.0))
+
+    def _timeout(self, poller: Poller[Any]) -> AirflowSensorTimeout:
+        from airflow_provider_signalwire.client.flows.wait import timeout_error
+
+        return AirflowSensorTimeout(str(timeout_error(poller, "timeout")))
 
     @contextmanager
-    def _real_errors_stay_errors(self) -> Iterator[None]:
-        """Let soft_fail skip what did not happen in time, and nothing else.
+    def _end_as_configured(self) -> Iterator[None]:
+        """Apply ``soft_fail`` and ``never_fail``, which Airflow applies to poke and reschedule mode only."""
+        try:
+            yield
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+            if self.soft_fail and isinstance(error, AirflowSensorTimeout):
+                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
+            raise
 
-        Airflow's sensor also skips on every AirflowFailException, and when deferred on every AirflowException: a
-        refused token, or a trigger that crashed, would pass for a stream that needs no attention.
+    @contextmanager
+    def _skip_only_on_timeout(self) -> Iterator[None]:
+        """Let soft_fail skip only what did not happen in time.
+
+        Airflow's sensor also skips on every AirflowFailException, and when deferred on every AirflowException. A
+        refused token, or a trigger that crashed, would look like a stream that needs no attention.
         """
         try:
             yield
@@ -139,3 +199,24 @@ class SignalWireSensor(BaseSensorOperator):
             if self.soft_fail and isinstance(cause, Exception) and not isinstance(cause, AirflowSensorTimeout):
                 raise cause from None
             raise
+
+
+class _PollMemory:
+    """Carries what a poll learned to the next one in reschedule mode, which runs in another process."""
+
+    def __init__(self, context: Any, poller: Any) -> None:
+        self._state = TaskState(context, "signalwire_poll")
+        self._poller = poller
+        stored = self._state.load() if poller.last_status is None else None
+        for name, value in (stored or {}).items():
+            setattr(poller, name, value)
+
+    def save(self) -> None:
+        """Store what the next poll needs."""
+        names = [name for name in ("stream_sid", "last_status") if hasattr(self._poller, name)]
+        if self._poller.last_status is not None:
+            self._state.save({name: getattr(self._poller, name) for name in names})
+
+
+def _seconds(duration: timedelta | float | None) -> float | None:
+    return duration.total_seconds() if isinstance(duration, timedelta) else duration

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
+from airflow.providers.common.compat.sdk import conf
+
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
+from airflow_provider_signalwire.triggers.events import stream_record_of
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.flows.stop import Flow
+    from airflow_provider_signalwire.client.flows.stop import StopResult
+    from airflow_provider_signalwire.client.flows.wait import StreamPoller
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
@@ -17,51 +20,67 @@ if TYPE_CHECKING:
 class CallStreamStatusSensor(SignalWireSensor):
     """Wait until a media stream has stopped.
 
-    **Looking stops the stream.** SignalWire has no way to read a stream's status, so this sensor asks for the
-    `stop <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__ again and reads the status in
-    the answer. Use it after a stop, not to watch a stream that should go on.
+    **Polling stops the stream.** SignalWire has no endpoint that reads a stream's status, so this sensor repeats the
+    `stop <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__ and reads the status in the
+    response. Use it after a stop, not to watch a stream that should go on.
 
-    XCom: the stream's record, all keys as SignalWire returned them; if the call has ended, a record derived from the
-    call's, with ``name`` null.
+    XCom: the stream's record, all keys as SignalWire returned them. If the call has ended, or SignalWire no longer
+    finds the stream after an accepted stop, a record with the same keys, ``status`` ``stopped`` and ``name`` null.
 
-    Fails at once, without a further try, if the login is refused or there is no such stream on a live call. Raises
-    ``AirflowSensorTimeout`` when ``timeout`` is over; ``soft_fail`` turns only that into a skip.
+    Fails at once, without a retry, if the login is refused or there is no such stream on a live call. Raises
+    ``AirflowSensorTimeout`` at the deadline; ``soft_fail`` turns only that into a skip.
 
     :param call_sid: The call (templated).
     :param stream_sid: The stream's SID or its name (templated).
-    :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
+    :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
     :param deferrable: Whether to wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param poke_interval: Seconds between two looks. Default: Airflow's, 60.
-    :param timeout: Seconds after which to give up. Default: Airflow's ``[sensors] default_timeout``, 7 days.
+    :param poke_interval: Seconds or timedelta between two polls. Default: Airflow's, 60 s.
+    :param timeout: Seconds or timedelta after which to give up. Default: Airflow's ``[sensors] default_timeout``,
+        7 days.
     """
 
     template_fields: Sequence[str] = ("call_sid", "stream_sid", "account_sid", "signalwire_conn_id")
 
-    def __init__(self, *, call_sid: str, stream_sid: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        call_sid: str,
+        stream_sid: str,
+        account_sid: str | None = None,
+        signalwire_conn_id: str = "signalwire_default",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            account_sid=account_sid, signalwire_conn_id=signalwire_conn_id, deferrable=deferrable, **kwargs
+        )
         self.call_sid = call_sid
         self.stream_sid = stream_sid
 
-    def look(self, account_sid: str) -> Flow[StreamRecord | None]:
-        """Return the flow that asks for the stop once."""
-        from airflow_provider_signalwire.client.flows.wait import look_at_stream
+    def make_poller(self, account_sid: str) -> StreamPoller:
+        """Return what polls the stream."""
+        from airflow_provider_signalwire.client.flows.wait import StreamPoller
 
-        return look_at_stream(account_sid, self.call_sid, self.stream_sid, last_status=self._last_status)
+        self.log.info("This sensor stops the stream that it waits for: SignalWire has no other way to read its status.")
+        return StreamPoller(account_sid, self.call_sid, self.stream_sid)
 
-    def is_done(self, record: StreamRecord) -> bool:
-        """Tell whether the stream has stopped."""
-        return stream_is_stopped(record)
-
-    def make_trigger(self, **arguments: Any) -> CallStreamStoppedTrigger:
-        """Return the trigger that goes on waiting."""
+    def make_trigger(self, poller: StreamPoller, **arguments: Any) -> CallStreamStoppedTrigger:
+        """Return the trigger that continues the wait."""
         from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
-        return CallStreamStoppedTrigger(call_sid=self.call_sid, stream_sid=self.stream_sid, **arguments)
+        return CallStreamStoppedTrigger(
+            call_sid=self.call_sid, stream_sid=self.stream_sid, known_sid=poller.stream_sid, **arguments
+        )
 
-    @property
-    def waited_for(self) -> str:
-        """What is waited for, for messages."""
-        from airflow_provider_signalwire.client.flows.wait import stop_of_stream
+    def finish(self, result: StopResult) -> StreamRecord | None:
+        """Log and count the stop, and return the stream's record."""
+        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
-        return stop_of_stream(self.call_sid, self.stream_sid)
+        self.log.info("%s", result.describe(self.call_sid, self.stream_sid))
+        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return result.record
+
+    def record_of(self, event: Any) -> StreamRecord | None:
+        """Return the record that an event carries."""
+        return stream_record_of(event, call_sid=self.call_sid, stream_sid=self.stream_sid)

@@ -1,28 +1,40 @@
-"""What the triggers share: they drive one flow and send its end as their only event."""
+"""What the triggers share: they poll until a deadline and send one event."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_signalwire.client.flows.stop import Flow
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows.wait import Poller, PollSchedule, timeout_error, wait_until
 from airflow_provider_signalwire.client.transport.shared_client import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-from airflow_provider_signalwire.triggers.lookups import connection_settings
+from airflow_provider_signalwire.triggers.connection_lookup import connection_settings
+from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
+from airflow_provider_signalwire.triggers.events import error_event
+
+log = logging.getLogger(__name__)
 
 
-class FlowTrigger(BaseTrigger):
-    """Wait for something at SignalWire until a deadline. Its arguments lie in Airflow's database, often in clear.
+class PollingTrigger(BaseTrigger):
+    """Poll SignalWire until a deadline. The arguments are stored in Airflow's database, unencrypted by default.
 
     :param call_sid: The call.
-    :param account_sid: Subproject; None means the project of the connection's login.
-    :param signalwire_conn_id: The connection to use.
-    :param poll_interval: Seconds between two looks.
-    :param deadline: Seconds since the epoch at which to give up; it holds across restarts of the triggerer.
-    :param last_status: The status at the look before the task was deferred.
+    :param account_sid: Subproject; None means the connection's Project ID.
+    :param signalwire_conn_id: The connection.
+    :param poll_interval: Seconds between two polls.
+    :param deadline: Seconds since the epoch at which to give up; it also holds after a restart of the triggerer.
+    :param last_status: Status at the last poll before the task was deferred; None if that poll failed.
+    :param execution_deadline: Seconds since the epoch at which the task's ``execution_timeout`` ends.
+    :param exponential_backoff: Whether each interval is twice as long as the one before it.
+    :param max_wait: Longest interval in seconds.
+    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
     """
 
     def __init__(
@@ -34,6 +46,10 @@ class FlowTrigger(BaseTrigger):
         poll_interval: float,
         deadline: float,
         last_status: str | None,
+        execution_deadline: float | None = None,
+        exponential_backoff: bool = False,
+        max_wait: float | None = None,
+        silent_fail: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
         self.call_sid = call_sid
@@ -42,9 +58,13 @@ class FlowTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.last_status = last_status
+        self.execution_deadline = execution_deadline
+        self.exponential_backoff = exponential_backoff
+        self.max_wait = max_wait
+        self.silent_fail = silent_fail
 
     def arguments(self) -> dict[str, Any]:
-        """Return what to rebuild this trigger from: text and numbers only."""
+        """Return the arguments to rebuild this trigger from: strings, numbers and booleans only."""
         return {
             "call_sid": self.call_sid,
             "account_sid": self.account_sid,
@@ -52,24 +72,60 @@ class FlowTrigger(BaseTrigger):
             "poll_interval": self.poll_interval,
             "deadline": self.deadline,
             "last_status": self.last_status,
+            "execution_deadline": self.execution_deadline,
+            "exponential_backoff": self.exponential_backoff,
+            "max_wait": self.max_wait,
+            "silent_fail": self.silent_fail,
         }
 
-    def flow(self, account_sid: str) -> Flow[Any]:
-        """Return the flow that waits."""
+    def make_poller(self, account_sid: str) -> Poller[Any]:
+        """Return what polls."""
+        raise NotImplementedError
+
+    def make_event(self, result: Any) -> dict[str, Any]:
+        """Return the event for the result of the wait."""
         raise NotImplementedError
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class's path and the arguments to rebuild this trigger from."""
+        """Return the path of the class and the arguments to rebuild this trigger from."""
         return f"{type(self).__module__}.{type(self).__qualname__}", self.arguments()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send one event: the record, or the error to raise."""
         try:
-            settings = await connection_settings(self.signalwire_conn_id)
-            account_sid = settings.project_id if self.account_sid is None else self.account_sid
+            settings = await self._settings()
+            poller = self.make_poller(self.account_sid if self.account_sid is not None else settings.project_id)
             async with shared_client(settings, observer=AIRFLOW_STATS) as client:
-                record = await client.run(self.flow(account_sid))
+                result = await client.run(wait_until(poller, self._schedule(), polled_before=True))
         except SignalWireError as error:
-            yield TriggerEvent({"status": "error", **error.to_event()})
+            yield TriggerEvent(error_event(error))
         else:
-            yield TriggerEvent({"status": "success", "record": record})
+            yield TriggerEvent(self.make_event(result))
+
+    @property
+    def _deadlines(self) -> WaitDeadlines:
+        return WaitDeadlines(self.deadline, self.execution_deadline)
+
+    def _schedule(self) -> PollSchedule:
+        return PollSchedule(
+            poll_interval=self.poll_interval,
+            deadline=time.monotonic() + self._deadlines.first - time.time(),
+            limit=self._deadlines.limit,
+            exponential_backoff=self.exponential_backoff,
+            max_wait=self.max_wait,
+            silent_fail=self.silent_fail,
+        )
+
+    async def _settings(self) -> ClientSettings:
+        """Look the connection up; while Airflow's API server is away, until the deadline."""
+        while True:
+            try:
+                return await connection_settings(self.signalwire_conn_id)
+            except SignalWireError:
+                raise
+            except Exception as error:
+                left = self._deadlines.first - time.time()
+                if left <= 0:
+                    raise timeout_error(self.make_poller(""), self._deadlines.limit) from None
+                log.warning("The connection could not be looked up (%s); trying again.", type(error).__name__)
+                await asyncio.sleep(min(self.poll_interval, left))

@@ -2,42 +2,90 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from airflow_provider_signalwire.client.flows.stop import Flow
-from airflow_provider_signalwire.client.flows.wait import wait_until_stream_stopped
-from airflow_provider_signalwire.client.protocol.records import StreamRecord
-from airflow_provider_signalwire.triggers.base import FlowTrigger
+from airflow_provider_signalwire.client.flows.stop import StopResult
+from airflow_provider_signalwire.client.flows.wait import StreamPoller
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+from airflow_provider_signalwire.triggers.base import PollingTrigger
+from airflow_provider_signalwire.triggers.events import success_event
+
+log = logging.getLogger(__name__)
 
 
-class CallStreamStoppedTrigger(FlowTrigger):
-    """Ask for a stream's stop until it has stopped.
+class CallStreamStoppedTrigger(PollingTrigger):
+    """Repeat a stream's stop until it has stopped.
 
-    :param stream_sid: The stream's SID or its name.
-    :param ignore_if_missing: Whether a stream that is not there counts as stopped, with None as its record.
+    :param call_sid: The call.
+    :param stream_sid: The stream's SID or its name, as the task was given it.
+    :param known_sid: The stream's SID, if an accepted stop returned it.
+    :param ignore_if_missing: Whether a stream that is not found counts as stopped, with None as its record.
+    :param account_sid: Subproject; None means the connection's Project ID.
+    :param signalwire_conn_id: The connection.
+    :param poll_interval: Seconds between two polls.
+    :param deadline: Seconds since the epoch at which to give up.
+    :param last_status: Status at the last accepted stop before the task was deferred; None if there was none.
+    :param execution_deadline: Seconds since the epoch at which the task's ``execution_timeout`` ends.
+    :param exponential_backoff: Whether each interval is twice as long as the one before it.
+    :param max_wait: Longest interval in seconds.
+    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
     """
 
-    def __init__(self, *, stream_sid: str, ignore_if_missing: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        call_sid: str,
+        stream_sid: str,
+        known_sid: str | None = None,
+        ignore_if_missing: bool = False,
+        account_sid: str | None,
+        signalwire_conn_id: str,
+        poll_interval: float,
+        deadline: float,
+        last_status: str | None,
+        execution_deadline: float | None = None,
+        exponential_backoff: bool = False,
+        max_wait: float | None = None,
+        silent_fail: bool = False,
+    ) -> None:
+        super().__init__(
+            call_sid=call_sid,
+            account_sid=account_sid,
+            signalwire_conn_id=signalwire_conn_id,
+            poll_interval=poll_interval,
+            deadline=deadline,
+            last_status=last_status,
+            execution_deadline=execution_deadline,
+            exponential_backoff=exponential_backoff,
+            max_wait=max_wait,
+            silent_fail=silent_fail,
+        )
         self.stream_sid = stream_sid
+        self.known_sid = known_sid
         self.ignore_if_missing = ignore_if_missing
 
     def arguments(self) -> dict[str, Any]:
-        """Return what to rebuild this trigger from."""
+        """Return the arguments to rebuild this trigger from."""
         return {
             **super().arguments(),
             "stream_sid": self.stream_sid,
+            "known_sid": self.known_sid,
             "ignore_if_missing": self.ignore_if_missing,
         }
 
-    def flow(self, account_sid: str) -> Flow[StreamRecord | None]:
-        """Return the flow that waits."""
-        return wait_until_stream_stopped(
+    def make_poller(self, account_sid: str) -> StreamPoller:
+        """Return what polls the stream."""
+        return StreamPoller(
             account_sid,
             self.call_sid,
-            self.stream_sid,
-            poll_interval=self.poll_interval,
-            deadline=self.deadline,
+            self.known_sid or self.stream_sid,
             ignore_if_missing=self.ignore_if_missing,
             last_status=self.last_status,
         )
+
+    def make_event(self, result: StopResult) -> dict[str, Any]:
+        """Log and count the stop, and return the event with the stream's record."""
+        log.info("%s", result.describe(self.call_sid, self.stream_sid))
+        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return success_event(result.record, call_sid=self.call_sid, stream_sid=self.stream_sid)

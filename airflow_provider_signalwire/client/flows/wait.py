@@ -1,4 +1,8 @@
-"""Looking at a stream or a call, once or until a deadline."""
+"""Poll a stream or a call until it has the status waited for, or until a deadline.
+
+Every wait of this provider is this one: in operators, in sensors of each mode, in triggers, and before a stream is
+started again.
+"""
 
 from __future__ import annotations
 
@@ -6,175 +10,230 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from airflow_provider_signalwire.client.flows.stop import Flow, Pause, ask_for_stop
+from airflow_provider_signalwire.client.flows.stop import StopResult, stop_stream
+from airflow_provider_signalwire.client.policy.steps import Flow, Pause, RequestStats, send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.records import (
     CallRecord,
     StreamRecord,
     call_has_ended,
+    call_matches,
+    stopped_stream_record,
     stream_is_stopped,
-    stream_record_of_ended_call,
 )
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
-from airflow_provider_signalwire.exceptions import SignalWireCallEndedError, SignalWireTimeoutError
+from airflow_provider_signalwire.exceptions import (
+    SignalWireCallEndedError,
+    SignalWireError,
+    SignalWireNotFoundError,
+    SignalWireTimeoutError,
+)
 
 log = logging.getLogger(__name__)
 
-RecordT = TypeVar("RecordT", StreamRecord, CallRecord)
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_LAST_POLL_SECONDS = 2.0
+
+# Many waits that began together should not poll together. The first pause does most of the spreading.
+_FIRST_JITTER = (0.5, 1.0)
+_JITTER = (0.9, 1.1)
 
 
-def look_at_stream(
-    account_sid: str,
-    call_sid: str,
-    stream_sid: str,
-    *,
-    ignore_if_missing: bool = False,
-    last_status: str | None = None,
-    read_call: bool = True,
-) -> Flow[StreamRecord | None]:
-    """Learn whether a stream has stopped: there is no way to look but to ask for the stop again.
+class Poller(Protocol[R_co]):
+    """Something to poll."""
 
-    :param last_status: The status at the look before this one; only another one is worth a log line.
-    :param read_call: Whether to read the call, too, of a stream that has not stopped.
+    last_status: str | None
+
+    def poll(self, deadline: float | None) -> Flow[R_co | None]:
+        """Poll once; return the result, or None if it is not there yet."""
+
+    @property
+    def condition(self) -> str:
+        """What is waited for, for messages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PollSchedule:
+    """When to poll, and until when.
+
+    :param poll_interval: Seconds between two polls, ±10 %.
+    :param deadline: Monotonic time at which to give up.
+    :param limit: The parameter that set the deadline.
+    :param exponential_backoff: Whether each interval is twice as long as the one before it.
+    :param max_wait: Longest interval in seconds.
+    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait; those that
+        retrying cannot fix always end it.
     """
-    result = yield from ask_for_stop(account_sid, call_sid, stream_sid, ignore_if_missing)
-    if read_call and result.record is not None and not stream_is_stopped(result.record):
-        call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
+
+    poll_interval: float
+    deadline: float
+    limit: str = "timeout"
+    exponential_backoff: bool = False
+    max_wait: float | None = None
+    silent_fail: bool = False
+
+    def interval(self, number: int) -> float:
+        """Return the seconds between one poll and the next, the first interval being number 0."""
+        seconds = self.poll_interval * (2 ** min(number, 32) if self.exponential_backoff else 1)
+        if self.max_wait is not None:
+            seconds = min(seconds, self.max_wait)
+        return seconds * random.uniform(*(_JITTER if number else _FIRST_JITTER))  # noqa: S311 - not for secrecy
+
+    def tolerates(self, error: SignalWireError) -> bool:
+        """Return whether the wait goes on after a failed poll."""
+        return error.is_transient or (self.silent_fail and not error.ends_task)
+
+
+def poll_once(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None, SignalWireError | None]]:
+    """Poll once; return the result if there is one, or the failure if the wait goes on after it."""
+    try:
+        # A poll that begins at the deadline needs time, too.
+        deadline = max(schedule.deadline, time.monotonic() + _LAST_POLL_SECONDS)
+        return (yield from poller.poll(deadline)), None
+    except SignalWireError as error:
+        if not schedule.tolerates(error):
+            raise
+        log.warning("%s Polling goes on until the deadline.", error)
+        return None, error
+
+
+def wait_until(poller: Poller[R], schedule: PollSchedule, *, polled_before: bool = False) -> Flow[R]:
+    """Poll until there is a result.
+
+    A transient failure never ends the wait before its deadline; any other error ends it at once.
+
+    :param polled_before: Whether the wait goes on after an earlier poll, so that it begins with a pause.
+    :raises SignalWireTimeoutError: at the deadline.
+    """
+    failure: SignalWireError | None = None
+    for number in itertools.count(0 if polled_before else -1):
+        if number >= 0:
+            left = schedule.deadline - time.monotonic()
+            # A wait that goes on after its deadline, because the triggerer was away, still polls once.
+            if left <= 0 and not (polled_before and number == 0):
+                break
+            retry_after = getattr(failure, "retry_after", None) or 0.0
+            yield Pause(max(0.0, min(max(schedule.interval(number), retry_after), left)))
+            if retry_after > left:
+                break
+        result, failure = yield from poll_once(poller, schedule)
+        if result is not None:
+            return result
+    raise timeout_error(poller, schedule.limit, failure)
+
+
+def timeout_error(poller: Poller[object], limit: str, failure: SignalWireError | None = None) -> SignalWireTimeoutError:
+    """Return the error for a wait that reached its deadline."""
+    last = f"its last status was {poller.last_status!r}" if poller.last_status else "no poll returned a status"
+    failed = f" The last poll failed: {failure}" if failure is not None else ""
+    return SignalWireTimeoutError(
+        f"Gave up waiting for {poller.condition} at the deadline: {last}.{failed} Raise {limit!r} if it needs longer; "
+        "rerunning the task resumes the wait.",
+        limit=limit,
+    )
+
+
+@dataclass
+class StreamPoller:
+    """Polls a stream by repeating its stop, because SignalWire has no endpoint that reads a stream.
+
+    :param stream_sid: The stream's SID or its name; replaced by the SID of the first accepted stop's record.
+    :param last_status: Status at the last accepted stop, if there was one.
+    """
+
+    account_sid: str
+    call_sid: str
+    stream_sid: str
+    ignore_if_missing: bool = False
+    last_status: str | None = None
+    _has_warned: bool = False
+
+    @property
+    def condition(self) -> str:
+        """What is waited for, for messages."""
+        return f"stream {mask_phone_numbers(repr(self.stream_sid))} on call {self.call_sid!r} to stop"
+
+    def poll(self, deadline: float | None) -> Flow[StopResult | None]:
+        """Request the stop; if the stream is still running, also read its call, whose end is the stream's end."""
+        result = yield from self.request_stop(deadline)
+        if result.record is None or stream_is_stopped(result.record):
+            return result
+        call, _ = yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)
+        if not call_has_ended(call):
+            return None
+        record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid, call=call)
+        return result._replace(record=record, outcome="already_ended")
+
+    def request_stop(self, deadline: float | None = None) -> Flow[StopResult]:
+        """Request the stop and remember the response."""
+        is_accepted = self.last_status is not None
+        try:
+            result = yield from stop_stream(
+                self.account_sid,
+                self.call_sid,
+                self.stream_sid,
+                ignore_if_missing=self.ignore_if_missing and not is_accepted,
+                deadline=deadline,
+            )
+        except SignalWireNotFoundError as error:
+            if not is_accepted:
+                raise
+            record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid)
+            return StopResult(record, "stopped", RequestStats(error.attempts, 0.0, error.request_id))
+        if result.record is not None and result.outcome == "stopped":
+            self._remember(result, result.record)
+        return result
+
+    def _remember(self, result: StopResult, record: StreamRecord) -> None:
+        if result.is_same_stream:
+            self.stream_sid = record["sid"]
+        elif not self._has_warned:
+            self._has_warned = True
+            log.warning("The record is about another stream than the one requested; its ids are not used.")
+        if record["status"] != self.last_status and not stream_is_stopped(record):
+            log.info("%s Waiting for it to stop.", result.describe(self.call_sid, self.stream_sid))
+        self.last_status = record["status"]
+
+
+@dataclass
+class CallPoller:
+    """Reads a call until it has one of the target statuses."""
+
+    account_sid: str
+    call_sid: str
+    target_statuses: Collection[str]
+    last_status: str | None = None
+    _has_warned: bool = False
+
+    @property
+    def condition(self) -> str:
+        """What is waited for, for messages."""
+        return f"call {self.call_sid!r} to be {' or '.join(map(repr, self.target_statuses))}"
+
+    def poll(self, deadline: float | None) -> Flow[CallRecord | None]:
+        """Read the call.
+
+        :raises SignalWireCallEndedError: if it has ended in another status.
+        """
+        call, _ = yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)
+        if not call_matches(call, self.call_sid) and not self._has_warned:
+            self._has_warned = True
+            log.warning("The record is about another call than the one requested.")
+        if call["status"] in self.target_statuses:
+            return call
         if call_has_ended(call):
-            record = stream_record_of_ended_call(call, call_sid=call_sid, stream_sid=stream_sid)
-            result = result._replace(record=record, how="already_ended")
-    if result.record is None or result.record["status"] != last_status:
-        result.log(logging.INFO, call_sid, stream_sid)
-    if result.record is None or stream_is_stopped(result.record):
-        result.tell()
-    return result.record
-
-
-def wait_until_stream_stopped(
-    account_sid: str,
-    call_sid: str,
-    stream_sid: str,
-    *,
-    poll_interval: float,
-    deadline: float,
-    ignore_if_missing: bool = False,
-    last_status: str | None = None,
-) -> Flow[StreamRecord | None]:
-    """Look at a stream until it has stopped.
-
-    Each look asks for the stop again; every twentieth also reads the call. SignalWire refuses the stop once the call
-    has ended, so that is for the case only that it does not.
-
-    :param poll_interval: Seconds between two looks, give or take a tenth.
-    :param deadline: Seconds since the epoch at which to give up. It is the wall clock's, so that it holds
-        in whatever process the wait goes on.
-    :param last_status: The status at the look before this wait, if there was one; the wait then begins
-        with a pause of at least half of ``poll_interval``.
-    """
-    read_call = itertools.cycle([False] * 19 + [True])
-    return (
-        yield from _wait(
-            lambda last_status: look_at_stream(
-                account_sid,
-                call_sid,
-                stream_sid,
-                ignore_if_missing=ignore_if_missing,
-                last_status=last_status,
-                read_call=next(read_call),
-            ),
-            stream_is_stopped,
-            waited_for=stop_of_stream(call_sid, stream_sid),
-            poll_interval=poll_interval,
-            deadline=deadline,
-            last_status=last_status,
-        )
-    )
-
-
-def look_at_call(
-    account_sid: str, call_sid: str, target_statuses: Collection[str], *, last_status: str | None = None
-) -> Flow[CallRecord]:
-    """Read a call, and fail if it has ended in another way than one waited for.
-
-    :param last_status: The status at the look before this one; only another one is worth a log line.
-    """
-    call: CallRecord = yield endpoints.get_call(account_sid, call_sid)
-    if call["status"] not in target_statuses and call_has_ended(call):
-        raise SignalWireCallEndedError(
-            f"Call {call_sid!r} has ended as {call['status']!r}, so it will never be "
-            f"{' or '.join(map(repr, target_statuses))}. If that is a good end too, add it to target_statuses."
-        )
-    if call["status"] != last_status:
-        log.info("Waiting for %s: it is %r.", status_of_call(call_sid, target_statuses), call["status"])
-    return call
-
-
-def wait_for_call_status(
-    account_sid: str,
-    call_sid: str,
-    target_statuses: Collection[str],
-    *,
-    poll_interval: float,
-    deadline: float,
-    last_status: str | None = None,
-) -> Flow[CallRecord | None]:
-    """Look at a call until its status is one of those waited for; see :func:`wait_until_stream_stopped`."""
-    return (
-        yield from _wait(
-            lambda last_status: look_at_call(account_sid, call_sid, target_statuses, last_status=last_status),
-            lambda call: call["status"] in target_statuses,
-            waited_for=status_of_call(call_sid, target_statuses),
-            poll_interval=poll_interval,
-            deadline=deadline,
-            last_status=last_status,
-        )
-    )
-
-
-# Many that began to wait together should not go on to look together. The first pause does most of the spreading.
-_FIRST_SPREAD = (0.5, 1.0)
-_SPREAD = (0.9, 1.1)
-
-
-def _wait(
-    look: Callable[[str | None], Flow[RecordT | None]],
-    is_done: Callable[[RecordT], bool],
-    *,
-    waited_for: str,
-    poll_interval: float,
-    deadline: float,
-    last_status: str | None,
-) -> Flow[RecordT | None]:
-    spread = _FIRST_SPREAD
-    while True:
-        if last_status is not None:
-            left = deadline - time.time()
-            if left <= 0:
-                raise SignalWireTimeoutError(timeout_message(waited_for, last_status))
-            yield Pause(min(poll_interval * random.uniform(*spread), left))  # noqa: S311 - jitter needs no secrecy
-        spread = _SPREAD
-        record = yield from look(last_status)
-        if record is None or is_done(record):
-            return record
-        last_status = record["status"]
-
-
-def stop_of_stream(call_sid: str, stream_sid: str) -> str:
-    """Name a stream's stop as what is waited for."""
-    return f"stream {mask_phone_numbers(repr(stream_sid))} on call {call_sid!r} to stop"
-
-
-def status_of_call(call_sid: str, target_statuses: Collection[str]) -> str:
-    """Name a call's statuses as what is waited for."""
-    return f"call {call_sid!r} to be {' or '.join(map(repr, target_statuses))}"
-
-
-def timeout_message(waited_for: str, last_status: str | None) -> str:
-    """Say what did not happen in time."""
-    return (
-        f"Gave up waiting for {waited_for}: its last status was {last_status!r} when the time was over. "
-        "Raise 'timeout' if it needs longer; running the task again goes on waiting."
-    )
+            raise SignalWireCallEndedError(
+                f"Call {self.call_sid!r} has ended as {call['status']!r}, so it will never be "
+                f"{' or '.join(map(repr, self.target_statuses))}. If that status is acceptable, add it to "
+                "target_statuses."
+            )
+        if call["status"] != self.last_status:
+            log.info("Call is %s: waiting for %s.", call["status"], self.condition)
+        self.last_status = call["status"]
+        return None

@@ -1,122 +1,181 @@
-"""The one retry policy: what is tried again, after how long, and until when."""
+"""The only retry loop: it turns each request of a flow into attempts and pauses, which a transport carries out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NoReturn, TypedDict, cast
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
 
 from tenacity import (
     RetryCallState,
+    Retrying,
     retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_random_exponential,
 )
-from tenacity.retry import retry_base
-from tenacity.stop import stop_base
-from tenacity.wait import wait_base
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.policy.failures import error_of_attempt
+from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, OUTCOME_BY_ERROR, OUTCOME_OK, Observer
+from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, Pause, RequestStats, Send
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.redaction import Secrets
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
-from airflow_provider_signalwire.exceptions import (
-    SignalWireConnectionError,
-    SignalWireError,
-    SignalWireRateLimitError,
-    SignalWireResponseError,
-    SignalWireServerError,
-)
+from airflow_provider_signalwire.client.protocol.responses import read_request_id, read_response
+from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireRateLimitError
 
 log = logging.getLogger(__name__)
 
-RETRIED_SERVER_STATUSES = frozenset({500, 502, 503, 504})
+T = TypeVar("T")
 
-# Full jitter: a random wait of up to 0.25, 0.75, 2.25, 6.75, … seconds, so that many tasks do not return in step. Most
-# faults have passed when the second attempt comes; for the others, five attempts should last as long as a restart.
+Attempts = Generator[HttpRequest | Pause, HttpResponse | None, T]
+
+# Full jitter: a random wait of up to 0.25, 0.75, 2.25, 6.75, … seconds, so that many tasks do not retry in step. Most
+# faults are over by the second attempt; for the others, five attempts should last as long as a restart.
 _BACKOFF = wait_random_exponential(multiplier=0.25, exp_base=3, max=30)
 
-
-class RetryArguments(TypedDict):
-    """What ``tenacity.Retrying`` and ``tenacity.AsyncRetrying`` are made with."""
-
-    retry: retry_base
-    stop: stop_base
-    wait: Callable[[RetryCallState], float]
-    before_sleep: Callable[[RetryCallState], None]
-    retry_error_callback: Callable[[RetryCallState], Any]
+_MIN_TIMEOUT_SECONDS = 0.1
 
 
-def retry_arguments(request: ApiRequest, settings: ClientSettings, *, spent: float = 0.0) -> RetryArguments:
-    """Return the policy for one request.
+@dataclass(slots=True)
+class _Progress:
+    """What has been done so far to send one request.
 
-    :param request: The request.
-    :param settings: How patiently it is sent.
-    :param spent: Seconds that have passed since it was first sent.
+    :param elapsed: Seconds spent on attempts and pauses. Waiting for a connection or for the rate limit is not counted.
     """
-    seconds_left = settings.max_retry_seconds - spent
-    return {
-        "retry": retry_if_exception(lambda error: may_be_sent_again(request, error)),
-        "stop": stop_after_attempt(settings.max_attempts) | stop_after_delay(seconds_left),
-        "wait": _Wait(seconds_left),
-        "before_sleep": _log_retry,
-        "retry_error_callback": partial(_give_up, spent=spent),
-    }
+
+    attempts: int = 0
+    elapsed: float = 0.0
+    had_unknown_outcome: bool = False
 
 
-def may_pass(error: BaseException) -> bool:
-    """Tell whether a failure is of the kind that another try can mend."""
-    if isinstance(error, SignalWireConnectionError):
-        return error.kind != "tls"
-    if isinstance(error, SignalWireServerError):
-        return error.http_status in RETRIED_SERVER_STATUSES
-    if isinstance(error, SignalWireResponseError):
-        return error.http_status < 300
-    return isinstance(error, SignalWireRateLimitError)
+class RetryPolicy:
+    """Sends the requests of flows as the connection's settings allow.
+
+    :param settings: Timeout, attempts and retry time.
+    :param observer: Is notified of attempts, retries and rate limits.
+    """
+
+    def __init__(self, settings: ClientSettings, observer: Observer = NULL_OBSERVER) -> None:
+        self.retries = 0
+        self._settings = settings
+        self._observer = observer
+        self._secrets = Secrets(settings.secrets)
+
+    def drive(self, flow: Flow[T]) -> Attempts[T]:
+        """Run a flow to its end and return its result."""
+        try:
+            step = next(flow)
+            while True:
+                response: ApiResponse[Any] | None = None
+                try:
+                    if isinstance(step, Pause):
+                        yield step
+                    else:
+                        response = yield from self._send(step)
+                except SignalWireError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(response)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value, typed by Flow[T]
+        finally:
+            flow.close()
+
+    def _send(self, step: Send[T]) -> Attempts[ApiResponse[T]]:
+        progress = _Progress()
+        request = step.request
+        while True:
+            progress.attempts += 1
+            try:
+                return (yield from self._attempt(request, self._timeout(step), progress))
+            except SignalWireError as error:
+                failure = error
+            failure.attempts = progress.attempts
+            failure.after_unknown_outcome = progress.had_unknown_outcome
+            progress.had_unknown_outcome |= failure.outcome == "unknown"
+            if step.recover is not None:
+                may_repeat = yield from self.drive(step.recover(failure))
+            else:
+                may_repeat = request.safe_to_repeat or failure.outcome == "not_processed"
+            pause = self._pause_before_retry(step, progress, failure) if may_repeat else None
+            if pause is None:
+                if progress.attempts > 1:
+                    failure.add_advice(f"Gave up after {progress.attempts} attempts in {progress.elapsed:.1f} s.")
+                raise failure
+            self._report_retry(request, progress, failure, pause)
+            yield Pause(pause)
+            progress.elapsed += pause
+
+    def _attempt(self, request: ApiRequest[T], timeout: float, progress: _Progress) -> Attempts[ApiResponse[T]]:
+        try:
+            response = yield HttpRequest(
+                method=request.method, target=request.target, body=request.body, timeout=timeout
+            )
+        except AttemptFailed as failed:
+            progress.elapsed += failed.seconds
+            error = error_of_attempt(request, self._settings, failed)
+            self._observer.on_request_finished(request.operation, _outcome(error), failed.seconds)
+            raise error from None
+        assert response is not None  # noqa: S101 - the driver sends a response for each HttpRequest
+        progress.elapsed += response.seconds
+        try:
+            record = read_response(request, response, self._secrets)
+        except SignalWireError as error:
+            self._observer.on_request_finished(request.operation, _outcome(error), response.seconds)
+            raise
+        self._observer.on_request_finished(request.operation, OUTCOME_OK, response.seconds)
+        request_id = read_request_id(response.headers, self._secrets)
+        return ApiResponse(record, RequestStats(progress.attempts, progress.elapsed, request_id))
+
+    def _timeout(self, step: Send[Any]) -> float:
+        if step.deadline is None:
+            return self._settings.timeout
+        return min(self._settings.timeout, max(step.deadline - time.monotonic(), _MIN_TIMEOUT_SECONDS))
+
+    def _pause_before_retry(self, step: Send[Any], progress: _Progress, failure: SignalWireError) -> float | None:
+        """Return the seconds to wait before the next attempt; None if there is none."""
+        state = RetryCallState(self._retrying, None, (), {})
+        state.attempt_number = progress.attempts
+        state.set_exception((type(failure), failure, failure.__traceback__))
+        state.start_time, state.outcome_timestamp = 0.0, progress.elapsed
+        if not self._retrying.retry(state) or self._retrying.stop(state):
+            return None
+        asked = getattr(failure, "retry_after", None) or 0.0
+        left = self._settings.max_retry_seconds - progress.elapsed
+        pause = min(max(_BACKOFF(state), asked), left)
+        if step.deadline is not None and time.monotonic() + pause >= step.deadline:
+            return None
+        return pause
+
+    @cached_property
+    def _retrying(self) -> Retrying:
+        # Made after the first failure, so that a success costs nothing.
+        return Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, SignalWireError) and error.is_transient),
+            stop=stop_after_attempt(self._settings.max_attempts) | stop_after_delay(self._settings.max_retry_seconds),
+        )
+
+    def _report_retry(
+        self, request: ApiRequest[Any], progress: _Progress, failure: SignalWireError, pause: float
+    ) -> None:
+        self.retries += 1
+        # The first failure is logged in full; those that follow usually say the same.
+        log.warning(
+            "%s Attempt %d of %d; retrying in %.1f s.",
+            failure if progress.attempts == 1 else f"Could not {request.log_description} ({_outcome(failure)}).",
+            progress.attempts,
+            self._settings.max_attempts,
+            pause,
+        )
+        self._observer.on_request_retried(request.operation)
+        if isinstance(failure, SignalWireRateLimitError):
+            self._observer.on_rate_limited(request.operation, pause)
 
 
-def was_surely_not_processed(error: BaseException) -> bool:
-    """Tell whether a failed request cannot have had an effect."""
-    if isinstance(error, SignalWireConnectionError):
-        return not error.request_was_sent
-    if isinstance(error, SignalWireServerError):
-        return error.http_status == 503
-    return isinstance(error, SignalWireRateLimitError)
-
-
-def may_be_sent_again(request: ApiRequest, error: BaseException) -> bool:
-    """Tell whether a request may be sent again after an error."""
-    return may_pass(error) and (request.safe_to_repeat or was_surely_not_processed(error))
-
-
-class _Wait(wait_base):
-    """Wait as long as SignalWire asks, else with backoff; never longer than what is left of the budget."""
-
-    def __init__(self, seconds_left: float) -> None:
-        self.seconds_left = seconds_left
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        asked = getattr(_failure(retry_state), "retry_after", None)
-        seconds = _BACKOFF(retry_state) if asked is None else asked
-        return max(0.0, min(seconds, self.seconds_left - (retry_state.seconds_since_start or 0.0)))
-
-
-def _failure(retry_state: RetryCallState) -> BaseException | None:
-    return retry_state.outcome.exception() if retry_state.outcome else None
-
-
-def _log_retry(retry_state: RetryCallState) -> None:
-    log.warning(
-        "%s Attempt %d failed; trying again in %.1f s.",
-        _failure(retry_state),
-        retry_state.attempt_number,
-        retry_state.upcoming_sleep,
-    )
-
-
-def _give_up(retry_state: RetryCallState, *, spent: float) -> NoReturn:
-    error = cast("SignalWireError", _failure(retry_state))  # nothing else is tried again
-    attempts, seconds = retry_state.attempt_number, spent + (retry_state.seconds_since_start or 0.0)
-    if attempts > 1:
-        error.add_advice(f"Gave up after {attempts} attempts in {seconds:.1f} s.")
-    raise error
+def _outcome(error: SignalWireError) -> str:
+    return OUTCOME_BY_ERROR.get(type(error), "failed")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from typing import Unpack
 
 from airflow_provider_signalwire.client.protocol import responses
@@ -19,7 +18,16 @@ from airflow_provider_signalwire.client.protocol.options import (
     UpdateCallOptions,
     encode_form,
 )
-from airflow_provider_signalwire.client.protocol.records import API_ROOT, CALL_STATUSES, STREAM_STOPPED
+from airflow_provider_signalwire.client.protocol.records import (
+    API_ROOT,
+    CALL_STATUSES,
+    STREAM_STOPPED,
+    AccountRecord,
+    CallPage,
+    CallRecord,
+    RecordingRecord,
+    StreamRecord,
+)
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
@@ -39,25 +47,27 @@ def _phone_numbers_masked() -> Iterator[None]:
         raise SignalWireConfigurationError(mask_phone_numbers(str(error))) from None
 
 
-def get_account(account_sid: str) -> ApiRequest:
+def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
     """Ask for a project; the token needs the scope Management."""
     return ApiRequest(
         operation="get_account",
         method="GET",
         path=_account(account_sid),
-        what=f"read project {account_sid!r}",
+        description=f"read project {account_sid!r}",
         read_record=responses.account_record,
     )
 
 
 @_phone_numbers_masked()
-def create_call(account_sid: str, *, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> ApiRequest:
+def create_call(
+    account_sid: str, *, to: str, from_: str, **options: Unpack[CreateCallOptions]
+) -> ApiRequest[CallRecord]:
     """Make a call. It is not safe to repeat: a second one is a second call."""
     return ApiRequest(
         operation="create_call",
         method="POST",
         path=f"{_account(account_sid)}/Calls",
-        what="create a call",
+        description="create a call",
         read_record=responses.call_record,
         form=(
             ("To", inputs.validate_text("to", to)),
@@ -68,18 +78,18 @@ def create_call(account_sid: str, *, to: str, from_: str, **options: Unpack[Crea
     )
 
 
-def get_call(account_sid: str, call_sid: str) -> ApiRequest:
+def get_call(account_sid: str, call_sid: str) -> ApiRequest[CallRecord]:
     """Ask for a call."""
     return ApiRequest(
         operation="get_call",
         method="GET",
         path=_call(account_sid, call_sid),
-        what=f"read call {call_sid!r}",
-        read_record=partial(responses.call_record, call_sid=call_sid),
+        description=f"read call {call_sid!r}",
+        read_record=responses.call_record,
     )
 
 
-def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOptions]) -> ApiRequest:
+def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOptions]) -> ApiRequest[CallRecord]:
     """Change a call in progress: hang up, cancel, or give it other instructions."""
     form = encode_form(options, UpdateCallOptions)
     if not form:
@@ -88,21 +98,23 @@ def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOpt
         operation="update_call",
         method="POST",
         path=_call(account_sid, call_sid),
-        what=f"update call {call_sid!r}",
-        read_record=partial(responses.call_record, call_sid=call_sid),
+        description=f"update call {call_sid!r}",
+        read_record=responses.call_record,
         form=form,
-        safe_to_repeat=False,
+        # A call that was hung up stays so; new instructions would run twice.
+        safe_to_repeat=[name for name, _ in form] == ["Status"],
     )
 
 
-def delete_call(account_sid: str, call_sid: str) -> ApiRequest:
+def delete_call(account_sid: str, call_sid: str) -> ApiRequest[None]:
     """Delete the record of an ended call."""
     return ApiRequest(
         operation="delete_call",
         method="DELETE",
         path=_call(account_sid, call_sid),
-        what=f"delete call {call_sid!r}",
-        read_record=None,
+        description=f"delete call {call_sid!r}",
+        read_record=lambda body: None,
+        expects_body=False,
     )
 
 
@@ -119,7 +131,7 @@ def list_calls(
     ended_before: datetime | str | None = None,
     ended_after: datetime | str | None = None,
     page_size: int = MAX_PAGE_SIZE,
-) -> ApiRequest:
+) -> ApiRequest[CallPage]:
     """Ask for the first page of the calls that match every filter given."""
     if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= MAX_PAGE_SIZE:
         raise SignalWireConfigurationError(
@@ -140,7 +152,7 @@ def list_calls(
         operation="list_calls",
         method="GET",
         path=f"{_account(account_sid)}/Calls",
-        what="list calls",
+        description="list calls",
         read_record=responses.page_of_calls,
         query=(
             *([("Status", inputs.validate_choice("status", status, CALL_STATUSES))] if status is not None else []),
@@ -151,24 +163,26 @@ def list_calls(
     )
 
 
-def next_page_of_calls(next_page_uri: str) -> ApiRequest:
-    """Ask for a further page, at the address the page before it gave."""
+def next_page_of_calls(next_page_uri: str) -> ApiRequest[CallPage]:
+    """Ask for the next page, at the address that the page before it gave."""
     return ApiRequest(
         operation="list_calls",
         method="GET",
         path=next_page_uri,
-        what="list calls (a further page)",
+        description="list calls (next page)",
         read_record=responses.page_of_calls,
     )
 
 
-def start_call_recording(account_sid: str, call_sid: str, **options: Unpack[StartRecordingOptions]) -> ApiRequest:
+def start_call_recording(
+    account_sid: str, call_sid: str, **options: Unpack[StartRecordingOptions]
+) -> ApiRequest[RecordingRecord]:
     """Start to record a call. It is not safe to repeat: a second one is a second recording."""
     return ApiRequest(
         operation="start_call_recording",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Recordings",
-        what=f"start a recording of call {call_sid!r}",
+        description=f"start a recording of call {call_sid!r}",
         read_record=responses.recording_record,
         form=encode_form(options, StartRecordingOptions),
         safe_to_repeat=False,
@@ -177,7 +191,7 @@ def start_call_recording(account_sid: str, call_sid: str, **options: Unpack[Star
 
 def update_call_recording(
     account_sid: str, call_sid: str, recording_sid: str, *, status: str, pause_behavior: str | None = None
-) -> ApiRequest:
+) -> ApiRequest[RecordingRecord]:
     """Pause, resume (``in-progress``) or stop a recording."""
     form: Fields = (("Status", inputs.validate_choice("status", status, {"paused", "in-progress", "stopped"})),)
     if pause_behavior is not None:
@@ -186,7 +200,7 @@ def update_call_recording(
         operation="update_call_recording",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Recordings/{inputs.encode_path_segment('recording_sid', recording_sid)}",
-        what=f"update recording {recording_sid!r} of call {call_sid!r}",
+        description=f"update recording {recording_sid!r} of call {call_sid!r}",
         read_record=responses.recording_record,
         form=form,
     )
@@ -203,7 +217,7 @@ def start_call_stream(
     status_callback_method: str | None = None,
     parameters: Mapping[str, str] | None = None,
     authorization_bearer_token: str | None = None,
-) -> ApiRequest:
+) -> ApiRequest[StreamRecord]:
     """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
     inputs.encode_path_segment("name", name)  # a name that could not be stopped by must not be started with
     form: list[tuple[str, str]] = [("Url", inputs.validate_url("url", url, schemes=("wss",))), ("Name", name)]
@@ -222,21 +236,21 @@ def start_call_stream(
         operation="start_call_stream",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Streams",
-        what=f"start stream {name!r} on call {call_sid!r}",
-        read_record=partial(responses.stream_record, call_sid=call_sid, stream_sid=name),
+        description=f"start stream {name!r} on call {call_sid!r}",
+        read_record=responses.stream_record,
         form=tuple(form),
         safe_to_repeat=False,
     )
 
 
-def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiRequest:
-    """Stop a media stream, named by its SID or by its name. Asking again is how its state is learned."""
+def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiRequest[StreamRecord]:
+    """Stop a media stream by its SID or its name. Repeating the stop is how its status is read."""
     return ApiRequest(
         operation="stop_call_stream",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Streams/{inputs.encode_path_segment('stream_sid', stream_sid)}",
-        what=f"stop stream {stream_sid!r} on call {call_sid!r}",
-        read_record=partial(responses.stream_record, call_sid=call_sid, stream_sid=stream_sid),
+        description=f"stop stream {stream_sid!r} on call {call_sid!r}",
+        read_record=responses.stream_record,
         form=(("Status", STREAM_STOPPED),),
     )
 

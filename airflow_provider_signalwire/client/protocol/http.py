@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 FailureKind = Literal["dns", "dns_unavailable", "tls", "connect", "lost", "timeout", "malformed", "too_large"]
@@ -21,7 +21,7 @@ class HttpRequest:
 
     method: str
     target: str
-    body: bytes | None
+    body: bytes | None = field(repr=False)
     timeout: float
 
 
@@ -32,11 +32,13 @@ class HttpResponse:
     :param status: HTTP status.
     :param headers: Headers; the mapping ignores case.
     :param body: The whole body, not decompressed.
+    :param seconds: How long the attempt took, without waiting for a place to be sent.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    seconds: float = 0.0
 
 
 class AttemptFailed(Exception):
@@ -49,6 +51,7 @@ class AttemptFailed(Exception):
     :param status: Status of the response, if its head arrived; its body did not arrive in full.
     :param headers: Headers of that response.
     :param reason: What the system said, without secrets.
+    :param seconds: How long the attempt took, without waiting for a place to be sent.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class AttemptFailed(Exception):
         reason: str,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        seconds: float = 0.0,
     ) -> None:
         super().__init__(kind, reason)
         self.kind = kind
@@ -66,3 +70,4 @@ class AttemptFailed(Exception):
         self.reason = reason
         self.status = status
         self.headers = headers or {}
+        self.seconds = seconds

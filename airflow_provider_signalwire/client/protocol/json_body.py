@@ -1,4 +1,4 @@
-"""The JSON of an answer's body, whatever bytes that body is made of."""
+"""The JSON of a response body, and whether Airflow can store what it holds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,34 @@ _MAX_DEPTH = 100
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
+# Python reads no integer of more than 4,300 digits. JSON's largest useful number is far shorter.
+_MAX_DIGITS = 400
+
+# Airflow passes values between its processes as msgpack, which has no larger integers.
+_MIN_INTEGER = -(2**63)
+_MAX_INTEGER = 2**64 - 1
+
+# PostgreSQL's JSON has no NUL, and UTF-8 no lone surrogate.
+_UNSTORABLE_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
+
+# Airflow's serializers give these keys a meaning of their own.
+_RESERVED_KEYS = frozenset(
+    {"__classname__", "__version__", "__data__", "__id__", "__type", "__var", "__source", "__external_ref__"}
+)
+
+
+class OutOfRange:
+    """A number that JSON can write and Airflow cannot store."""
+
+
+_OUT_OF_RANGE = OutOfRange()
+
 
 def decode_json(body: bytes) -> Any:
-    """Return what a body holds.
+    """Return the value of a body.
 
-    :param body: The body, whole.
-    :raises ValueError: if it is empty or no JSON, in words that go on from "the answer".
+    :param body: The whole body.
+    :raises ValueError: if it is empty or not JSON; the message continues "the response …".
     """
     if not body.strip():
         raise ValueError("has no body")
@@ -27,16 +49,41 @@ def decode_json(body: bytes) -> Any:
         if _is_too_deep(body):
             raise ValueError
         return _JSON.decode(body.decode("utf-8-sig"))
-    except ValueError:  # wrong UTF-8 and numbers of thousands of digits are among them
-        kind = "HTML" if body.lstrip()[:1] == b"<" else "cut off or damaged"
-        raise ValueError(f"is not valid JSON but {kind}") from None
+    except ValueError:  # includes invalid UTF-8
+        problem = "HTML, not JSON" if body.lstrip()[:1] == b"<" else "not valid JSON (truncated or corrupt)"
+        raise ValueError(f"is {problem}") from None
+
+
+def check_storable(value: Any) -> None:
+    """Check that Airflow can store a decoded value in XCom, a trigger's row, its event and an asset event.
+
+    One such value in a trigger's event would end the whole triggerer; in XCom it would fail the task after its effect.
+
+    :raises ValueError: if it cannot; the message continues "the response …".
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in _RESERVED_KEYS:
+                raise ValueError(f"has the key {key!r}, which Airflow cannot store")
+            check_storable(key)
+            check_storable(item)
+    elif isinstance(value, list):
+        for item in value:
+            check_storable(item)
+    elif isinstance(value, str):
+        if _UNSTORABLE_CHARACTERS.search(value):
+            raise ValueError("has a string that Airflow cannot store: it contains NUL or a lone surrogate")
+    elif isinstance(value, OutOfRange) or (
+        isinstance(value, int) and not isinstance(value, bool) and not _MIN_INTEGER <= value <= _MAX_INTEGER
+    ):
+        raise ValueError("has a number that Airflow cannot store: it does not fit into 64 bits")
 
 
 def _is_too_deep(body: bytes) -> bool:
-    """Tell whether the decoder would go down too far.
+    """Return whether the value is nested too deeply to be decoded.
 
-    It would end in a RecursionError, which hits whatever Python runs at that moment: a finalizer of somebody else's,
-    for example, which then does not do its work.
+    Decoding it would end in a RecursionError, which hits whatever Python runs at that moment: a finalizer of another
+    object, for example, which then does not do its work.
     """
     if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
         return False
@@ -44,12 +91,17 @@ def _is_too_deep(body: bytes) -> bool:
     return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0) > _MAX_DEPTH
 
 
-def _finite(number: str) -> float:
-    """Read a number; what is none, or too large to be one, has no place in JSON and could not be stored in XCom."""
+def _integer(digits: str) -> int | OutOfRange:
+    return int(digits) if len(digits) <= _MAX_DIGITS else _OUT_OF_RANGE
+
+
+def _finite(number: str) -> float | OutOfRange:
     value = float(number)
-    if not math.isfinite(value):
-        raise ValueError("is no finite number")
-    return value
+    return value if math.isfinite(value) else _OUT_OF_RANGE
 
 
-_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_refuse_constant)

@@ -40,6 +40,7 @@ class RecordingRecord(TypedDict, total=False):
     """A recording of a call; only the keys this provider reads are named."""
 
     sid: str
+    account_sid: str
     call_sid: str
     status: str
 
@@ -63,23 +64,48 @@ CallRecord = TypedDict(
     },
     total=False,
 )
-CallRecord.__doc__ = "A call; the answer has more keys than are named here, and all of them pass through."
+CallRecord.__doc__ = "A call. The response has more keys than are named here; all of them pass through."
+
+
+class CallPage(TypedDict):
+    """A page of calls. Its entries are not checked yet: one odd call must not hide the others."""
+
+    calls: list[Any]
+    next_page_uri: str | None
 
 
 def stream_is_stopped(record: StreamRecord) -> bool:
-    """Tell whether a stream has really stopped; a status we do not know counts as not yet."""
+    """Return whether a stream has stopped; an unknown status counts as not yet stopped."""
     return record["status"] == STREAM_STOPPED
 
 
+def stream_matches(record: StreamRecord, call_sid: str, stream_sid: str) -> bool:
+    """Return whether a record has the ids of the stream asked for.
+
+    :param stream_sid: The stream's SID or its name.
+    """
+    is_about_call = _same(record.get("call_sid", call_sid), call_sid)
+    return is_about_call and (_same(record["sid"], stream_sid) or _same(record.get("name"), stream_sid))
+
+
+def call_matches(record: CallRecord, call_sid: str) -> bool:
+    """Return whether a record has the SID of the call asked for."""
+    return _same(record["sid"], call_sid)
+
+
 def call_has_ended(record: CallRecord) -> bool:
-    """Tell whether a call is over; an ended call has no running streams."""
+    """Return whether a call has ended; an ended call has no running streams."""
     return record["status"] in CALL_ENDED_STATUSES
 
 
-def stream_record_of_ended_call(call: CallRecord, *, call_sid: str, stream_sid: str) -> StreamRecord:
-    """Derive the record of a stream that ended with its call, in the shape a stop would have returned."""
-    account_sid, end_time = call.get("account_sid"), call.get("end_time")
-    account_sid = account_sid if isinstance(account_sid, str) else ""
+def stopped_stream_record(
+    account_sid: str, call_sid: str, stream_sid: str, *, call: CallRecord | None = None
+) -> StreamRecord:
+    """Return the record of a stopped stream that SignalWire did not return one for.
+
+    :param call: The ended call that took its streams with it, if that is why the stream has stopped.
+    """
+    end_time = call.get("end_time") if call else None
     return {
         "sid": stream_sid,
         "account_sid": account_sid,
@@ -87,5 +113,10 @@ def stream_record_of_ended_call(call: CallRecord, *, call_sid: str, stream_sid: 
         "name": None,
         "status": STREAM_STOPPED,
         "date_updated": end_time if isinstance(end_time, str) else None,
-        "uri": f"{API_ROOT}/Accounts/{account_sid}/Calls/{call_sid}/Streams/{quote(stream_sid, safe='')}.json",
+        "uri": f"{API_ROOT}/Accounts/{quote(account_sid, safe='')}/Calls/{quote(call_sid, safe='')}"
+        f"/Streams/{quote(stream_sid, safe='')}.json",
     }
+
+
+def _same(received: Any, requested: str) -> bool:
+    return isinstance(received, str) and received.casefold() == requested.casefold()

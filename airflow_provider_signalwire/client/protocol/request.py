@@ -4,46 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from airflow_provider_signalwire.client.policy.observer import Delivery
-from airflow_provider_signalwire.client.protocol.records import Record
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, secrets_in_url
+
+T = TypeVar("T")
 
 Fields = tuple[tuple[str, str], ...]
 
 _PHONE_NUMBER_FIELDS = frozenset({"To", "From", "CallerId"})
 
-# Both transports are given the body ready-made: aiohttp would prepare every form for being a multipart one, too.
-FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiRequest:
-    """What a transport sends, and how its answer is to be read.
+class ApiRequest(Generic[T]):
+    """A request, and how its response is read.
 
-    :param operation: What kind of request it is, for metrics: the name of the function that makes it.
+    :param operation: Kind of request, for metrics: the name of the function that builds it.
     :param method: HTTP method.
-    :param path: Absolute path, each segment percent-encoded; the next page of a list brings its query along.
-    :param what: What the request does, for logs and errors: ``stop stream 'x' on call 'y'``.
-    :param read_record: Checks the decoded JSON and returns it as a record; raises ``ValueError`` if it is none.
-        ``None`` when the answer has no body.
+    :param path: Absolute path, each segment percent-encoded; the next page of a list includes its query.
+    :param description: What the request does, for logs and errors: ``stop stream 'x' on call 'y'``.
+    :param read_record: Checks the decoded JSON and returns it as a record; raises ``ValueError`` if it is not one.
+    :param expects_body: False for an endpoint whose success has no body; ``read_record`` is then given None.
     :param query: Query fields.
-    :param form: Form fields of the body; they may hold secrets, so they stay out of the repr.
-    :param safe_to_repeat: Whether sending it twice does the same as sending it once.
-    :param delivery: How it was sent; the transport writes it down here.
+    :param form: Form fields of the body; they may hold secrets, so they are not part of the repr.
+    :param safe_to_repeat: Whether sending it twice has the same effect as sending it once.
     """
 
     operation: str
     method: str
     path: str
-    what: str
-    read_record: Callable[[Any], Record] | None
+    description: str
+    read_record: Callable[[Any], T]
+    expects_body: bool = True
     query: Fields = ()
     form: Fields = field(default=(), repr=False)
     safe_to_repeat: bool = True
-    delivery: Delivery = field(default_factory=Delivery, repr=False, compare=False)
 
     @property
     def target(self) -> str:
@@ -52,17 +48,17 @@ class ApiRequest:
 
     @property
     def body(self) -> bytes | None:
-        """The form as it is sent; None if there is none."""
+        """The URL-encoded form; None if there is none."""
         return urlencode(self.form).encode() if self.form else None
 
     @property
-    def shown(self) -> str:
-        """What the request does, fit for a log line."""
-        return mask_phone_numbers(self.what)
+    def log_description(self) -> str:
+        """What the request does, with telephone numbers masked."""
+        return mask_phone_numbers(self.description)
 
     @property
     def phone_numbers(self) -> tuple[str, ...]:
-        """Telephone numbers sent along, in whatever way they are written."""
+        """Telephone numbers in the request, however they are written."""
         return tuple(value for name, value in (*self.query, *self.form) if name in _PHONE_NUMBER_FIELDS)
 
     @property
@@ -74,6 +70,6 @@ class ApiRequest:
 
 
 def may_be_secret(field_name: str) -> bool:
-    """Tell whether a form field may hold what must not be shown."""
+    """Return whether a form field may hold a secret."""
     # A URL may carry a key in its query; a stream's custom parameters may be anything.
     return field_name.endswith(("Token", "Password", "Url", "Callback", ".Value"))

@@ -1,22 +1,31 @@
-"""From an answer's status, headers and body to a record, or to the error that says what happened."""
+"""From a response's status, headers and body to a record, or to the error that says what happened."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
-from airflow_provider_signalwire.client.protocol.json_body import decode_json
-from airflow_provider_signalwire.client.protocol.records import Record
+from airflow_provider_signalwire.client.protocol.http import HttpResponse
+from airflow_provider_signalwire.client.protocol.json_body import check_storable, decode_json
+from airflow_provider_signalwire.client.protocol.records import (
+    AccountRecord,
+    CallPage,
+    CallRecord,
+    RecordingRecord,
+    StreamRecord,
+)
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, redact
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.exceptions import (
+    RequestOutcome,
     SignalWireApiError,
     SignalWireAuthenticationError,
+    SignalWireError,
     SignalWireNotFoundError,
     SignalWireRateLimitError,
     SignalWireRequestError,
@@ -24,7 +33,10 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireServerError,
 )
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
+T = TypeVar("T")
+
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525)})
+
 _MAX_MESSAGE_LENGTH = 500
 _MAX_STATUS_LENGTH = 100
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
@@ -32,165 +44,185 @@ _REQUEST_ID_HEADERS = ("X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
 _ADVICE = {
     401: "Check the connection's Project ID and API token, that the token has the scope Voice, and that the "
     "project or subproject is yours.",
-    403: "Check that the API token may do this.",
+    403: "Check that the API token has the required scope.",
     404: "Check the SIDs, and that they belong to the connection's project.",
     429: "The Space's request limit is reached: lower the rate, or allow a longer wait with the connection's "
     "extra max_retry_seconds.",
 }
 ADVICE_BY_CODE = {
     21220: "The call is not in a state that allows it: a stream needs a call in progress.",
-    31922: "Check the stream's url: it has to be a wss:// address that SignalWire can reach.",
+    31922: "Check the stream's url: it must be a wss:// address that SignalWire can reach.",
 }
 
 
-def read_answer(
-    request: ApiRequest,
-    *,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    secrets: Iterable[str] = (),
-) -> Record:
-    """Return the record an answer holds.
+def classify(*, sent: bool, status: int | None) -> tuple[bool, RequestOutcome]:
+    """Return whether a failed attempt is transient, and what became of its request.
 
-    :param request: What was asked.
-    :param status: The answer's HTTP status.
-    :param headers: Its headers; a mapping that ignores case.
-    :param body: Its body, whole.
-    :param secrets: What must not appear in an error, should the answer quote it, besides the request's own secrets.
-    The request keeps SignalWire's id of it, which a record does not have.
+    :param sent: Whether any byte of the request was written.
+    :param status: The status that was received, if any.
+    """
+    if status is None:
+        return True, "unknown" if sent else "not_processed"
+    if status == 429:
+        return True, "not_processed"
+    if status in TRANSIENT_STATUSES or 200 <= status < 300:  # a 2xx fails only by its body
+        return True, "unknown"
+    return False, "refused" if 400 <= status < 500 else "unknown"
 
-    :raises SignalWireApiError: the one for its status, if the answer is an error.
+
+def read_response(request: ApiRequest[T], response: HttpResponse, secrets: Iterable[str] = ()) -> T:
+    """Return the record of a response.
+
+    :param request: The request.
+    :param response: Its response.
+    :param secrets: Secrets that must not appear in an error that quotes the response, besides the request's own.
+    :raises SignalWireApiError: the one for its status, if the response is an error.
     :raises SignalWireResponseError: if it is neither an error nor a valid record.
     """
-    request_id = request.delivery.request_id = _request_id(headers, (*secrets, *request.secrets))
-    if status >= 400:
-        quoted = partial(_quoted, secrets=(*secrets, *request.secrets), phone_numbers=request.phone_numbers)
-        raise _api_error(request, status, headers, _error_details(body, quoted), request_id)
-    problem = ""
-    if 200 <= status < 300:
-        if request.read_record is None:
-            return {}
-        try:
-            return request.read_record(decode_json(body))
-        except ValueError as error:
-            problem = str(error)
-    elif 300 <= status < 400:
-        problem = "is a redirect, which is never followed; check the connection's Host (Space)"
-    else:
-        problem = "is none this provider knows"
-    raise SignalWireResponseError(
-        f"Tried to {request.shown}: the answer (HTTP {status}{_shown(request_id)}) {problem}.",
+    if not 200 <= response.status < 300:
+        raise error_of_status(request, response.status, response.headers, response.body, secrets)
+    try:
+        return request.read_record(decode_json(response.body) if request.expects_body else None)
+    except ValueError as error:
+        problem = str(error)
+    raise invalid_response(request, response.status, problem, request_id=read_request_id(response.headers, secrets))
+
+
+def error_of_status(
+    request: ApiRequest[Any], status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[str]
+) -> SignalWireError:
+    """Return the error for a status that is not a success."""
+    request_id = read_request_id(headers, (*secrets, *request.secrets))
+    if status < 400:
+        redirect = "is a redirect, which is never followed. Check the connection's Space"
+        problem = redirect if status >= 300 else "has an unexpected status"
+        return invalid_response(request, status, problem, request_id=request_id)
+    quote = partial(_quote, secrets=(*secrets, *request.secrets), phone_numbers=request.phone_numbers)
+    details = _error_details(body, quote)
+    reason = f"{status} {_phrase(status)}" + (f", code {details.code}" if details.code else "")
+    said = f": {details.message.rstrip('.')}." if details.message else "."
+    error = _error_class(status)(
+        f"Could not {request.log_description}: SignalWire returned {reason}{_request_id_suffix(request_id)}{said} "
+        f"{_advice(status, details.code)}",
+        http_status=status,
+        request_id=request_id,
+        retry_after=retry_after(headers),
+        **details._asdict(),
+    )
+    error.is_transient, error.outcome = classify(sent=True, status=status)
+    return error
+
+
+def invalid_response(
+    request: ApiRequest[Any], status: int, problem: str, *, request_id: str | None = None
+) -> SignalWireResponseError:
+    """Return the error for a response that is not a record.
+
+    :param problem: Continues "the response …".
+    """
+    error = SignalWireResponseError(
+        f"Could not {request.log_description}: the response (HTTP {status}{_request_id_suffix(request_id)}) {problem}.",
         http_status=status,
         request_id=request_id,
     )
+    error.is_transient, error.outcome = classify(sent=True, status=status)
+    return error
 
 
-def _request_id(headers: Mapping[str, str], secrets: Collection[str]) -> str | None:
+def read_request_id(headers: Mapping[str, str], secrets: Iterable[str]) -> str | None:
+    """Return SignalWire's request id, if the response has one."""
     value = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
     if value is None:
         return None
-    # Every answer has one, so it is looked through only if there is something to find.
+    # Every response has one, so it is searched only if there is something to find.
     return _one_line(redact(value, secrets) if any(secret in value for secret in secrets) else value)
 
 
-def stream_record(body: Any, *, call_sid: str, stream_sid: str) -> Record:
-    """Check a stream's record, and that it is about the stream asked for, by SID or by name."""
-    record = _record(body, "stream")
-    if not _same(record.get("call_sid", call_sid), call_sid):
-        raise ValueError("is about another call")
-    name = record.get("name")
-    if name is not None and not _same(record["sid"], stream_sid) and not _same(name, stream_sid):
-        raise ValueError("is about another stream")
-    return record
+def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Return the seconds a response asks to wait, as a number or as a date; None if it does not.
+
+    A date is relative to the response's own ``Date``, because the server's clock may differ from this machine's.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    until = _http_date(value)
+    if until is None:
+        return None
+    sent_at = _http_date(headers.get("Date", "")) or now or datetime.now(UTC)
+    return max(0.0, (until - sent_at).total_seconds())
 
 
-def call_record(body: Any, *, call_sid: str | None = None) -> Record:
-    """Check a call's record, and that it is about the call asked for."""
-    record = _record(body, "call")
-    if call_sid is not None and not _same(record["sid"], call_sid):
-        raise ValueError("is about another call")
-    return record
+def stream_record(body: Any) -> StreamRecord:
+    """Check a stream's record."""
+    return cast("StreamRecord", _record(body, "stream"))
 
 
-def recording_record(body: Any) -> Record:
+def call_record(body: Any) -> CallRecord:
+    """Check a call's record."""
+    return cast("CallRecord", _record(body, "call"))
+
+
+def recording_record(body: Any) -> RecordingRecord:
     """Check a recording's record."""
-    return _record(body, "recording")
+    return cast("RecordingRecord", _record(body, "recording"))
 
 
-def account_record(body: Any) -> Record:
+def account_record(body: Any) -> AccountRecord:
     """Check a project's record."""
-    return _record(body, "project")
+    return cast("AccountRecord", _record(body, "project"))
 
 
-def page_of_calls(body: Any) -> Record:
-    """Check a page of calls: its calls, and the way to the next page."""
+def page_of_calls(body: Any) -> CallPage:
+    """Check a page of calls: that it has a list, and where its next page is."""
     if not isinstance(body, dict) or not isinstance(body.get("calls"), list):
         raise ValueError("is not a page of calls")
-    for call in body["calls"]:
-        _record(call, "call")
     next_page_uri = body.get("next_page_uri")
     if next_page_uri is not None and not _is_local_path(next_page_uri):
         raise ValueError("names a next page that is not a path below /api/laml/")
-    return body
+    return {"calls": body["calls"], "next_page_uri": next_page_uri}
 
 
-def _record(body: Any, kind: str) -> Record:
+def _record(body: Any, kind: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ValueError(f"is not a {kind} record")
     for key in ("sid", "status"):
         if not isinstance(body.get(key), str) or not body[key]:
-            raise ValueError(f"is not a {kind} record: it has no text {key!r}")
-    if len(body["status"]) > _MAX_STATUS_LENGTH:  # it is shown in logs and errors, and stored while a task waits
-        raise ValueError(f"is not a {kind} record: its 'status' is no word")
+            raise ValueError(f"is not a {kind} record: {key!r} is not a non-empty string")
+    if len(body["status"]) > _MAX_STATUS_LENGTH:  # it appears in logs and errors, and is stored while a task waits
+        raise ValueError(f"is not a {kind} record: 'status' has more than {_MAX_STATUS_LENGTH} characters")
+    check_storable(body)
     return body
 
 
-def _same(received: Any, asked: str) -> bool:
-    return isinstance(received, str) and received.casefold() == asked.casefold()
-
-
 def _is_local_path(uri: Any) -> bool:
-    """Tell whether a page's address stays on this host; the token must not be sent to any other."""
-    # It is sent as it is, so it has to be fit for a request line.
+    """Return whether a page's address stays on this host; the token must not be sent to any other."""
+    # It is sent as it is, so it must fit into a request line.
     return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None
 
 
-def _api_error(
-    request: ApiRequest,
-    status: int,
-    headers: Mapping[str, str],
-    details: _ErrorDetails,
-    request_id: str | None,
-) -> SignalWireApiError:
-    reason = f"{status} {_phrase(status)}" + (f", code {details.code}" if details.code else "")
-    said = f": {details.message.rstrip('.')}." if details.message else "."
-    text = (
-        f"Tried to {request.shown}: SignalWire answered {reason}{_shown(request_id)}{said} "
-        f"{_advice(status, details.code)}"
-    )
-    answer = {"http_status": status, "request_id": request_id, **details._asdict()}
+def _error_class(status: int) -> type[SignalWireApiError]:
+    if status in (401, 403):
+        return SignalWireAuthenticationError
+    if status == 404:
+        return SignalWireNotFoundError
     if status == 429:
-        return SignalWireRateLimitError(text, retry_after=retry_after(headers), **answer)
-    if status >= 500:
-        return SignalWireServerError(text, retry_after=retry_after(headers), **answer)
-    error_class = _ERROR_CLASSES.get(status, SignalWireRequestError)
-    return error_class(text, **answer)
-
-
-_ERROR_CLASSES: dict[int, type[SignalWireApiError]] = {
-    401: SignalWireAuthenticationError,
-    403: SignalWireAuthenticationError,
-    404: SignalWireNotFoundError,
-}
+        return SignalWireRateLimitError
+    if status >= 500 or status in TRANSIENT_STATUSES:
+        return SignalWireServerError
+    return SignalWireRequestError
 
 
 def _advice(status: int, code: int | None) -> str:
     if code in ADVICE_BY_CODE:
         return ADVICE_BY_CODE[code]
+    if status in _ADVICE:
+        return _ADVICE[status]
+    if status in TRANSIENT_STATUSES:
+        return "SignalWire or an upstream proxy failed; this is usually transient."
     if status >= 500:
-        return "SignalWire or a proxy on the way failed; it may pass."
-    return _ADVICE.get(status, "Correct the request: sending it again cannot help.")
+        return "SignalWire or an upstream proxy failed. Check its status page."
+    return "Correct the request; retrying cannot help."
 
 
 class _ErrorDetails(NamedTuple):
@@ -199,8 +231,8 @@ class _ErrorDetails(NamedTuple):
     more_info: str | None = None
 
 
-def _error_details(body: bytes, quoted: Callable[[Any], str | None]) -> _ErrorDetails:
-    """Find code, message and more_info in any of the shapes an error body is documented in."""
+def _error_details(body: bytes, quote: Callable[[Any], str | None]) -> _ErrorDetails:
+    """Find code, message and more_info in any of the documented shapes of an error body."""
     try:
         decoded = decode_json(body)
     except ValueError:
@@ -209,61 +241,47 @@ def _error_details(body: bytes, quoted: Callable[[Any], str | None]) -> _ErrorDe
         decoded = decoded["errors"][0]
     if isinstance(decoded, dict):
         return _ErrorDetails(
-            _error_code(decoded.get("code")), quoted(decoded.get("message")), quoted(decoded.get("more_info"))
+            _error_code(decoded.get("code")), quote(decoded.get("message")), quote(decoded.get("more_info"))
         )
-    return _ErrorDetails(message=quoted(decoded))
+    return _ErrorDetails(message=quote(decoded))
 
 
 def _error_code(code: Any) -> int | None:
-    """Read a code that may be a number or a numeric text."""
+    """Read a code, which may be a number or a numeric string."""
     is_code = isinstance(code, (int, str)) and not isinstance(code, bool)
     digits = str(code) if is_code else ""
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
 
 
-def _quoted(text: Any, *, secrets: tuple[str, ...], phone_numbers: tuple[str, ...]) -> str | None:
-    """Make SignalWire's words fit for an error: one line, and without what was sent in confidence."""
+def _quote(text: Any, *, secrets: tuple[str, ...], phone_numbers: tuple[str, ...]) -> str | None:
+    """Prepare SignalWire's words for an error: one line, without secrets and telephone numbers."""
     if not isinstance(text, str):
         return None
     return _one_line(mask_phone_numbers(redact(text, secrets), known=phone_numbers))
 
 
 def _one_line(text: str) -> str | None:
-    """Make a text from elsewhere fit for a log line: no control characters, no endless length."""
+    """Make a string from outside fit for a log line: no control characters, bounded length."""
     if text.isprintable() and len(text) <= _MAX_MESSAGE_LENGTH:
         return text.strip() or None
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())[:_MAX_MESSAGE_LENGTH] or None
 
 
-def body_too_large(request: ApiRequest, status: int) -> SignalWireResponseError:
-    """Describe an answer that no record can need; it is not read to its end."""
-    return SignalWireResponseError(
-        f"Tried to {request.shown}: the answer (HTTP {status}) is larger than {MAX_BODY_BYTES} bytes.",
-        http_status=status,
-    )
-
-
-def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Return the seconds an answer asks to wait, written as seconds or as a date; None if it does not."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
+def _http_date(value: str) -> datetime | None:
     try:
-        until = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "(an unknown status)"
+        return "(unknown status)"
 
 
-def _shown(request_id: str | None) -> str:
+def _request_id_suffix(request_id: str | None) -> str:
     return f", request id {request_id}" if request_id else ""

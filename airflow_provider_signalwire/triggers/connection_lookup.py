@@ -1,4 +1,4 @@
-"""One lookup for all triggers that want the same connection at the same moment."""
+"""One lookup for all triggers that need the same connection at the same moment."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _lookups: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[ClientSetting
 
 
 async def connection_settings(signalwire_conn_id: str) -> ClientSettings:
-    """Return a connection's settings, looked up now, if need be together with others.
+    """Return a connection's current settings; concurrent callers share one lookup.
 
-    A triggerer that starts gives a thousand triggers their turn at once. A lookup each would be as many requests to
-    the API server, and checking all that they find in one go would hold up the event loop.
+    A triggerer that starts resumes a thousand triggers at once. A lookup for each would be as many requests to the API
+    server, and validating all of them in a row would block the event loop.
 
     :param signalwire_conn_id: The connection.
     """
@@ -23,4 +23,4 @@ async def connection_settings(signalwire_conn_id: str) -> ClientSettings:
     if lookup is None:
         lookup = _lookups[key] = asyncio.create_task(SignalWireHook(signalwire_conn_id).get_async_settings())
         lookup.add_done_callback(lambda _: _lookups.pop(key))
-    return await asyncio.shield(lookup)  # who is cancelled takes it from nobody else
+    return await asyncio.shield(lookup)  # cancelling one waiter does not cancel the others

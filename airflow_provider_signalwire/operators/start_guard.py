@@ -1,0 +1,200 @@
+"""Runs a start so that no stream is left running, unsaid, if the task ends otherwise than with success."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_signalwire.client.flows.start import StreamStart
+from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.task_state import TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_signalwire.client.protocol.records import StreamRecord
+    from airflow_provider_signalwire.client.protocol.request import ApiRequest
+    from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+
+log = logging.getLogger(__name__)
+
+# Airflow kills a task's process 6 to 7 seconds after SIGTERM.
+_CLEANUP_SECONDS = 4.5
+_AIRFLOW_SECONDS = 1.0
+_INTENT_KEY = "signalwire_start"
+
+
+class TaskKilled(BaseException):
+    """Ends a task that Airflow has told to end. It is not an ``Exception``, so that no library swallows it."""
+
+
+class StartGuard:
+    """One start by a task: its intent is stored before the request, and its stream stopped if the task ends early.
+
+    :param context: The task's context.
+    :param hook: The hook to use.
+    :param request: The start.
+    :param call_sid: The call.
+    :param name: The stream's name.
+    :param is_default_name: Whether the name is the operator's default.
+    :param push_record: Whether the record belongs in XCom.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        hook: SignalWireHook,
+        request: ApiRequest[StreamRecord],
+        *,
+        call_sid: str,
+        name: str,
+        is_default_name: bool,
+        push_record: bool,
+    ) -> None:
+        self.has_pushed = False
+        self._context = context
+        self._hook = hook
+        self._request = request
+        self._call_sid = call_sid
+        self._name = name
+        self._push_record = push_record
+        self._intent = TaskState(context, _INTENT_KEY)
+        self._is_ending = False
+        self._has_returned = False
+        self._start = self._make_start(self._unproven_since(is_default_name))
+
+    def run(self) -> StreamRecord:
+        """Start the stream, store its record and return it.
+
+        :raises SignalWireError: its message says so if a stream may be running.
+        """
+        try:
+            self._intent.save({"call_sid": self._call_sid, "name": self._name, "since": time.time()})
+            with self._hook.get_conn() as client:
+                record, stats = client.run(self._start.run())
+            log.info(
+                "Stream is %s: %r (%r) on call %r. Start: attempts %d, %.0f ms, request id %s.",
+                *(record["status"], record["sid"], self._name, self._call_sid),
+                *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
+            )
+            self._push(record)
+        except SignalWireError:
+            self._is_ending = True
+            # The flow has stopped what it may have started, or its error says so.
+            if self._start.possibly_running_since is None:
+                self._intent.clear()
+            raise
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._has_returned = True
+        return record
+
+    def on_kill(self) -> None:
+        """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
+        if self._is_ending:
+            return
+        killed = TaskKilled("Airflow has told the task to end.")
+        if self._has_returned:
+            self._end(killed)
+        raise killed
+
+    def _make_start(self, unproven_since: float | None) -> StreamStart:
+        return StreamStart(
+            self._request,
+            account_sid=self._hook.account_sid,
+            call_sid=self._call_sid,
+            name=self._name,
+            may_stop=self._is_current_try,
+            unproven_since=unproven_since,
+        )
+
+    def _unproven_since(self, is_default_name: bool) -> float | None:
+        """Return when an earlier try sent a start whose outcome is unknown."""
+        ti = self._context.get("ti")
+        if self._intent.is_available:
+            intent = self._intent.load() or {}
+            is_same = intent.get("call_sid") == self._call_sid and intent.get("name") == self._name
+            return float(intent["since"]) if is_same else None
+        if is_default_name and getattr(ti, "try_number", 1) > 1:
+            start_date = getattr(ti, "start_date", None)
+            return start_date.timestamp() if start_date is not None else time.time()
+        return None
+
+    def _push(self, record: StreamRecord) -> None:
+        """Store the record in XCom while the stream can still be stopped if that fails."""
+        ti = self._context.get("ti")
+        if ti is not None and self._push_record:
+            values: Mapping[str, Any] = {**record, "return_value": record}
+            for key, value in values.items():
+                ti.xcom_push(key=key, value=value)
+            self.has_pushed = True
+        self._intent.clear()
+
+    def _end(self, error: BaseException) -> None:
+        """Stop what may have been started; if that cannot be proved, say so in the log and in the error."""
+        self._is_ending = True
+        if self._start.record is None and self._start.possibly_running_since is None:
+            self._intent.clear()
+            return
+        log.warning("The task ends (%s). Stopping stream %r.", type(error).__name__, self._name)
+        warning = self._start.warning()
+        try:
+            # A client of its own: the task's may be in the middle of a request.
+            with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:
+                outcome = client.run(self._start.abandon(seconds=_CLEANUP_SECONDS))
+        except Exception as failure:
+            problem = f"{warning} The attempt to stop it failed: {failure}"
+        else:
+            if outcome != "not_allowed":
+                log.info("Stream is stopped: %r on call %r.", self._name, self._call_sid)
+                self._intent.clear()
+                return
+            problem = f"{warning} Nothing was stopped: Airflow has given up this try, the name belongs to the next one."
+        log.error("%s", problem)
+        error.add_note(problem)
+
+    def _is_current_try(self) -> bool:
+        """Return whether Airflow still knows this try; it refuses the calls of one that it has given up.
+
+        The next try may run already, and owns the stream's name. If Airflow does not respond in time, no next try can
+        have begun either.
+        """
+        refused: list[bool] = []
+
+        def ask() -> None:
+            refused.append(not _airflow_accepts_calls(self._context))
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(_AIRFLOW_SECONDS)
+        return not (refused and refused[0])
+
+
+def _airflow_accepts_calls(context: Any) -> bool:
+    ti, store = context.get("ti"), context.get("task_state_store")
+    try:
+        if store is not None:
+            store.get(_INTENT_KEY)
+        elif hasattr(ti, "get_dr_count"):  # Airflow 3
+            ti.get_dr_count(dag_id=ti.dag_id, run_ids=[ti.run_id])
+        elif hasattr(ti, "get_task_instance"):  # Airflow 2 has no API between a task and its database
+            current = type(ti).get_task_instance(
+                dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index
+            )
+            return current is not None and bool(current.try_number == ti.try_number)
+    except Exception as error:
+        return not _is_refusal(error)
+    return True
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Return whether Airflow knows this try no longer, or its supervisor is gone; not whether Airflow is away."""
+    if isinstance(error, (OSError, EOFError)):
+        return True
+    response = getattr(error, "response", None)  # of the API server
+    detail = getattr(getattr(error, "error", None), "detail", None)  # of the supervisor
+    status = detail.get("status_code") if isinstance(detail, dict) else getattr(response, "status_code", None)
+    return isinstance(status, int) and 400 <= status < 500

@@ -1,0 +1,52 @@
+"""Deadlines of a deferred wait. Tasks import this module when a DAG file is parsed, so it imports no HTTP library."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+# The trigger keeps the deadline and reports the timeout. Airflow's own timeout is only for a trigger that is gone.
+_BACKSTOP = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class WaitDeadlines:
+    """When a wait ends, in seconds since the epoch: only wall time means the same in another process.
+
+    :param timeout: The end that the parameter ``timeout`` sets.
+    :param execution_timeout: The end that the task's ``execution_timeout`` sets, if it has one.
+    """
+
+    timeout: float
+    execution_timeout: float | None
+
+    @classmethod
+    def from_now(cls, timeout: float, execution_timeout: timedelta | None) -> WaitDeadlines:
+        """Return the deadlines of a wait that begins now.
+
+        :param timeout: Seconds.
+        :param execution_timeout: The task's ``execution_timeout``.
+        """
+        now = time.time()
+        return cls(now + timeout, now + execution_timeout.total_seconds() if execution_timeout else None)
+
+    @property
+    def first(self) -> float:
+        """The earlier one."""
+        return self.timeout if self.execution_timeout is None else min(self.timeout, self.execution_timeout)
+
+    @property
+    def limit(self) -> str:
+        """The parameter that sets the earlier one."""
+        return "timeout" if self.first == self.timeout else "execution_timeout"
+
+    @property
+    def backstop(self) -> timedelta:
+        """The timeout to defer with."""
+        return timedelta(seconds=max(self.first - time.time(), 0)) + _BACKSTOP
+
+    def trigger_arguments(self) -> dict[str, Any]:
+        """Return the arguments by which a trigger knows the deadlines."""
+        return {"deadline": self.timeout, "execution_deadline": self.execution_timeout}

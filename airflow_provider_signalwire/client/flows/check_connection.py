@@ -23,7 +23,7 @@ def check_connection(account_sid: str, origin: str) -> Flow[tuple[bool, str]]:
     except SignalWireAuthenticationError as error:
         return False, f"{origin} refused the login. {error}"
     except SignalWireNotFoundError:
-        return False, f"There is no SignalWire Space at {origin}. Check the connection's Host (Space)."
+        return False, f"There is no SignalWire Space at {origin}. Check the connection's Space (host)."
     except SignalWireError as error:
         return False, str(error)
     try:

@@ -19,7 +19,7 @@ _PHONE_NUMBER_FIELDS = frozenset({"To", "From", "CallerId"})
 FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ApiRequest:
     """What a transport sends, and how its answer is to be read.
 
@@ -30,7 +30,7 @@ class ApiRequest:
     :param read_record: Checks the decoded JSON and returns it as a record; raises ``ValueError`` if it is none.
         ``None`` when the answer has no body.
     :param query: Query fields.
-    :param form: Form fields of the body; they may hold secrets, so they stay out of the repr.
+    :param form: Form fields of the body.
     :param safe_to_repeat: Whether sending it twice does the same as sending it once.
     :param delivery: How it was sent; the transport writes it down here.
     """
@@ -41,9 +41,13 @@ class ApiRequest:
     what: str
     read_record: Callable[[Any], Record] | None
     query: Fields = ()
-    form: Fields = field(default=(), repr=False)
+    form: Fields = ()
     safe_to_repeat: bool = True
-    delivery: Delivery = field(default_factory=Delivery, repr=False, compare=False)
+    delivery: Delivery = field(default_factory=Delivery, compare=False)
+
+    def __repr__(self) -> str:
+        # Query, form and path may hold secrets and telephone numbers.
+        return f"<{type(self).__name__} {self.operation}: {self.shown}>"
 
     @property
     def target(self) -> str:

@@ -76,7 +76,7 @@ def read_answer(
         except ValueError as error:
             problem = str(error)
     elif 300 <= status < 400:
-        problem = "is a redirect, which is never followed; check the connection's Host (Space)"
+        problem = "is a redirect, which is never followed; check the connection's Space (host)"
     else:
         problem = "is none this provider knows"
     raise SignalWireResponseError(

@@ -1,4 +1,4 @@
-"""The connection's extras: which there are, what they may hold, and what they default to."""
+"""Parsing of the connection's extras, as ``provider_info.EXTRAS`` describes them."""
 
 from __future__ import annotations
 
@@ -6,127 +6,120 @@ import json
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.config.network import parse_proxy
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.provider_info import EXTRAS, Extra
 
 log = logging.getLogger(__name__)
 
+_NAME = re.compile("[A-Za-z_]{1,40}")
 
+
+@clears_locals
 def read_extras(extra: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the connection's extras as keyword arguments for ClientSettings; null means the default.
+    """Return the values of the extras that are given. No message quotes one: it may be a pasted token.
 
-    An unknown extra is warned of and ignored. Connection URIs can only carry text, so ``"10"`` and
-    ``"false"`` are taken for the number and the boolean they spell.
+    Connection URIs can carry only strings, so ``"10"`` and ``"false"`` are read as a number and a boolean. An unknown
+    extra is ignored and logged as a warning.
 
-    :param extra: The connection's Extra, as JSON text or decoded.
-    :raises SignalWireConfigurationError: if it is no JSON object, or a value has the wrong type or range.
+    :param extra: The connection's Extra, as JSON or decoded.
+    :raises SignalWireConfigurationError: if it is not a JSON object, or a value has the wrong type or range.
     """
-    given = _decoded(extra)
-    unknown = sorted(str(name) for name in set(given) - set(_EXTRAS))
+    given = _decode(extra)
+    unknown = [name for name in given if name not in EXTRAS]
     if unknown:
         log.warning(
-            "The SignalWire connection has extras this provider does not know; they are ignored: %s. Known: %s.",
-            ", ".join(unknown),
-            ", ".join(_EXTRAS),
+            "The SignalWire connection has unknown extras; they are ignored: %s. Known: %s.",
+            ", ".join(sorted(_log_name(name) for name in unknown[:20])),
+            ", ".join(EXTRAS),
         )
-    # An empty text is what a form sends for a field left empty.
-    return {name: read(name, given[name]) for name, read in _EXTRAS.items() if given.get(name) not in (None, "")}
+    # A form sends an empty string for an empty field.
+    return {
+        name: _PARSERS[description.kind](name, given[name], description)
+        for name, description in EXTRAS.items()
+        if given.get(name) not in (None, "")
+    }
 
 
-def _decoded(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _log_name(name: object) -> str:
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else "(a name that is not shown)"
+
+
+def _decode(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
     if isinstance(extra, str):
         try:
             extra = json.loads(extra) if extra.strip() else None
-        except (ValueError, RecursionError):  # the latter for too deep nesting
-            raise SignalWireConfigurationError("The connection's Extra is not valid JSON.") from None
+        except (ValueError, RecursionError):  # the latter for JSON that is nested too deeply
+            raise SignalWireConfigurationError(
+                'The connection\'s Extra is not valid JSON: expected an object such as {"timeout": 10}.'
+            ) from None
     if extra is None:
         return {}
     if not isinstance(extra, Mapping):
         raise SignalWireConfigurationError(
-            f"The connection's Extra is a JSON {type(extra).__name__}: expected an object."
+            f'The connection\'s Extra is a JSON {type(extra).__name__}: expected an object such as {{"timeout": 10}}.'
         )
     return extra
 
 
-def _wrong(name: str, value: object, expected: str) -> SignalWireConfigurationError:
-    return SignalWireConfigurationError(f"The connection's extra {name!r} is {short_repr(value)}: expected {expected}.")
+def _invalid(name: str, problem: str, expected: str) -> SignalWireConfigurationError:
+    return SignalWireConfigurationError(f"The connection's extra '{name}' is {problem}: expected {expected}.")
 
 
-@dataclass(frozen=True)
-class _Number:
-    minimum: float
-    maximum: float
-    unit: str
-    convert: Callable[[float], float] = float
-
-    def __call__(self, name: str, value: object) -> float:
-        expected = f"{self.unit} from {self.minimum:g} to {self.maximum:g}"
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise _wrong(name, value, expected)
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            raise _wrong(name, value, expected) from None
-        if not math.isfinite(number) or not self.minimum <= number <= self.maximum:
-            raise _wrong(name, value, expected)
-        if self.convert(number) != number:
-            raise _wrong(name, value, expected)
-        return self.convert(number)
+def _describe(value: object) -> str:
+    """Describe a value without showing it."""
+    if isinstance(value, str):
+        return f"a string of {len(value)} characters"
+    return f"of type {type(value).__name__}"
 
 
-def _boolean(name: str, value: object) -> bool:
+def _parse_number(name: str, value: object, extra: Extra) -> float:
+    minimum, maximum = extra.minimum or 0.0, extra.maximum or math.inf
+    kind = "an integer" if extra.kind == "integer" else f"a number of {extra.unit}"
+    expected = f"{kind} from {minimum:g} to {maximum:g}"
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise _invalid(name, _describe(value), expected)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise _invalid(name, _describe(value), expected) from None
+    if not minimum <= number <= maximum:
+        raise _invalid(name, "out of range", expected)
+    if extra.kind != "integer":
+        return number
+    if number != int(number):
+        raise _invalid(name, "a fraction", expected)
+    return int(number)
+
+
+def _parse_boolean(name: str, value: object, extra: Extra) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise _wrong(name, value, "true or false")
+    raise _invalid(name, _describe(value), "true or false")
 
 
-def _existing_file(name: str, value: object) -> str:
+def _parse_path(name: str, value: object, extra: Extra) -> str:
+    expected = "the path of a PEM file or of a directory of PEM files"
     if not isinstance(value, str):
-        raise _wrong(name, value, "the path of a PEM file")
-    if value.lstrip().startswith("-----BEGIN"):  # it may be the private key, so it is not repeated
-        raise SignalWireConfigurationError(
-            f"The connection's extra {name!r} is the content of a file: expected the path of a PEM file."
-        )
-    if not os.path.isfile(value):
-        raise _wrong(name, value, "the path of a PEM file that exists on the machine that runs the task")
+        raise _invalid(name, _describe(value), expected)
+    if value.lstrip().startswith("-----BEGIN"):
+        raise _invalid(name, "the content of a file", expected)
+    if not os.path.exists(value):
+        raise _invalid(name, "a path that does not exist on the machine that runs the task", expected)
     return value
 
 
-def proxy_address(whose: str, value: object) -> str:
-    """Return a proxy's URL.
-
-    :param whose: What gave it, for the message, which never repeats the URL: it may hold a password.
-    :raises SignalWireConfigurationError: if it is none.
-    """
-    try:
-        url = urlsplit(value if isinstance(value, str) else "")
-        is_proxy = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        is_proxy = False
-    if not isinstance(value, str) or not is_proxy or any(character.isspace() for character in value):
-        raise SignalWireConfigurationError(
-            f"{whose} is no proxy address: expected one like 'http://proxy.example.com:3128'."
-        )
-    return value
-
-
-def _proxy(name: str, value: object) -> str:
-    return proxy_address(f"The connection's extra {name!r}", value)
-
-
-_EXTRAS: dict[str, Callable[[str, object], Any]] = {
-    "timeout": _Number(0.1, 3600, "seconds"),
-    "connect_timeout": _Number(0.1, 300, "seconds"),
-    "max_attempts": _Number(1, 100, "a whole number", int),
-    "max_retry_seconds": _Number(0, 3600, "seconds"),
-    "verify": _boolean,
-    "ca_bundle": _existing_file,
-    "proxy": _proxy,
+_PARSERS: dict[str, Callable[[str, object, Extra], Any]] = {
+    "number": _parse_number,
+    "integer": _parse_number,
+    "boolean": _parse_boolean,
+    "path": _parse_path,
+    "proxy": lambda name, value, extra: parse_proxy(f"The connection's extra '{name}'", value),
 }

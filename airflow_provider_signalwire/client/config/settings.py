@@ -1,4 +1,4 @@
-"""Everything a client needs to know, checked before the first request."""
+"""The settings of a client, validated before the first request."""
 
 from __future__ import annotations
 
@@ -7,51 +7,50 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote, quote_plus, unquote
 
 from airflow_provider_signalwire import __version__
-from airflow_provider_signalwire.client.config.extras import proxy_address, read_extras
-from airflow_provider_signalwire.client.config.space import is_loopback, space_origin
-from airflow_provider_signalwire.client.protocol.redaction import redact
+from airflow_provider_signalwire.client.config.extras import read_extras
+from airflow_provider_signalwire.client.config.network import Proxy, environment_ca_bundle, environment_proxy
+from airflow_provider_signalwire.client.config.space import space_origin
+from airflow_provider_signalwire.client.protocol.redaction import Secrets, clears_locals, redact
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.provider_info import EXTRAS
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientSettings:
-    """Where a client calls, as whom, and how patiently. Its repr shows no secret.
+    """Where a client sends requests, its credentials and timeouts. Its repr shows no secret.
 
     :param origin: ``https://acme.signalwire.com``, without a path.
     :param project_id: Project ID, the user name of HTTP Basic.
     :param api_token: API token, its password.
-    :param timeout: Seconds that one attempt may take in all.
-    :param connect_timeout: Seconds within which the connection must stand.
-    :param max_attempts: How often a request is sent at the most.
-    :param max_retry_seconds: Seconds after the first attempt during which it is tried again.
-    :param verify: Whether the server's certificate is checked.
-    :param ca_bundle: PEM file of the authorities to trust, instead of the usual ones.
-    :param proxy: Proxy URL; without it, the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are heeded.
+    :param timeout: Maximum seconds for one attempt.
+    :param connect_timeout: Connect timeout in seconds.
+    :param max_attempts: Maximum number of times a request is sent.
+    :param max_retry_seconds: Maximum seconds for a request and its retries.
+    :param verify: Whether to verify the server's certificate.
+    :param ca_bundle: PEM file, or directory of them, with the certificates to trust. Default: those of certifi.
+    :param proxy: Proxy URL without a login.
+    :param proxy_authorization: The header ``Proxy-Authorization`` for it.
+    :param proxy_password: The proxy's password, percent-encoded as it was written; it is only redacted, never sent.
     """
 
     origin: str
     project_id: str
     api_token: str = field(repr=False)
-    timeout: float = 30.0
-    connect_timeout: float = 5.0
-    max_attempts: int = 5
-    max_retry_seconds: float = 60.0
-    verify: bool = True
+    timeout: float = EXTRAS["timeout"].default
+    connect_timeout: float = EXTRAS["connect_timeout"].default
+    max_attempts: int = EXTRAS["max_attempts"].default
+    max_retry_seconds: float = EXTRAS["max_retry_seconds"].default
+    verify: bool = EXTRAS["verify"].default
     ca_bundle: str | None = None
     proxy: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        if not self.verify and self.ca_bundle:
-            raise SignalWireConfigurationError(
-                "The connection's extras contradict themselves: 'ca_bundle' names authorities to trust, and "
-                "'verify' is false. Remove one of them."
-            )
+    proxy_authorization: str | None = field(default=None, repr=False)
+    proxy_password: str | None = field(default=None, repr=False)
 
     @classmethod
+    @clears_locals
     def from_connection_fields(
         cls,
         *,
@@ -62,24 +61,37 @@ class ClientSettings:
         port: int | None = None,
         extra: str | Mapping[str, Any] | None = None,
     ) -> ClientSettings:
-        """Read the fields of an Airflow connection.
+        """Read the fields of an Airflow connection; what it leaves open, the environment decides.
 
-        :raises SignalWireConfigurationError: naming the field, what it got (never a secret) and what it should be.
+        :raises SignalWireConfigurationError: naming the field, the problem and what is expected, never a secret.
         """
         origin = space_origin(host=host, schema=schema, port=port)
-        project_id = _login(login)
         extras = read_extras(extra)
-        extras.setdefault("proxy", _environment_proxy(origin))
-        return cls(origin=origin, project_id=project_id, api_token=_token(password), **extras)
+        verify, ca_bundle = extras.get("verify", True), extras.get("ca_bundle")
+        if ca_bundle and not verify:
+            raise SignalWireConfigurationError(
+                "The connection's extras conflict: 'ca_bundle' names certificates to trust, and 'verify' is false. "
+                "Remove one of them."
+            )
+        if verify and not ca_bundle:
+            extras["ca_bundle"] = environment_ca_bundle(origin)
+        proxy: Proxy | None = extras.pop("proxy", None) or environment_proxy(origin)
+        if proxy:
+            extras |= {
+                "proxy": proxy.url,
+                "proxy_authorization": proxy.authorization,
+                "proxy_password": proxy.password,
+            }
+        return cls(origin=origin, project_id=_project_id(login), api_token=_token(password), **extras)
 
     @property
     def authorization(self) -> str:
         """The ``Authorization`` header."""
-        return f"Basic {_base64(f'{self.project_id}:{self.api_token}')}"
+        return "Basic " + base64.b64encode(f"{self.project_id}:{self.api_token}".encode()).decode()
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of every request; answers are asked for uncompressed, so that their size is known."""
+        """The headers of every request. Responses are requested uncompressed, so that their size is known."""
         return {
             "Authorization": self.authorization,
             "Accept": "application/json",
@@ -88,33 +100,35 @@ class ClientSettings:
         }
 
     @cached_property
-    def secrets(self) -> tuple[str, ...]:
-        """Every text that must not appear in a log, in each form it may be written in."""
-        proxy = urlsplit(self.proxy or "")
-        proxy_user, proxy_password = unquote(proxy.username or ""), unquote(proxy.password or "")
-        plain = [secret for secret in (self.api_token, proxy_password) if secret]
-        encoded = [quote(secret, safe="") for secret in plain]
-        if proxy.password:
-            encoded += [proxy.password, _base64(f"{proxy_user}:{proxy_password}")]
-        return tuple(dict.fromkeys([*plain, *encoded, self.authorization.removeprefix("Basic ")]))
+    @clears_locals
+    def secrets(self) -> Secrets:
+        """Every string that must not be shown, in each of its spellings."""
+        basic = [self.authorization, self.proxy_authorization or ""]
+        plain = [self.api_token, unquote(self.proxy_password or "")]
+        encoded = [encode(secret, safe="") for secret in plain for encode in (quote, quote_plus)]
+        return Secrets(
+            secret
+            for secret in (*plain, *encoded, self.proxy_password, *(header.removeprefix("Basic ") for header in basic))
+            if secret
+        )
 
     def redact(self, text: str) -> str:
-        """Blank out every secret in a text that came from elsewhere."""
+        """Redact every secret in a string that came from elsewhere."""
         return redact(text, self.secrets)
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _login(login: str | None) -> str:
+def _project_id(login: str | None) -> str:
     project_id = (login or "").strip()
     if not project_id:
-        raise SignalWireConfigurationError("The connection's Login (Project ID) is empty: expected your Project ID.")
-    if ":" in project_id or not project_id.isprintable():
         raise SignalWireConfigurationError(
-            f"The connection's Login (Project ID) is {project_id!r}: expected a Project ID, which has no colon "
-            "and no control character."
+            "The connection's Project ID (login) is empty: expected the ID of your SignalWire project."
+        )
+    if ":" in project_id or not project_id.isprintable():
+        # It is not quoted: it may be a token that was pasted into the wrong field.
+        problem = "has a colon" if ":" in project_id else "has a control character"
+        raise SignalWireConfigurationError(
+            f"The connection's Project ID (login), of {len(project_id)} characters, {problem}: expected the ID of your "
+            "SignalWire project."
         )
     return project_id
 
@@ -122,19 +136,11 @@ def _login(login: str | None) -> str:
 def _token(password: str | None) -> str:
     token = (password or "").strip()
     if not token:
-        raise SignalWireConfigurationError("The connection's Password (API token) is empty: expected an API token.")
+        raise SignalWireConfigurationError(
+            "The connection's API token (password) is empty: expected an API token with the scope Voice."
+        )
     if not token.isprintable():
-        raise SignalWireConfigurationError("The connection's Password (API token) contains a control character.")
+        raise SignalWireConfigurationError(
+            "The connection's API token (password) has a control character: expected an API token."
+        )
     return token
-
-
-def _environment_proxy(origin: str) -> str | None:
-    """Look up the environment's proxy once; both transports then do the same."""
-    url = urlsplit(origin)
-    if is_loopback(url.hostname or ""):
-        return None
-    proxy = getproxies().get(url.scheme)
-    if not proxy or proxy_bypass(url.netloc):
-        return None
-    whose = f"The environment's {url.scheme.upper()}_PROXY"
-    return proxy_address(whose, proxy if "://" in proxy else f"http://{proxy}")

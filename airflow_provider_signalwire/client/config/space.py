@@ -1,4 +1,4 @@
-"""From what a user calls a Space to the origin its API answers at."""
+"""The origin of a Space, from the spellings that users have for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
@@ -13,38 +14,39 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _EXPECTED = "expected a Space such as 'acme', 'acme.signalwire.com' or 'https://acme.signalwire.com'"
 
 
+@clears_locals
 def space_origin(*, host: str | None, schema: str | None = None, port: int | None = None) -> str:
     """Return ``scheme://host[:port]`` of a Space.
 
     :param host: Space name, host name or URL; scheme and port may be part of it.
-    :param schema: Scheme, when it stands in a field of its own.
-    :param port: Port, when it stands in a field of its own; 0 means none, as Airflow's UI sends it.
-    :raises SignalWireConfigurationError: if it is no host name, contradicts itself, or is plain http to
+    :param schema: The connection's field Schema.
+    :param port: The connection's field Port; 0, which Airflow's UI sends for an empty field, means none.
+    :raises SignalWireConfigurationError: if it is not a host name, the fields conflict, or it is plain http to
         another machine.
     """
     text = (host or "").strip()
     if not text:
-        raise SignalWireConfigurationError(f"The connection's Host (Space) is empty: {_EXPECTED}.")
+        raise SignalWireConfigurationError(f"The connection's Space (host) is empty: {_EXPECTED}.")
     url = _split(text)
     name = _host_name(url, text)
-    scheme = _agreed("scheme", url.scheme.lower() or None, (schema or "").strip().lower() or None) or "https"
+    scheme = _reconcile("scheme", url.scheme.lower() or None, (schema or "").strip().lower() or None) or "https"
     if scheme not in _DEFAULT_PORTS:
-        raise SignalWireConfigurationError(f"The connection's scheme is {scheme!r}: expected 'https'.")
+        raise SignalWireConfigurationError(f"The connection's scheme is {short_repr(scheme)}: expected 'https'.")
     if scheme == "http" and not is_loopback(name):
         raise SignalWireConfigurationError(
-            f"The connection asks for plain http to {name!r}, which would send the API token unencrypted: "
-            "use https. Plain http is allowed to loopback hosts only, for the simulator."
+            f"The connection uses plain http for {name!r}, which would send the API token unencrypted: expected https. "
+            "Plain http is allowed for loopback hosts only, for the simulator."
         )
-    agreed_port = _agreed("port", _port_of(url), port or None)
-    if agreed_port is not None and not 1 <= int(agreed_port) <= 65535:
-        raise SignalWireConfigurationError(f"The connection's Port is {agreed_port}: expected 1 to 65535.")
-    shown = f"[{name}]" if ":" in name else name
-    is_default = agreed_port is None or int(agreed_port) == _DEFAULT_PORTS[scheme]
-    return f"{scheme}://{shown}" if is_default else f"{scheme}://{shown}:{agreed_port}"
+    port_number = _reconcile("port", _port_of(url), port or None)
+    if port_number is not None and not 1 <= int(port_number) <= 65535:
+        raise SignalWireConfigurationError(f"The connection's Port is {port_number}: expected 1 to 65535.")
+    netloc = f"[{name}]" if ":" in name else name
+    is_default = port_number is None or int(port_number) == _DEFAULT_PORTS[scheme]
+    return f"{scheme}://{netloc}" if is_default else f"{scheme}://{netloc}:{port_number}"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name can only mean this machine."""
+    """Return whether a host name can only mean this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -53,20 +55,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_loopback_https(origin: str) -> bool:
+    """Return whether an origin is https on this machine, where a simulator usually is plain http."""
+    url = urlsplit(origin)
+    return url.scheme == "https" and is_loopback(url.hostname or "")
+
+
 def _split(text: str) -> SplitResult:
-    """Take a Space apart; whatever is not a bare origin is refused without repeating what may be a secret."""
+    """Split a Space; anything but a bare origin is refused without quoting what may be a secret."""
     try:
         url = urlsplit(text if "://" in text else f"//{text}")
     except ValueError:
-        raise SignalWireConfigurationError(f"The connection's Host (Space) is no host name: {_EXPECTED}.") from None
+        raise SignalWireConfigurationError(f"The connection's Space (host) is not a host name: {_EXPECTED}.") from None
     if "@" in url.netloc:
         raise SignalWireConfigurationError(
-            "The connection's Host (Space) contains a login: put the Project ID into Login and the API "
-            "token into Password, and only the Space into Host."
+            "The connection's Space (host) contains a login: enter the Project ID and the API token in their own "
+            "fields."
         )
     if url.path not in ("", "/") or url.query or url.fragment:
         raise SignalWireConfigurationError(
-            f"The connection's Host (Space) has something after the host name {url.hostname!r}: {_EXPECTED}."
+            f"The connection's Space (host) must be a host name without a path: {_EXPECTED}."
         )
     return url
 
@@ -78,7 +86,9 @@ def _host_name(url: SplitResult, text: str) -> str:
     except ValueError:
         pass
     if len(name) > 253 or not _HOST_NAME.fullmatch(name):
-        raise SignalWireConfigurationError(f"The connection's Host (Space) is {text!r}, no host name: {_EXPECTED}.")
+        raise SignalWireConfigurationError(
+            f"The connection's Space (host) is {short_repr(text)}, not a host name: {_EXPECTED}."
+        )
     return name if "." in name or is_loopback(name) else f"{name}.signalwire.com"
 
 
@@ -87,15 +97,15 @@ def _port_of(url: SplitResult) -> int | None:
         return url.port
     except ValueError:
         raise SignalWireConfigurationError(
-            f"The connection's Host (Space) {url.netloc!r} has a port that is no number from 1 to 65535."
+            "The connection's Space (host) has a port that is not a number from 1 to 65535."
         ) from None
 
 
-def _agreed(name: str, in_host: str | int | None, in_field: str | int | None) -> str | int | None:
-    """Return the one value that host and field give together; two different ones are a mistake."""
+def _reconcile(name: str, in_host: str | int | None, in_field: str | int | None) -> str | int | None:
+    """Return the value that host and field agree on."""
     if in_host is not None and in_field is not None and in_host != in_field:
         raise SignalWireConfigurationError(
-            f"The connection contradicts itself: its Host says {name} {in_host!r}, its {name} field says "
-            f"{in_field!r}. Leave one of them empty."
+            f"The connection conflicts: its Space (host) has the {name} {short_repr(in_host)}, its field {name} has "
+            f"{short_repr(in_field)}. Leave one of them empty."
         )
     return in_host if in_host is not None else in_field

@@ -5,9 +5,9 @@ Paths and fields are those of the `Compatibility API <https://signalwire.com/doc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Unpack
 
 from airflow_provider_signalwire.client.protocol import responses
@@ -28,7 +28,7 @@ from airflow_provider_signalwire.client.protocol.records import (
     RecordingRecord,
     StreamRecord,
 )
-from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
@@ -38,15 +38,7 @@ MAX_STREAM_PARAMETERS = 99
 MAX_PAGE_SIZE = 1000
 
 
-@contextmanager
-def _phone_numbers_masked() -> Iterator[None]:
-    """Show no telephone number in the error about an argument."""
-    try:
-        yield
-    except SignalWireConfigurationError as error:
-        raise SignalWireConfigurationError(mask_phone_numbers(str(error))) from None
-
-
+@clears_locals
 def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
     """Ask for a project; the token needs the scope Management."""
     return ApiRequest(
@@ -58,7 +50,7 @@ def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
     )
 
 
-@_phone_numbers_masked()
+@clears_locals
 def create_call(
     account_sid: str, *, to: str, from_: str, **options: Unpack[CreateCallOptions]
 ) -> ApiRequest[CallRecord]:
@@ -70,14 +62,15 @@ def create_call(
         description="create a call",
         read_record=responses.call_record,
         form=(
-            ("To", inputs.validate_text("to", to)),
-            ("From", inputs.validate_text("from_", from_)),
+            ("To", inputs.validate_phone_number("to", to)),
+            ("From", inputs.validate_phone_number("from_", from_)),
             *encode_form(options, CreateCallOptions),
         ),
         safe_to_repeat=False,
     )
 
 
+@clears_locals
 def get_call(account_sid: str, call_sid: str) -> ApiRequest[CallRecord]:
     """Ask for a call."""
     return ApiRequest(
@@ -89,6 +82,7 @@ def get_call(account_sid: str, call_sid: str) -> ApiRequest[CallRecord]:
     )
 
 
+@clears_locals
 def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOptions]) -> ApiRequest[CallRecord]:
     """Change a call in progress: hang up, cancel, or give it other instructions."""
     form = encode_form(options, UpdateCallOptions)
@@ -106,6 +100,7 @@ def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOpt
     )
 
 
+@clears_locals
 def delete_call(account_sid: str, call_sid: str) -> ApiRequest[None]:
     """Delete the record of an ended call."""
     return ApiRequest(
@@ -118,7 +113,7 @@ def delete_call(account_sid: str, call_sid: str) -> ApiRequest[None]:
     )
 
 
-@_phone_numbers_masked()
+@clears_locals
 def list_calls(
     account_sid: str,
     *,
@@ -133,21 +128,17 @@ def list_calls(
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[CallPage]:
     """Ask for the first page of the calls that match every filter given."""
-    if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= MAX_PAGE_SIZE:
-        raise SignalWireConfigurationError(
-            f"Parameter 'page_size' is {page_size!r}: expected a whole number from 1 to {MAX_PAGE_SIZE}."
-        )
-    texts = {
-        "To": ("to", to),
-        "From": ("from_", from_),
-        "ParentCallSid": ("parent_call_sid", parent_call_sid),
-    }
-    moments = {
-        "StartTime<": ("started_before", started_before),
-        "StartTime>": ("started_after", started_after),
-        "EndTime<": ("ended_before", ended_before),
-        "EndTime>": ("ended_after", ended_after),
-    }
+    page_size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
+    filters = (
+        ("Status", "status", status, partial(inputs.validate_choice, allowed=CALL_STATUSES)),
+        ("To", "to", to, inputs.validate_phone_number),
+        ("From", "from_", from_, inputs.validate_phone_number),
+        ("ParentCallSid", "parent_call_sid", parent_call_sid, inputs.validate_sid),
+        ("StartTime<", "started_before", started_before, inputs.format_datetime),
+        ("StartTime>", "started_after", started_after, inputs.format_datetime),
+        ("EndTime<", "ended_before", ended_before, inputs.format_datetime),
+        ("EndTime>", "ended_after", ended_after, inputs.format_datetime),
+    )
     return ApiRequest(
         operation="list_calls",
         method="GET",
@@ -155,16 +146,14 @@ def list_calls(
         description="list calls",
         read_record=responses.page_of_calls,
         query=(
-            *([("Status", inputs.validate_choice("status", status, CALL_STATUSES))] if status is not None else []),
-            *((api, inputs.validate_text(name, text)) for api, (name, text) in texts.items() if text is not None),
-            *((api, inputs.format_datetime(name, at)) for api, (name, at) in moments.items() if at is not None),
+            *((field, validate(name, value)) for field, name, value, validate in filters if value is not None),
             ("PageSize", str(page_size)),
         ),
     )
 
 
 def next_page_of_calls(next_page_uri: str) -> ApiRequest[CallPage]:
-    """Ask for the next page, at the address that the page before it gave."""
+    """Read the next page, at the address that the page before it gave."""
     return ApiRequest(
         operation="list_calls",
         method="GET",
@@ -174,6 +163,7 @@ def next_page_of_calls(next_page_uri: str) -> ApiRequest[CallPage]:
     )
 
 
+@clears_locals
 def start_call_recording(
     account_sid: str, call_sid: str, **options: Unpack[StartRecordingOptions]
 ) -> ApiRequest[RecordingRecord]:
@@ -189,6 +179,7 @@ def start_call_recording(
     )
 
 
+@clears_locals
 def update_call_recording(
     account_sid: str, call_sid: str, recording_sid: str, *, status: str, pause_behavior: str | None = None
 ) -> ApiRequest[RecordingRecord]:
@@ -206,6 +197,7 @@ def update_call_recording(
     )
 
 
+@clears_locals
 def start_call_stream(
     account_sid: str,
     call_sid: str,
@@ -219,8 +211,10 @@ def start_call_stream(
     authorization_bearer_token: str | None = None,
 ) -> ApiRequest[StreamRecord]:
     """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
-    inputs.encode_path_segment("name", name)  # a name that could not be stopped by must not be started with
-    form: list[tuple[str, str]] = [("Url", inputs.validate_url("url", url, schemes=("wss",))), ("Name", name)]
+    form = [
+        ("Url", inputs.validate_url("url", url, schemes=("wss",))),
+        ("Name", inputs.validate_sid("name", name)),  # the stream is stopped by it
+    ]
     if track is not None:
         form.append(("Track", inputs.validate_choice("track", track, STREAM_TRACKS)))
     if status_callback is not None:
@@ -229,9 +223,11 @@ def start_call_stream(
     if status_callback_method is not None:
         method = inputs.validate_choice("status_callback_method", status_callback_method, CALLBACK_METHODS)
         form.append(("StatusCallbackMethod", method))
-    form.extend(_stream_parameters(parameters or {}))
+    if parameters is not None:
+        form.extend(_stream_parameters(parameters))
     if authorization_bearer_token is not None:
-        form.append(("AuthorizationBearerToken", _bearer_token(authorization_bearer_token)))
+        token = inputs.validate_text("authorization_bearer_token", authorization_bearer_token, may_be_secret=True)
+        form.append(("AuthorizationBearerToken", token))
     return ApiRequest(
         operation="start_call_stream",
         method="POST",
@@ -243,6 +239,7 @@ def start_call_stream(
     )
 
 
+@clears_locals
 def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiRequest[StreamRecord]:
     """Stop a media stream by its SID or its name. Repeating the stop is how its status is read."""
     return ApiRequest(
@@ -264,28 +261,9 @@ def _call(account_sid: str, call_sid: str) -> str:
 
 
 def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
-    if not isinstance(parameters, Mapping) or not all(
-        inputs.is_form_text(text) for text in [*parameters.keys(), *parameters.values()]
-    ):
-        # The values may be secret, so they are not shown.
-        raise SignalWireConfigurationError(
-            "Parameter 'parameters' is not a mapping of non-empty text to non-empty text: expected custom "
-            "parameters for the WebSocket server, such as {'language': 'en'}."
-        )
-    if len(parameters) > MAX_STREAM_PARAMETERS:
-        raise SignalWireConfigurationError(
-            f"Parameter 'parameters' has {len(parameters)} entries: expected at most {MAX_STREAM_PARAMETERS}."
-        )
+    valid = inputs.validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
     return tuple(
         field
-        for index, (name, value) in enumerate(parameters.items(), start=1)
+        for index, (name, value) in enumerate(valid.items(), start=1)
         for field in ((f"Parameter{index}.Name", name), (f"Parameter{index}.Value", value))
     )
-
-
-def _bearer_token(token: str) -> str:
-    if not isinstance(token, str) or not token or not token.isprintable():
-        raise SignalWireConfigurationError(
-            "Parameter 'authorization_bearer_token' is empty or has control characters: expected a token."
-        )
-    return token

@@ -6,13 +6,21 @@ Each key is the API's own name in snake case: ``status_callback_url`` would be s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from functools import cache
+from typing import TypedDict, get_args, get_type_hints
 
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import Fields, may_be_secret
-from airflow_provider_signalwire.client.protocol.validation import validate_text
+from airflow_provider_signalwire.client.protocol.validation import (
+    validate_boolean,
+    validate_integer,
+    validate_phone_number,
+    validate_sid,
+    validate_text,
+)
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
-Option = str | int | bool | Sequence[str] | None
+_MAX_INTEGER = 2**31 - 1
 
 
 class CreateCallOptions(TypedDict, total=False):
@@ -74,30 +82,43 @@ class StartRecordingOptions(TypedDict, total=False):
     trim: str | None
 
 
+@clears_locals
 def encode_form(options: Mapping[str, object], known: type) -> Fields:
     """Write options as form fields; None means that the option was not given.
 
-    :raises SignalWireConfigurationError: if the API has no such option, or its value cannot be a form field.
+    :param known: The TypedDict that lists the options.
+    :raises SignalWireConfigurationError: if there is no such option, or its value is not valid.
     """
-    names = known.__annotations__
-    unknown = sorted(set(options) - set(names))
+    types = _types_of(known)
+    unknown = sorted(set(options) - set(types))
     if unknown:
-        raise SignalWireConfigurationError(
-            f"Unknown option {', '.join(map(repr, unknown))}: expected some of {', '.join(names)}."
-        )
+        names = ", ".join(short_repr(name, limit=60) for name in unknown)
+        raise SignalWireConfigurationError(f"Unknown option {names}: expected some of {', '.join(types)}.")
     return tuple(
-        (_api_name(name), text) for name, value in options.items() if value is not None for text in _texts(name, value)
+        (_field_name(name), text)
+        for name, value in options.items()
+        if value is not None
+        for text in _texts(name, value, types[name])
     )
 
 
-def _api_name(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))
+@cache
+def _types_of(known: type) -> dict[str, tuple[type, ...]]:
+    return {name: get_args(hint) for name, hint in get_type_hints(known).items()}
 
 
-def _texts(name: str, value: object) -> list[str]:
-    if isinstance(value, bool):
-        return [str(value).lower()]
-    if isinstance(value, int):
-        return [str(value)]
-    items: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value]
-    return [validate_text(name, item, may_be_secret=may_be_secret(_api_name(name))) for item in items]
+def _field_name(option: str) -> str:
+    return "".join(word.capitalize() for word in option.split("_"))
+
+
+def _texts(name: str, value: object, types: tuple[type, ...]) -> list[str]:
+    if bool in types:
+        return [str(validate_boolean(name, value)).lower()]
+    if int in types and not isinstance(value, str):  # a template makes a string of a number
+        return [str(validate_integer(name, value, minimum=0, maximum=_MAX_INTEGER))]
+    if name.endswith("_sid"):
+        return [validate_sid(name, value)]
+    if name == "caller_id":
+        return [validate_phone_number(name, value)]
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [validate_text(name, item, may_be_secret=may_be_secret(_field_name(name))) for item in items]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ Fields = tuple[tuple[str, str], ...]
 _PHONE_NUMBER_FIELDS = frozenset({"To", "From", "CallerId"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ApiRequest(Generic[T]):
     """A request, and how its response is read.
 
@@ -27,7 +27,7 @@ class ApiRequest(Generic[T]):
     :param read_record: Checks the decoded JSON and returns it as a record; raises ``ValueError`` if it is not one.
     :param expects_body: False for an endpoint whose success has no body; ``read_record`` is then given None.
     :param query: Query fields.
-    :param form: Form fields of the body; they may hold secrets, so they are not part of the repr.
+    :param form: Form fields of the body.
     :param safe_to_repeat: Whether sending it twice has the same effect as sending it once.
     """
 
@@ -38,8 +38,12 @@ class ApiRequest(Generic[T]):
     read_record: Callable[[Any], T]
     expects_body: bool = True
     query: Fields = ()
-    form: Fields = field(default=(), repr=False)
+    form: Fields = ()
     safe_to_repeat: bool = True
+
+    def __repr__(self) -> str:
+        # Path, query and form may hold secrets and telephone numbers.
+        return f"<{type(self).__name__} {self.operation}: {self.log_description}>"
 
     @property
     def target(self) -> str:

@@ -1,98 +1,298 @@
-"""Checks of what users pass in, each naming the parameter, what it got and what it should be."""
+"""Validation of what users pass in. Each message names the parameter, what it got and what is expected."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
-from email.utils import format_datetime as _write_rfc_2822
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime as rfc_2822
+from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # UTF-8 cannot express it
-_ENCODED_ALREADY = re.compile("[A-Za-z0-9_~-]+")  # what percent-encoding leaves as it is: most SIDs
-_NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # nor control characters, line breaks
+ONE_YEAR = 365 * 24 * 3600.0
+
+# What a missing value becomes when a template renders it, by itself and with the filter `tojson`.
+_MISSING = frozenset({"None", "null"})
+_NEEDS_NO_ENCODING = re.compile("[A-Za-z0-9_~-]+")  # most SIDs
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # not valid UTF-8
+_NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NUMERIC = re.compile(r"\s*-?\d{1,20}(\.\d{1,20})?\s*")
+_RECORD_AS_TEXT = re.compile(r"""\s*\{.*["']sid["']\s*:""", re.DOTALL)
+_KNOWN_SCHEMES = frozenset({"http", "https", "ws", "wss"})
+_HINT_MISSING = " An upstream task probably returned nothing: it was skipped, or it pushed no XCom."
 
 
-def encode_path_segment(name: str, value: str) -> str:
-    """Percent-encode a SID or a name as one segment of a path.
+@clears_locals
+def encode_path_segment(name: str, value: object) -> str:
+    """Validate a SID or a name and percent-encode it as one segment of a path.
 
-    :raises SignalWireConfigurationError: if it is empty, or would not arrive as the one segment it is.
+    :raises SignalWireConfigurationError: if it is missing, or would not arrive as the one segment it is.
     """
-    if isinstance(value, str) and _ENCODED_ALREADY.fullmatch(value):
+    if isinstance(value, str) and _NEEDS_NO_ENCODING.fullmatch(value) and value not in _MISSING:
         return value
-    text = validate_text(name, value)
+    return quote(validate_sid(name, value), safe="")
+
+
+@clears_locals
+def validate_sid(name: str, value: object) -> str:
+    """Return a SID or a name, unchanged, if it can be one segment of a path."""
+    expected = "a SID or a name"
+    if isinstance(value, Mapping) or (isinstance(value, str) and _RECORD_AS_TEXT.match(value)):
+        has_sid = isinstance(value, str) or "sid" in value
+        advice = """pass its 'sid', for example start.output["sid"]""" if has_sid else f"expected {expected}"
+        raise SignalWireConfigurationError(f"Parameter '{name}' is a whole record: {advice}.")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise SignalWireConfigurationError(
+            f"Parameter '{name}' is the number {short_repr(value)}: expected {expected} as a string. With "
+            "render_template_as_native_obj, Airflow turns a string of digits into a number."
+        )
+    text = _plain_text(name, value, expected)
+    if text != text.strip():
+        raise _invalid(name, value, f"{expected} without white space around it")
     if text in (".", "..") or "/" in text or "\\" in text:
-        raise _wrong(name, value, "a SID or a name without '/' and '\\', and neither '.' nor '..'")
+        raise _invalid(name, value, f"{expected} without '/' and '\\', and neither '.' nor '..'")
     if text.endswith(".json"):
-        # The API takes `.json` off the end of a path, so this would reach another resource.
-        raise _wrong(name, value, "a SID or a name that does not end in '.json'")
-    return quote(text, safe="")
+        # The API removes `.json` from the end of a path, so this would reach another resource.
+        raise _invalid(name, value, f"{expected} that does not end in '.json'")
+    return text
 
 
-def validate_text(name: str, value: str, *, may_be_secret: bool = False) -> str:
-    """Return a text that is not blank, has no control character and can be sent as UTF-8.
+@clears_locals
+def validate_text(name: str, value: object, *, may_be_secret: bool = False) -> str:
+    """Return a string that is neither missing nor blank and has no control characters.
 
-    :param may_be_secret: Do not repeat the value in the message.
+    :param may_be_secret: Do not quote the value in the message.
     """
-    if not isinstance(value, str):
-        raise _wrong(name, value, "text", may_be_secret=may_be_secret)
-    if not value.strip():
-        raise _wrong(name, value, "text that is not blank", may_be_secret=may_be_secret)
-    if _NOT_PLAIN.search(value):
-        raise _wrong(name, value, "text without control characters", may_be_secret=may_be_secret)
-    return value
+    return _plain_text(name, value, "a string", _type_only if may_be_secret else short_repr)
 
 
-def is_form_text(value: object) -> bool:
-    """Tell whether a value is a text that a form field can carry: any but an empty one or lone surrogates."""
-    return isinstance(value, str) and value != "" and not _LONE_SURROGATE.search(value)
+@clears_locals
+def validate_phone_number(name: str, value: object) -> str:
+    """Return a telephone number or a SIP address. A message shows at most its last four digits."""
+    expected = "a telephone number such as '+15551230100' or a SIP address, as a string"
+    text = _plain_text(name, value, expected, _masked_repr)
+    if text != text.strip():
+        raise _invalid(name, value, f"{expected}, without white space around it", _masked_repr)
+    return text
 
 
-def validate_number(name: str, value: float, *, minimum: float = 0.0, maximum: float = math.inf) -> float:
-    """Return a number that is neither below the minimum nor above the maximum."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    limit = f" and at most {maximum:g}" if maximum < math.inf else ""
-    if not is_number or not minimum <= value <= maximum or value == math.inf:
-        raise _wrong(name, value, f"a number of at least {minimum:g}{limit}")
-    return value
-
-
-def validate_choice(name: str, value: str, allowed: Collection[str]) -> str:
-    """Return a word that is one of those the API knows."""
-    if not isinstance(value, str) or value not in allowed:
-        raise _wrong(name, value, " or ".join(repr(word) for word in sorted(allowed)))
-    return value
-
-
-def validate_url(name: str, value: str, *, schemes: Iterable[str]) -> str:
-    """Return a URL with a host and one of the schemes; the message never repeats it, for it may hold a secret."""
+@clears_locals
+def validate_url(name: str, value: object, *, schemes: Iterable[str]) -> str:
+    """Return a URL with a host and one of the schemes. A message never quotes it: it may hold a secret."""
+    schemes = tuple(schemes)
     expected = " or ".join(f"'{scheme}://…'" for scheme in schemes)
-    problem = "is not text"
-    if isinstance(value, str):
+    if _is_missing(value):
+        raise _invalid(name, value, expected)
+    problem = _url_problem(value, schemes)
+    if problem:
+        raise SignalWireConfigurationError(f"Parameter '{name}' {problem}: expected {expected}.")
+    return str(value)
+
+
+@clears_locals
+def validate_choice(name: str, value: object, allowed: Collection[str]) -> str:
+    """Return a string that is one of those allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        raise _invalid(name, value, " or ".join(repr(choice) for choice in sorted(allowed)))
+    return value
+
+
+@clears_locals
+def validate_number(
+    name: str, value: object, *, minimum: float = 0.0, maximum: float = math.inf, unit: str = ""
+) -> float:
+    """Return a number within limits.
+
+    :param unit: What it counts, for the message, e.g. ``seconds``.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not minimum <= value <= maximum or value == math.inf:  # type: ignore[operator]
+        raise _invalid(name, value, f"a number{f' of {unit}' if unit else ''}{_limits(minimum, maximum)}")
+    return value  # type: ignore[return-value]  # is_number has said so
+
+
+@clears_locals
+def validate_integer(name: str, value: object, *, minimum: int, maximum: int) -> int:
+    """Return an integer within limits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+        raise _invalid(name, value, f"an integer{_limits(minimum, maximum)}")
+    return value
+
+
+@clears_locals
+def validate_duration(
+    name: str, value: object, *, minimum: float = 0.0, maximum: float = ONE_YEAR, templated: bool = False
+) -> float:
+    """Return a duration in seconds.
+
+    :param value: Seconds, or a timedelta.
+    :param templated: Accept a numeric string, too, which is what a template renders.
+    """
+    seconds: object = value
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif templated and isinstance(value, str) and _NUMERIC.fullmatch(value):
+        seconds = float(value)
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not minimum <= seconds <= maximum:  # type: ignore[operator]
+        raise _invalid(name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds")
+    return float(seconds)  # type: ignore[arg-type]  # is_number has said so
+
+
+@clears_locals
+def validate_boolean(name: str, value: object, *, templated: bool = False) -> bool:
+    """Return a boolean.
+
+    :param templated: Accept ``"true"`` and ``"false"``, too, which is what a template renders.
+    """
+    if isinstance(value, bool):
+        return value
+    if templated and isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise _invalid(name, value, "True or False")
+
+
+@clears_locals
+def validate_datetime(name: str, value: object) -> datetime:
+    """Return a point in time with a time zone.
+
+    :param value: An aware datetime, or a string in ISO 8601 or RFC 2822 with a zone.
+    """
+    expected = "a datetime with a time zone, or such a string: '2026-01-31T12:00:00Z' (ISO 8601) or RFC 2822"
+    moment = _parse_datetime(value) if isinstance(value, str) else value
+    try:
+        if isinstance(moment, datetime) and moment.utcoffset() is not None:
+            moment.astimezone(UTC)
+            return moment
+    except (ValueError, OverflowError):  # out of range in UTC
+        pass
+    raise _invalid(name, value, expected)
+
+
+def format_datetime(name: str, value: object) -> str:
+    """Return a point in time as the API's filters expect it: RFC 2822, GMT."""
+    return rfc_2822(validate_datetime(name, value).astimezone(UTC), usegmt=True)
+
+
+@clears_locals
+def validate_call_filters(filters: object) -> dict[str, Any]:
+    """Return filters for ``list_calls``; a missing value is refused, because it would match every call.
+
+    :param filters: Any of ``to``, ``from_``, ``parent_call_sid`` and ``started_after``.
+    """
+    if not isinstance(filters, Mapping):
+        raise _invalid("call_filters", filters, "a mapping such as {'to': '+15551230100'}")
+    unknown = [key for key in filters if key not in _CALL_FILTERS]
+    if unknown:
+        names = ", ".join(short_repr(key, limit=60) for key in unknown[:5])
+        raise SignalWireConfigurationError(
+            f"Parameter 'call_filters' has the unknown key {names}: expected some of {', '.join(_CALL_FILTERS)}."
+        )
+    return {key: _CALL_FILTERS[key](f"call_filters[{key!r}]", value) for key, value in filters.items()}
+
+
+@clears_locals
+def validate_parameters(name: str, value: object, *, maximum: int) -> dict[str, str]:
+    """Return custom parameters, a mapping of strings to strings. A message quotes no value: it may be a secret."""
+    if not isinstance(value, Mapping):
+        raise SignalWireConfigurationError(
+            f"Parameter '{name}' is a {type(value).__name__}: expected a mapping such as {{'language': 'en'}}."
+        )
+    if len(value) > maximum:
+        raise SignalWireConfigurationError(f"Parameter '{name}' has {len(value)} entries: expected at most {maximum}.")
+    for key, text in value.items():
+        problem = _form_text_problem(key)
+        if problem:
+            raise SignalWireConfigurationError(
+                f"Parameter '{name}' must map strings to non-empty strings; a key is {problem}: expected a string."
+            )
+        problem = _form_text_problem(text)
+        if problem:
+            raise SignalWireConfigurationError(
+                f"Parameter '{name}' must map strings to non-empty strings; the value of key "
+                f"{short_repr(key, limit=60)} is {problem}: expected a string."
+            )
+    return dict(value)
+
+
+_CALL_FILTERS = {
+    "to": validate_phone_number,
+    "from_": validate_phone_number,
+    "parent_call_sid": validate_sid,
+    "started_after": validate_datetime,
+}
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and (not value.strip() or value.strip() in _MISSING))
+
+
+def _plain_text(name: str, value: object, expected: str, quote_value: Callable[[object], str] = short_repr) -> str:
+    if not isinstance(value, str) or _is_missing(value):
+        raise _invalid(name, value, expected, quote_value)
+    if _NOT_PLAIN.search(value):
+        raise _invalid(name, value, f"{expected} without control characters", quote_value)
+    return value
+
+
+def _form_text_problem(value: object) -> str:
+    if not isinstance(value, str):
+        return f"of type {type(value).__name__}"
+    if not value:
+        return "empty"
+    return "not valid Unicode" if _LONE_SURROGATE.search(value) else ""
+
+
+def _url_problem(value: object, schemes: Collection[str]) -> str:
+    if not isinstance(value, str):
+        return "is not a string"
+    try:
+        url = urlsplit(value)
+        has_host = bool(url.hostname) and url.port != 0  # reading an invalid port raises ValueError
+    except ValueError:
+        return "is not a URL"
+    if url.scheme not in schemes:
+        return f"has the scheme '{url.scheme}'" if url.scheme in _KNOWN_SCHEMES else "has another scheme or none"
+    return "" if has_host and value.isprintable() and " " not in value else "is not a URL with a host"
+
+
+def _parse_datetime(text: str) -> datetime | None:
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            url = urlsplit(value)
-        except ValueError:
-            problem = "is not a URL"
-        else:
-            if url.scheme in schemes and url.hostname and value.isprintable() and " " not in value:
-                return value
-            problem = f"has the scheme {url.scheme!r}" if url.scheme not in schemes else "is not a URL with a host"
-    raise SignalWireConfigurationError(f"Parameter '{name}' {problem}: expected {expected}.")
+            return parse(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
 
 
-def format_datetime(name: str, value: datetime | str) -> str:
-    """Write a moment as the API wants it: RFC 2822, GMT. A text is taken as already written so."""
-    if isinstance(value, str):
-        return validate_text(name, value)
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise _wrong(name, value, "a datetime with a time zone")
-    return _write_rfc_2822(value.astimezone(UTC), usegmt=True)
+def _limits(minimum: float, maximum: float) -> str:
+    if maximum == math.inf:
+        return f" of at least {_plain(minimum)}"
+    return f" from {_plain(minimum)} to {_plain(maximum)}"
 
 
-def _wrong(name: str, value: object, expected: str, *, may_be_secret: bool = False) -> SignalWireConfigurationError:
-    what = f"of type {type(value).__name__} and not shown" if may_be_secret else short_repr(value)
-    return SignalWireConfigurationError(f"Parameter '{name}' is {what}: expected {expected}.")
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def _invalid(
+    name: str, value: object, expected: str, quote_value: Callable[[object], str] = short_repr
+) -> SignalWireConfigurationError:
+    is_missing = _is_missing(value)
+    got = short_repr(value) if is_missing else quote_value(value)
+    hint = _HINT_MISSING if is_missing else ""
+    return SignalWireConfigurationError(f"Parameter '{name}' is {got}: expected {expected}.{hint}")
+
+
+def _type_only(value: object) -> str:
+    return f"a {type(value).__name__}, which is not shown"
+
+
+def _masked_repr(value: object) -> str:
+    """Mask a telephone number however short it is."""
+    return mask_phone_numbers(short_repr(value), known=[str(value).strip()] if isinstance(value, (str, int)) else ())

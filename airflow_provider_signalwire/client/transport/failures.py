@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.config.space import is_loopback_https
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError
 
-_SPACE = "the connection's Host (Space)"
+_SPACE = "the connection's Space (host)"
 _SENTENCES = {
     "dns": "there is no host {looked_up!r}. Check {setting}.",
     "dns-unavailable": "the host name {looked_up!r} could not be looked up. Check this machine's network and name "
     "server.",
-    "tls": "no trusted TLS connection to {host!r} could be made ({reason}). Check the connection's Host (Space); "
+    "tls": "no trusted TLS connection to {host!r} could be made ({reason}). Check the connection's Space (host); "
     "if your network inspects TLS, name its authority in the extra ca_bundle.",
-    "connect": "could not connect to {origin} ({reason}). Check the connection's Host (Space), this machine's "
+    "connect": "could not connect to {origin} ({reason}). Check the connection's Space (host), this machine's "
     "network and its proxy.",
     "lost": "the connection to {host!r} broke before the answer was complete ({reason}); the request may have been "
     "processed.",
@@ -47,6 +48,8 @@ def connection_error(
         timeout=settings.timeout,
         reason=settings.redact(_reason(causes)),
     )
+    if kind in ("tls", "lost") and is_loopback_https(settings.origin):
+        sentence += " For a simulator without TLS, write http:// before the host in the connection's Space (host)."
     return SignalWireConnectionError(f"Tried to {request.shown}: {sentence}", kind=kind)
 
 

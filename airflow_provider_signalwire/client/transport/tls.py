@@ -22,15 +22,15 @@ def ssl_context(settings: ClientSettings) -> ssl.SSLContext:
         return _context(path, os.stat(path).st_mtime_ns, settings.verify)
     except OSError as error:  # ssl.SSLError is one
         raise SignalWireConfigurationError(
-            f"The certificates in {path!r} cannot be read ({error.strerror}): expected a PEM file; the connection's "
-            "extra 'ca_bundle' names it."
+            f"The certificates in {path!r} cannot be read ({error.strerror}): expected a PEM file or a directory "
+            "of them. It is set by the connection's extra 'ca_bundle', REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
         ) from None
 
 
 @lru_cache(maxsize=16)
 def _context(path: str, modified: int, verify: bool) -> ssl.SSLContext:
     """Read the certificates once: a triggerer has many clients, and each context would take most of a megabyte."""
-    context = ssl.create_default_context(cafile=path)
+    context = ssl.create_default_context(**{"capath" if os.path.isdir(path) else "cafile": path})
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 FailureKind = Literal["dns", "dns_unavailable", "tls", "connect", "lost", "timeout", "malformed", "too_large"]
@@ -21,7 +21,7 @@ class HttpRequest:
 
     method: str
     target: str
-    body: bytes | None
+    body: bytes | None = field(repr=False)
     timeout: float
 
 
@@ -35,8 +35,8 @@ class HttpResponse:
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class AttemptFailed(Exception):

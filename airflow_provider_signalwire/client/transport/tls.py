@@ -1,4 +1,4 @@
-"""Whose certificates are trusted."""
+"""TLS settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 
 def ssl_context(settings: ClientSettings) -> ssl.SSLContext:
-    """Trust whom requests trusts, so that a task behaves alike in the worker and deferred.
+    """Return the TLS context of both transports; without ``ca_bundle``, it uses the CA bundle that requests uses.
 
-    :raises SignalWireConfigurationError: if the file of the authorities' certificates cannot be used.
+    :raises SignalWireConfigurationError: if the CA bundle cannot be used.
     """
     path = settings.ca_bundle or DEFAULT_CA_BUNDLE_PATH
     try:
@@ -30,7 +30,11 @@ def ssl_context(settings: ClientSettings) -> ssl.SSLContext:
 @lru_cache(maxsize=16)
 def _context(path: str, modified: int, verify: bool) -> ssl.SSLContext:
     """Read the certificates once: a triggerer has many clients, and each context would take most of a megabyte."""
-    context = ssl.create_default_context(cafile=path)
+    if os.path.isdir(path):
+        context = ssl.create_default_context(capath=path)
+    else:
+        context = ssl.create_default_context(cafile=path)
+    context.set_alpn_protocols(["http/1.1"])  # urllib3 sets it in any case
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -12,13 +12,13 @@ _CATCH_UP_SECONDS = 0.05
 
 # The pause after a 429 that does not say for how long. It settles where about one answer in fifty is a 429: a stray
 # one costs next to nothing, and a limit that is used up by others, too, is approached from below.
-_SHORTEST_OWN_PAUSE_SECONDS = 0.001
-_LONGEST_OWN_PAUSE_SECONDS = 5.0
+_MIN_BACKOFF_SECONDS = 0.001
+_MAX_BACKOFF_SECONDS = 5.0
 _GROWTH = 4.0
 _DECAY = 0.9
 
 
-class Pace:
+class RateLimiter:
     """Gives each request its turn.
 
     :param per_second: Requests per second, on the average.
@@ -30,9 +30,9 @@ class Pace:
         self._clock = clock
         self._next_turn = clock()
         self._paused_until = clock()
-        self._own_pause = _SHORTEST_OWN_PAUSE_SECONDS
+        self._backoff = _MIN_BACKOFF_SECONDS
 
-    async def turn(self) -> None:
+    async def acquire(self) -> None:
         """Return when the next request may be sent."""
         while True:
             now = self._clock()
@@ -45,25 +45,25 @@ class Pace:
             if not self._is_paused():
                 return
 
-    def refused(self, retry_after: float | None, *, at_most: float) -> None:
+    def on_rate_limited(self, retry_after: float | None, *, max_seconds: float) -> None:
         """Let nobody send for a while after a 429: what one was told, none of the others needs to hear again.
 
         :param retry_after: Seconds that SignalWire asks for. Where it names none, a first 429 pauses for a moment
             only, as it may stand alone; the more of the answers are 429, the longer the pauses become.
-        :param at_most: The longest pause, in seconds.
+        :param max_seconds: The longest pause, in seconds.
         """
-        if retry_after is None:
+        if not retry_after:
             if self._is_paused():
                 return  # it was on its way before the pause began
-            retry_after = self._own_pause
-            self._own_pause = min(retry_after * _GROWTH, _LONGEST_OWN_PAUSE_SECONDS)
+            retry_after = self._backoff
+            self._backoff = min(retry_after * _GROWTH, _MAX_BACKOFF_SECONDS)
         if retry_after > 0:
-            self._paused_until = max(self._paused_until, self._clock() + min(retry_after, at_most))
+            self._paused_until = max(self._paused_until, self._clock() + min(retry_after, max_seconds))
             self._next_turn = max(self._next_turn, self._paused_until - _CATCH_UP_SECONDS)
 
-    def accepted(self) -> None:
+    def on_success(self) -> None:
         """Take note of an answer that was no 429."""
-        self._own_pause = max(self._own_pause * _DECAY, _SHORTEST_OWN_PAUSE_SECONDS)
+        self._backoff = max(self._backoff * _DECAY, _MIN_BACKOFF_SECONDS)
 
     def _is_paused(self) -> bool:
         return self._paused_until > self._clock()

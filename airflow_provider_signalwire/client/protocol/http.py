@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+# Both transports are given the form URL-encoded: aiohttp would prepare it for being a multipart one, too.
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+
 FailureKind = Literal["dns", "dns_unavailable", "tls", "connect", "lost", "timeout", "malformed", "too_large"]
 
 
@@ -36,8 +41,8 @@ class HttpResponse:
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     seconds: float = 0.0
 
 

@@ -1,4 +1,4 @@
-"""Whose certificates are trusted."""
+"""TLS settings."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 
 def ssl_context(settings: ClientSettings) -> ssl.SSLContext:
-    """Trust whom requests trusts, so that a task behaves alike in the worker and deferred.
+    """Return the TLS context of both transports; without ``ca_bundle``, it uses the CA bundle that requests uses.
 
-    :raises SignalWireConfigurationError: if the file of the authorities' certificates cannot be used.
+    :raises SignalWireConfigurationError: if the CA bundle cannot be used.
     """
     path = settings.ca_bundle or DEFAULT_CA_BUNDLE_PATH
     try:
         return _context(path, os.stat(path).st_mtime_ns, settings.verify)
     except OSError as error:  # ssl.SSLError is one
         raise SignalWireConfigurationError(
-            f"The certificates in {path!r} cannot be read ({error.strerror}): expected a PEM file or a directory "
-            "of them. It is set by the connection's extra 'ca_bundle', REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
+            f"The certificates in {path!r} cannot be read ({error.strerror}): expected a PEM file; the connection's "
+            "extra 'ca_bundle' names it."
         ) from None
 
 
 @lru_cache(maxsize=16)
 def _context(path: str, modified: int, verify: bool) -> ssl.SSLContext:
     """Read the certificates once: a triggerer has many clients, and each context would take most of a megabyte."""
-    context = ssl.create_default_context(**{"capath" if os.path.isdir(path) else "cafile": path})
+    if os.path.isdir(path):
+        context = ssl.create_default_context(capath=path)
+    else:
+        context = ssl.create_default_context(cafile=path)
+    context.set_alpn_protocols(["http/1.1"])  # urllib3 sets it in any case
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -1,0 +1,91 @@
+"""What the asynchronous transport changes in aiohttp: facts, and how responses are read."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from airflow_provider_signalwire.client.transport.attempt import current_attempt
+from airflow_provider_signalwire.client.transport.response_parser import ResponseError, ResponseParser
+
+_MAX_EARLY_BYTES = 65536
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Connector(aiohttp.TCPConnector):
+    """A connector whose connections are read by our own parser."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # aiohttp has no public way to choose the protocol. The tests fail if this one no longer works.
+        self._factory: Any = partial(_Protocol, loop=self._loop)
+
+
+class _Protocol(ResponseHandler):
+    """Checks what arrives with our own parser, and passes it on to aiohttp's in a form that leaves it no choice."""
+
+    def __init__(self, loop: Any) -> None:
+        super().__init__(loop=loop)
+        self._response: ResponseParser | None = None
+        self._early = b""
+
+    def set_response_params(self, **params: Any) -> None:
+        """Begin to read a response; aiohttp calls this before it sends the request."""
+        super().set_response_params(**params)
+        attempt = current_attempt.get()
+        attempt.parser = self._response = ResponseParser()
+        attempt.is_connected = self.is_connected
+        if self._early:
+            early, self._early = self._early, b""
+            self.data_received(early)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse bytes of the response."""
+        parser = self._response
+        if not data:  # aiohttp resumes its parser
+            super().data_received(data)
+        elif parser is None:
+            self._early += data
+            if len(self._early) > _MAX_EARLY_BYTES:
+                self._abort()
+        elif parser.complete:
+            self.force_close()  # bytes that belong to no request
+        elif parser.error is None:
+            self._parse(parser, data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Take the end of the connection; a clean one may be the end of the response."""
+        parser = self._response
+        if exc is None and parser and parser.head and not parser.complete and not parser.error:
+            # Without a complete response, aiohttp notices by itself.
+            with contextlib.suppress(ResponseError):
+                parser.feed_eof()
+                self.force_close()
+                super().data_received(_LAST_CHUNK)
+        super().connection_lost(exc)
+
+    def _parse(self, parser: ResponseParser, data: bytes) -> None:
+        is_first = parser.head is None
+        try:
+            body = parser.feed(data)
+        except ResponseError:
+            self._abort()
+            return
+        if parser.head is None:
+            return
+        if parser.complete and not parser.is_reusable:
+            self.force_close()
+        if is_first and parser.complete and not body:
+            super().data_received(b"HTTP/1.1 %d OK\r\nContent-Length: 0\r\n\r\n" % parser.head.status)
+            return
+        head = b"HTTP/1.1 %d OK\r\nTransfer-Encoding: chunked\r\n\r\n" % parser.head.status if is_first else b""
+        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        super().data_received(head + chunk + (_LAST_CHUNK if parser.complete else b""))
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()

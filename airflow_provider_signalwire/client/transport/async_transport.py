@@ -1,0 +1,113 @@
+"""The transport for triggers and batches: one ``aiohttp`` session."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.protocol.http import FORM_HEADERS, MAX_BODY_BYTES, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.transport.async_connection import Connector
+from airflow_provider_signalwire.client.transport.attempt import Attempt, current_attempt
+from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes
+from airflow_provider_signalwire.client.transport.proxy import proxy_and_headers
+from airflow_provider_signalwire.client.transport.tls import ssl_context
+
+MAX_CONNECTIONS = 64
+
+
+class AsyncTransport:
+    """Sends requests and reports facts. It belongs to the event loop and process that opened it.
+
+    :param settings: Host, credentials and timeouts.
+    :param max_connections: Maximum number of open connections; further requests wait, outside their timeout.
+    """
+
+    def __init__(self, settings: ClientSettings, *, max_connections: int = MAX_CONNECTIONS) -> None:
+        self._settings = settings
+        self._max_connections = max_connections
+        self._proxy, self._proxy_headers = proxy_and_headers(settings)
+        self._session: aiohttp.ClientSession | None = None
+        self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
+
+    async def open(self) -> None:
+        """Make the transport usable on the running event loop."""
+        # Reading the CA bundle takes long enough to be kept off the event loop.
+        context = await asyncio.to_thread(ssl_context, self._settings)
+        self._owner = _owner()
+        self._slots = asyncio.Semaphore(self._max_connections)
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_note_sent)
+        self._session = aiohttp.ClientSession(
+            connector=Connector(
+                ssl=context,
+                limit=0,  # the semaphore is the limit: its waiters' timers have not started
+                resolver=aiohttp.ThreadedResolver(),  # look up names as requests does, whatever is installed
+            ),
+            headers={name: Hidden(value) for name, value in self._settings.headers.items()},
+            skip_auto_headers=("Content-Type",),
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout, ceil_threshold=math.inf),
+            trace_configs=[trace],
+            trust_env=False,  # the settings have the environment's proxy
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            read_bufsize=MAX_BODY_BYTES,
+        )
+        # aiohttp would send a GET or DELETE once more if a reused connection breaks. Whether to do so is for the retry
+        # policy to decide, which counts attempts and knows their facts. aiohttp has no public switch.
+        self._session._retry_connection = False
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request once.
+
+        :raises AttemptFailed: if no complete response came.
+        """
+        if self._session is None or self._owner != _owner():
+            raise RuntimeError("The transport is not open on this event loop.")
+        async with self._slots:
+            attempt = Attempt(timeout=request.timeout, connect_timeout=self._settings.connect_timeout)
+            token = current_attempt.set(attempt)
+            try:
+                async with asyncio.timeout(request.timeout):
+                    return await self._send(self._session, request, attempt)
+            except Exception as error:
+                failure = attempt.failure(error)
+            finally:
+                current_attempt.reset(token)
+        raise failure  # not from the handler: its context would keep the frames of the libraries
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None and self._owner == _owner():
+            await session.close()
+
+    async def _send(self, session: aiohttp.ClientSession, request: HttpRequest, attempt: Attempt) -> HttpResponse:
+        async with session.request(
+            request.method,
+            URL(self._settings.origin + request.target, encoded=True),
+            data=None if request.body is None else HiddenBytes(request.body),
+            headers=None if request.body is None else FORM_HEADERS,
+            allow_redirects=False,
+            proxy=self._proxy,
+            proxy_headers=self._proxy_headers or None,
+        ) as response:
+            body = await response.read()
+        head = attempt.parser.head
+        headers = head.headers if head else response.headers
+        return HttpResponse(status=response.status, headers=headers, body=body, seconds=attempt.elapsed)
+
+
+def _owner() -> tuple[int, asyncio.AbstractEventLoop]:
+    return os.getpid(), asyncio.get_running_loop()
+
+
+async def _note_sent(*args: Any) -> None:
+    """Take note that aiohttp is about to write the request; it does not write to a closed connection."""
+    attempt = current_attempt.get()
+    attempt.sent = attempt.is_connected()

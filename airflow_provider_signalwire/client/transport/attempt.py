@@ -1,0 +1,108 @@
+"""One attempt to send a request: its deadline, and the facts that a failure is described by."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed, FailureKind
+from airflow_provider_signalwire.client.transport.response_parser import ResponseParser
+
+
+@dataclass(eq=False)
+class Attempt:
+    """What is known about the attempt in progress.
+
+    :param timeout: Seconds that it may take in all.
+    :param connect_timeout: Seconds within which it must be connected, through the proxy and with TLS.
+    """
+
+    timeout: float
+    connect_timeout: float
+    sent: bool = False
+    connected: bool = False
+    is_connected: Callable[[], bool] = bool
+    parser: ResponseParser = field(default_factory=ResponseParser)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the attempt began."""
+        return time.monotonic() - self.started
+
+    def remaining(self) -> float:
+        """Return how many seconds the current step may take.
+
+        :raises TimeoutError: if there are none.
+        """
+        limit = self.timeout if self.connected else min(self.timeout, self.connect_timeout)
+        seconds = self.started + limit - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        return seconds
+
+    def failure(self, error: BaseException) -> AttemptFailed:
+        """Describe how the attempt failed.
+
+        :param error: What the HTTP library raised.
+        """
+        head = self.parser.head if self.sent else None
+        kind, reason = self._kind_and_reason(list(_causes(error)))
+        return AttemptFailed(
+            kind,
+            sent=self.sent,
+            reason=reason,
+            status=head.status if head else None,
+            headers=head.headers if head else None,
+            seconds=self.elapsed,
+        )
+
+    def _kind_and_reason(self, causes: list[BaseException]) -> tuple[FailureKind, str]:
+        if self.sent:
+            if self.parser.error:
+                return self.parser.error.kind, self.parser.error.reason
+            timed_out = any(isinstance(cause, TimeoutError) for cause in causes)
+            return ("timeout", "Timed out") if timed_out else ("lost", _reason(causes))
+        for cause in causes:
+            if isinstance(cause, socket.gaierror):
+                is_unknown = cause.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
+                return "dns" if is_unknown else "dns_unavailable", _reason([cause])
+            if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+                break  # the peer closed the connection: nothing is wrong with the certificate
+            if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
+                return "tls", _reason([cause])
+        return "connect", _reason(causes)
+
+
+# The connection classes are created by the HTTP libraries, which pass on nothing of ours.
+current_attempt: ContextVar[Attempt] = ContextVar("current_attempt")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from what an HTTP library raised to what the system said: causes, contexts and wrapped arguments."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+
+
+def _reason(causes: list[BaseException]) -> str:
+    """Return the system's own words; those of the libraries repeat URLs and addresses of objects."""
+    for cause in causes:
+        # aiohttp has an error of the same kind without these words.
+        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
+            return cause.verify_message
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return "Timed out"
+    return type(causes[-1]).__name__

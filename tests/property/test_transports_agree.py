@@ -1,0 +1,90 @@
+"""Whatever bytes arrive, both transports return the same response or report the same failure."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from raw_server import GOOD_RESPONSE, RawServer, reset
+from responses_on_the_wire import pieces
+from steady import STEADY
+from transports import Async, Sync, settings_for
+
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+
+EXAMPLES = int(os.environ.get("TRANSPORT_EXAMPLES", "150"))
+# Of what a response needs to arrive, this is a hundred times as long; only unfinished responses wait for it.
+TIMEOUT = 0.15
+HEADERS = ("Retry-After", "Date", "X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
+
+
+class Script:
+    """Answers the first request with given pieces, and all others with a good response."""
+
+    def __init__(self) -> None:
+        self.server = RawServer(self.serve)
+
+    def prepare(self, pieces: list[bytes], end: str) -> None:
+        self.pieces, self.end = pieces, end
+        self.done = threading.Event()
+        self.requests = self.connections = 0
+
+    def serve(self, connection: socket.socket) -> None:
+        self.connections += 1
+        while self.server.read_request(connection):
+            self.requests += 1
+            if self.requests > 1:
+                connection.sendall(GOOD_RESPONSE)
+                continue
+            try:
+                for piece in self.pieces:
+                    connection.sendall(piece)
+                    time.sleep(0.0005)  # the next piece is to be read by itself
+                if self.end != "open":
+                    reset(connection) if self.end == "reset" else connection.close()
+                    return
+            finally:
+                self.done.set()
+
+
+def outcome_of(send: Callable[..., Any]) -> tuple[Any, ...]:
+    try:
+        response = send("GET", "/x", timeout=TIMEOUT)
+    except AttemptFailed as failure:
+        headers = tuple(failure.headers.get(name) for name in HEADERS)
+        return "failed", failure.kind, failure.sent, failure.status, headers
+    return "response", response.status, response.body, tuple(response.headers.get(name) for name in HEADERS)
+
+
+def observe(transport: type[Sync], script: Script) -> tuple[Any, ...]:
+    """Send two requests; return what came of them, and how many connections and requests it took."""
+    with transport(settings_for(script.server.origin)) as client:
+        first = outcome_of(client.send)
+        script.done.wait(5)
+        client.settle()
+        second = outcome_of(client.send)
+        counts = script.connections, script.requests
+    script.server.close_connections()
+    return first, second, counts
+
+
+def test_any_bytes_mean_the_same_to_both_transports():
+    script = Script()
+
+    @settings(STEADY, max_examples=EXAMPLES, derandomize="TRANSPORT_EXAMPLES" not in os.environ)
+    @given(sent=pieces(), end=st.sampled_from(["close", "close", "close", "reset", "reset", "open"]))
+    def agree(sent, end):
+        outcomes = []
+        for transport in (Sync, Async):
+            script.prepare(sent, end)
+            outcomes.append(observe(transport, script))
+        assert outcomes[0] == outcomes[1]
+
+    with script.server:
+        agree()

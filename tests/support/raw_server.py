@@ -1,0 +1,107 @@
+"""A loopback server whose every byte a test decides, and which keeps every byte that it receives."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+GOOD_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Read one request with its body; empty if the client closed the connection."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        if not (data := connection.recv(65536)):
+            return received
+        received += data
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    while length and len(body) < int(length[1]):
+        if not (data := connection.recv(65536)):
+            break
+        body += data
+    return head + b"\r\n\r\n" + body
+
+
+def reset(connection: socket.socket) -> None:
+    """Close a connection with RST instead of FIN."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if isinstance(connection, ssl.SSLSocket):
+        connection = socket.socket(fileno=connection.detach())
+    connection.close()
+
+
+class RawServer:
+    """Hands each connection to a function, in a thread of its own.
+
+    :param serve: What to do with a connection; it is closed afterwards.
+    :param context: Makes it a TLS server.
+    """
+
+    def __init__(self, serve: Callable[[socket.socket], None], *, context: ssl.SSLContext | None = None) -> None:
+        self.serve = serve
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.origin = f"{'https' if context else 'http'}://{self.address}"
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._acceptor = threading.Thread(target=self._accept)
+        self._acceptor.start()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
+        self._listener.close()
+        self.close_connections()
+        for thread in self._threads:
+            thread.join()
+
+    def read_request(self, connection: socket.socket) -> bytes:
+        """Read a request and keep it."""
+        request = read_request(connection)
+        if request:
+            self.requests.append(request)
+        return request
+
+    def close_connections(self) -> None:
+        """End what the connections wait for."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # the listener was shut down
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._threads = [thread for thread in self._threads if thread.is_alive()]
+                self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+                self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        self._open.add(connection)
+        raw = connection
+        with contextlib.suppress(OSError):  # clients close connections at any time
+            if self._context:
+                connection = self._context.wrap_socket(connection, server_side=True)
+            self.serve(connection)
+        with contextlib.suppress(OSError):
+            connection.close()
+        self._open.discard(raw)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from airflow_provider_signalwire.client.flows.stop import Flow
+from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.exceptions import SignalWireError
 

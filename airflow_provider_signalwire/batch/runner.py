@@ -15,8 +15,7 @@ from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 if TYPE_CHECKING:
     from airflow_provider_signalwire.batch.checkpoint import BatchMemory
     from airflow_provider_signalwire.batch.summary import BatchTally
-    from airflow_provider_signalwire.client.flows.stop import Flow
-    from airflow_provider_signalwire.client.flows.stop_result import StopResult
+    from airflow_provider_signalwire.client.policy.steps import Flow, StopResult
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 log = logging.getLogger(__name__)
@@ -84,13 +83,13 @@ class StreamBatch:
 
     async def _stop_all(self) -> None:
         from airflow_provider_signalwire.batch.run_batch import run_batch
-        from airflow_provider_signalwire.client.policy.rate_limiter import Pace
+        from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
         from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
         self._task = asyncio.current_task()
-        pace = Pace(self._max_requests_per_second)
+        limiter = RateLimiter(self._max_requests_per_second)
         async with SignalWireAsyncClient(
-            self._hook.settings, pace=pace, max_connections=self._max_concurrency, observer=AIRFLOW_STATS
+            self._hook.settings, rate_limiter=limiter, max_connections=self._max_concurrency, observer=AIRFLOW_STATS
         ) as client:
             try:
                 await run_batch(
@@ -100,13 +99,13 @@ class StreamBatch:
                 self.retries = client.retries
 
     def _flows(self) -> Iterator[tuple[Numbered, Flow[StopResult]]]:
-        from airflow_provider_signalwire.client.flows.stop import stop_stream_and_tell_how
+        from airflow_provider_signalwire.client.flows.stop import stop_stream
 
         for index, row in enumerate(distinct(self._rows)):
             if not self._memory.is_done(index):
                 yield (
                     (index, row),
-                    stop_stream_and_tell_how(self._hook.account_sid, *row, ignore_if_missing=self._ignore_if_missing),
+                    stop_stream(self._hook.account_sid, *row, ignore_if_missing=self._ignore_if_missing),
                 )
 
     def _on_outcome(self, numbered: Numbered, outcome: StopResult | SignalWireError) -> None:
@@ -117,9 +116,10 @@ class StreamBatch:
             self._memory.finish(index, "failed")
             self._tally.add_failure(row, outcome)
         else:
-            self._memory.finish(index, outcome.how)
+            self._memory.finish(index, outcome.outcome)
             self._tally.add_result(outcome)
-            outcome.log(logging.DEBUG, *row)  # thousands of lines would drown the rest of the task's log
+            AIRFLOW_STATS.on_stream_stopped(outcome.outcome)
+            log.debug("%s", outcome.describe(*row))  # thousands of lines would drown the rest of the task's log
         if time.monotonic() - self._last_progress >= PROGRESS_SECONDS:
             self._report()
 
@@ -127,5 +127,5 @@ class StreamBatch:
         """Log how far the batch has come, and note it for the next try."""
         self._last_progress = time.monotonic()
         log.info("%s", self._tally.progress())
-        AIRFLOW_STATS.batch_progressed(self._tally.rate)
+        AIRFLOW_STATS.on_batch_progress(self._tally.rate)
         self._memory.save()

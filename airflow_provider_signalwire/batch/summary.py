@@ -17,7 +17,7 @@ from airflow_provider_signalwire.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_signalwire.batch.rows import StreamRow
-    from airflow_provider_signalwire.client.flows.stop_result import StopResult
+    from airflow_provider_signalwire.client.flows.stop import StopResult
 
 MAX_FAILURES_LISTED = 1000
 
@@ -53,7 +53,7 @@ class BatchTally:
 
     def add_result(self, result: StopResult) -> None:
         """Count a stream that has been asked to stop, or needed not."""
-        self.counts[result.how] += 1
+        self.counts[result.outcome] += 1
         if self._records is not None and result.record is not None:
             self._records.append(result.record)
 

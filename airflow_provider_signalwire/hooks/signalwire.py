@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -219,7 +220,7 @@ class SignalWireHook(BaseHook):
         :param limit: Maximum number of calls. Default: all.
         """
         if limit is not None:
-            limit = validate_integer("limit", limit, minimum=0)
+            limit = validate_integer("limit", limit, minimum=0, maximum=sys.maxsize)
             page_size = min(page_size, max(limit, 1))
         first = endpoints.list_calls(
             self.account_sid,

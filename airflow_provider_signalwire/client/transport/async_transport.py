@@ -14,8 +14,7 @@ from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.protocol.http import FORM_HEADERS, MAX_BODY_BYTES, HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.transport.async_connection import Connector
 from airflow_provider_signalwire.client.transport.attempt import Attempt, current_attempt
-from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes
-from airflow_provider_signalwire.client.transport.proxy import proxy_and_headers
+from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes, proxy_headers
 from airflow_provider_signalwire.client.transport.tls import ssl_context
 
 MAX_CONNECTIONS = 64
@@ -31,7 +30,7 @@ class AsyncTransport:
     def __init__(self, settings: ClientSettings, *, max_connections: int = MAX_CONNECTIONS) -> None:
         self._settings = settings
         self._max_connections = max_connections
-        self._proxy, self._proxy_headers = proxy_and_headers(settings)
+        self._proxy_headers = proxy_headers(settings)
         self._session: aiohttp.ClientSession | None = None
         self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -94,7 +93,7 @@ class AsyncTransport:
             data=None if request.body is None else HiddenBytes(request.body),
             headers=None if request.body is None else FORM_HEADERS,
             allow_redirects=False,
-            proxy=self._proxy,
+            proxy=self._settings.proxy,
             proxy_headers=self._proxy_headers or None,
         ) as response:
             body = await response.read()

@@ -12,8 +12,7 @@ from requests.structures import CaseInsensitiveDict
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.protocol.http import FORM_HEADERS, HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.transport.attempt import Attempt, current_attempt
-from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes
-from airflow_provider_signalwire.client.transport.proxy import proxy_and_headers
+from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes, proxy_headers
 from airflow_provider_signalwire.client.transport.sync_connection import Adapter
 from airflow_provider_signalwire.client.transport.tls import ssl_context
 
@@ -30,8 +29,8 @@ class SyncTransport:
         self._settings = settings
         self._context = ssl_context(settings)
         self._headers = {name: Hidden(value) for name, value in settings.headers.items()}
-        proxy, self._proxy_headers = proxy_and_headers(settings)
-        self._proxies = {"http": proxy, "https": proxy} if proxy else None
+        self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else None
+        self._proxy_headers = proxy_headers(settings)
         self._forget_adapters()
 
     def send(self, request: HttpRequest) -> HttpResponse:

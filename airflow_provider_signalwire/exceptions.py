@@ -1,7 +1,7 @@
 """The errors this provider raises.
 
-Errors that retrying cannot fix (a wrong setting, a refused login, an unknown stream) are ``AirflowFailException``s as
-well, so that Airflow ends the task at once instead of retrying it.
+Errors that retrying cannot fix (a wrong setting, a refused login, an unknown stream) also derive from
+``AirflowFailException``, so that Airflow ends the task at once instead of retrying it.
 """
 
 from __future__ import annotations

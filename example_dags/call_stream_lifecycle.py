@@ -1,7 +1,6 @@
-"""Start a media stream, work with its audio, and stop it whatever becomes of the work.
+"""Start a media stream, work with its audio, and stop it even if the work fails.
 
-Use it when the DAG itself starts the stream: as setup and teardown, start and stop belong together, so that the
-stream is stopped even though the work fails, and a stop that fails fails the run.
+Start and stop are setup and teardown: the stop runs if the work fails, and a stop that fails fails the run.
 """
 
 from __future__ import annotations
@@ -35,19 +34,18 @@ with DAG(
     stop = StopCallStreamOperator(
         task_id="stop_call_stream",
         call_sid="{{ params.call_sid }}",
-        stream_sid="{{ ti.xcom_pull(task_ids='start_call_stream')['sid'] }}",
+        stream_sid=start.output["sid"],
         wait_for_completion=True,
-        poll_interval=0.2,
     ).as_teardown(setups=start, on_failure_fail_dagrun=True)
 
     @task
     def work_with_audio(stream: dict[str, str]) -> str:
         """Stand in for what you do while the stream runs, such as waiting for a transcript."""
-        return f"The audio of call {stream['call_sid']} reached the WebSocket by stream {stream['sid']}."
+        return f"Stream {stream['sid']} sent the audio of call {stream['call_sid']} to the WebSocket."
 
     @task
     def use_result(result: str) -> None:
-        """Stand in for what comes after. This end of the DAG is what fails the run when the work has failed."""
+        """Stand in for what comes after. As a leaf beside the stop, it fails the run if the work has failed."""
 
     result = work_with_audio(start.output)
     result >> stop

@@ -1,7 +1,7 @@
-"""Every hour, find media streams that were forgotten, and stop them.
+"""Every hour, stop media streams that were forgotten.
 
-Use it beside the DAGs that start streams: whatever they leave running is stopped by its name as soon as its call is
-older than any call should be. Try it with *Dry run* first: it reads only, and returns what it would stop.
+Streams of the given names are stopped on every call that is older than a call should be. Try it with *Dry run* first:
+it only reads, and returns what it would stop.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ with DAG(
             items={"type": "string"},
             minItems=1,
             title="Stream names",
-            description="Streams of these names are stopped.",
+            description="Names of the streams to stop.",
         ),
         "min_call_age_hours": Param(
-            4, type="number", minimum=0, title="Hours", description="Calls younger than this are left alone."
+            4, type="number", minimum=0, title="Hours", description="Younger calls are ignored."
         ),
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Read only; stop nothing."),
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Only read; stop nothing."),
     },
 ):
     CallStreamCleanupOperator(

@@ -1,7 +1,7 @@
-"""Stop one media stream of a call, and wait until it has really stopped.
+"""Stop one media stream of a call, and wait until it has stopped.
 
-Use it to stop a stream by hand: trigger it, type the SIDs into the form, read the stream's record in XCom. Or copy
-the one task into a DAG of yours that knows the SIDs.
+Trigger it, enter the SIDs in the form, and read the record in XCom. Or copy the one task into a DAG of your own that
+knows the SIDs.
 """
 
 from __future__ import annotations

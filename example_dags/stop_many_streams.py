@@ -1,7 +1,7 @@
-"""Stop thousands of media streams in one task, at the rate that SignalWire allows.
+"""Stop thousands of media streams in one task, within SignalWire's rate limit.
 
-Use it when another task knows which streams are to be stopped, by SID or by name. Up to some thousands of them fit into
-XCom as a list; for more, let that task write a file with one JSON object a line, and return its path.
+Another task returns the streams. A few thousand fit into XCom as a list; for more, let that task write a file with one
+JSON object per line and return its path.
 """
 
 from __future__ import annotations
@@ -38,5 +38,4 @@ with DAG(
     StopCallStreamsOperator(
         task_id="stop_streams",
         streams=find_streams(),
-        ignore_if_missing=True,
     )

@@ -1,7 +1,7 @@
-"""Stop a handful of media streams, one mapped task for each.
+"""Stop a few dozen media streams, one mapped task for each.
 
-Use it for up to some dozens of streams that another task finds: each gets a log, a retry and a record in XCom of its
-own. Every mapped task costs Airflow a process, so hundreds of streams want a batch instead.
+Each stream has its own log, retries and XCom record. Every mapped task is a process, so use one StopCallStreamsOperator
+for hundreds of streams.
 """
 
 from __future__ import annotations
@@ -38,7 +38,5 @@ with DAG(
     StopCallStreamOperator.partial(
         task_id="stop_call_stream",
         wait_for_completion=True,
-        poll_interval=0.2,
-        ignore_if_missing=True,
         max_active_tis_per_dagrun=16,
     ).expand_kwargs(find_streams())

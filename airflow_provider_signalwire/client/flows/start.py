@@ -32,7 +32,7 @@ _POLL_SECONDS = 0.5
 class StreamStart:
     """One start of a stream, and what is known about streams that it may have left running.
 
-    :param request: The start, as built by :func:`~…protocol.endpoints.start_call_stream`.
+    :param request: The start, as ``endpoints.start_call_stream`` builds it.
     :param account_sid: Project ID.
     :param call_sid: The call.
     :param name: The stream's name.

@@ -1,0 +1,34 @@
+"""Copy the example DAGs into the guides, so that the guides show their code in a clone, too.
+
+A guide marks the place: ``<!-- from: example_dags/stop_call_stream.py -->``, followed by a fenced code block.
+With ``--check``, nothing is written, and the exit status is 1 if a guide differs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"(<!-- from: (\S+) -->\n```python\n)(.*?)(```\n)", re.DOTALL)
+
+
+def with_current_code(page: str) -> str:
+    """Return a page with the current code in each marked block."""
+    return BLOCK.sub(lambda block: block[1] + (ROOT / block[2]).read_text() + block[4], page)
+
+
+def main(*, check: bool) -> None:
+    """Update the pages, or report those that differ."""
+    outdated = [path for path in (ROOT / "docs").rglob("*.md") if with_current_code(path.read_text()) != path.read_text()]
+    for path in outdated:
+        if not check:
+            path.write_text(with_current_code(path.read_text()))
+    if check and outdated:
+        names = ", ".join(str(path.relative_to(ROOT)) for path in outdated)
+        sys.exit(f"The code in these pages is not that of the example DAGs: {names}. Run scripts/copy_examples.py.")
+
+
+if __name__ == "__main__":
+    main(check="--check" in sys.argv[1:])

@@ -30,7 +30,8 @@ def ssl_context(settings: ClientSettings) -> ssl.SSLContext:
 @lru_cache(maxsize=16)
 def _context(path: str, modified: int, verify: bool) -> ssl.SSLContext:
     """Read the certificates once: a triggerer has many clients, and each context would take most of a megabyte."""
-    context = ssl.create_default_context(**{"capath" if os.path.isdir(path) else "cafile": path})
+    is_directory = os.path.isdir(path)
+    context = ssl.create_default_context(cafile=None if is_directory else path, capath=path if is_directory else None)
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -56,6 +56,11 @@ def usable(read_settings):
     assert 1 <= read_settings.max_attempts <= 100
     assert 0 <= read_settings.max_retry_seconds <= 3600
     assert isinstance(read_settings.verify, bool)
+    if read_settings.proxy:
+        assert "@" not in read_settings.proxy
+        assert read_settings.proxy.isascii()
+        assert urlsplit(read_settings.proxy).port != 0
+    assert (read_settings.proxy_authorization or "").isascii()
 
 
 def forms_of(login, token):

@@ -19,7 +19,9 @@ from airflow_provider_signalwire.client.transport.sync_client import SignalWireC
 from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireConfigurationError
 
 awkward = st.text(st.sampled_from("%+?#&;~'\" /\\.=:@,$!*()[]{}|^<>\t\n\x7f\x85\u2028\ud800é通"), max_size=6)
-any_text = awkward | st.text(max_size=8) | st.sampled_from([".", "..", "a.json", ".json", "%2e%2e", "x" * 300])
+any_text = (
+    awkward | st.text(max_size=8) | st.sampled_from([".", "..", "None", " a", "a.json", ".json", "%2e%2e", "x" * 300])
+)
 acceptable = st.text("%+?#&;~'\" .=:@é通ab", min_size=1, max_size=6)
 
 FLOWS = {
@@ -50,11 +52,12 @@ def run_async(client_settings, flow):
 
 
 def would_not_arrive(text):
-    """Tell, without asking the code that is tested, whether a text cannot be one segment of the API's paths."""
+    """Return whether a string cannot be one segment of the API's paths."""
     control = any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text)
     unsendable = any(character in "\u2028\u2029" or "\ud800" <= character <= "\udfff" for character in text)
     ambiguous = text in (".", "..") or text.endswith(".json") or "/" in text or "\\" in text
-    return not text.strip() or control or unsendable or ambiguous
+    missing = text.strip() in ("", "None", "null") or text != text.strip()
+    return missing or control or unsendable or ambiguous
 
 
 @pytest.mark.parametrize("run", [run_sync, run_async], ids=["sync", "async"])

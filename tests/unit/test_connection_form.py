@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from airflow_provider_signalwire import connection_form
-from airflow_provider_signalwire.client.config.extras import _EXTRAS, read_extras
+from airflow_provider_signalwire.client.config.extras import read_extras
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.provider_info import EXTRAS as DESCRIPTIONS
 from airflow_provider_signalwire.provider_info import get_provider_info
 
 CONNECTION_TYPE = get_provider_info()["connection-types"][0]
@@ -28,32 +31,36 @@ def test_it_is_the_hooks() -> None:
     assert CONNECTION_TYPE["hook-class-name"] == f"{SignalWireHook.__module__}.{SignalWireHook.__qualname__}"
 
 
-def test_it_offers_every_extra_the_client_knows_and_no_other() -> None:
-    assert list(EXTRAS) == list(_EXTRAS)
+def test_every_extra_of_the_form_is_read_and_is_a_setting_of_the_client() -> None:
+    settings = {field.name for field in dataclasses.fields(ClientSettings)}
+    assert list(EXTRAS) == list(DESCRIPTIONS)
+    assert set(EXTRAS) <= settings
+    for name in EXTRAS:
+        with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
+            read_extras({name: [1]})
 
 
-def test_there_are_numbers_with_bounds() -> None:
+def test_limits_of_the_form_are_the_clients() -> None:
     assert NUMBERS == ["timeout", "connect_timeout", "max_attempts", "max_retry_seconds"]
+    for name in NUMBERS:
+        schema = EXTRAS[name]["schema"]
+        for allowed in (schema["minimum"], schema["maximum"]):
+            assert read_extras({name: allowed}) == {name: allowed}
+        for refused in (schema["minimum"] - 0.01, schema["maximum"] + 0.01):
+            with pytest.raises(SignalWireConfigurationError, match=name):
+                read_extras({name: refused})
 
 
-@pytest.mark.parametrize("name", NUMBERS)
-def test_its_bounds_are_the_clients(name: str) -> None:
-    schema = EXTRAS[name]["schema"]
-    for allowed in (schema["minimum"], schema["maximum"]):
-        assert read_extras({name: allowed}) == {name: allowed}
-    for refused in (schema["minimum"] - 0.01, schema["maximum"] + 0.01, schema["minimum"] - 1, schema["maximum"] + 1):
-        with pytest.raises(SignalWireConfigurationError, match=name):
-            read_extras({name: refused})
-
-
-@pytest.mark.parametrize("name", NUMBERS)
-def test_it_asks_for_a_whole_number_where_the_client_does(name: str) -> None:
-    fraction = EXTRAS[name]["schema"]["minimum"] + 1.5
-    if EXTRAS[name]["schema"]["type"][0] == "number":
-        assert read_extras({name: fraction}) == {name: fraction}
-    else:
-        with pytest.raises(SignalWireConfigurationError, match="whole number"):
-            read_extras({name: fraction})
+def test_documentation_has_the_same_extras() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "connection.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith(tuple(f"| `{name}` |" for name in DESCRIPTIONS))]
+    expected = []
+    for name, extra in DESCRIPTIONS.items():
+        default = f"`{json.dumps(extra.default)}`" if not isinstance(extra.default, str) else extra.default
+        limits = f"{extra.minimum:g} to {extra.maximum:g} {extra.unit}" if extra.minimum is not None else ""
+        kind = {"path": "string", "proxy": "string"}.get(extra.kind, extra.kind)
+        expected.append(f"| `{name}` | {extra.label} | {kind} | {default} | {limits} | {extra.description} |")
+    assert rows == expected, "copy the expected rows to the page"
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -89,7 +96,7 @@ def test_the_labels_are_those_of_signalwire() -> None:
 
 
 def test_the_port_can_be_filled_in() -> None:
-    """Without it, the Test button of Airflow 3.3.2 and older fails before it asks the hook."""
+    """Without it, the Test button of Airflow 3.3.1 and 3.3.2 fails before it asks the hook."""
     assert "port" not in STANDARD["hidden-fields"]
     assert STANDARD["placeholders"]["port"].startswith("443")
 

@@ -112,6 +112,7 @@ class ClientSettings:
             if secret
         )
 
+    @clears_locals
     def redact(self, text: str) -> str:
         """Redact every secret in a string that came from elsewhere."""
         return redact(text, self.secrets)

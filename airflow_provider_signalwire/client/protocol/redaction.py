@@ -102,6 +102,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+@clears_locals
 def mask_phone_numbers(text: str, *, known: Iterable[str] = ()) -> str:
     """Replace every telephone number in a string by ``***`` and its last four digits.
 
@@ -121,7 +122,7 @@ def mask_phone_numbers(text: str, *, known: Iterable[str] = ()) -> str:
 
 
 def _spellings(number: str) -> Iterator[str]:
-    for spelling in {number, quote(number, safe="")}:
+    for spelling in {number, quote(number, safe="", errors="replace")}:
         if spelling:
             yield rf"(?<!\w){re.escape(spelling)}(?!\w)"
     digits = _digits(number)
@@ -149,6 +150,7 @@ def _digits(number: str) -> str:
     return "".join(character for character in without_escapes if character.isdigit())
 
 
+@clears_locals
 def short_repr(value: object, *, limit: int = 200, secrets: Iterable[str] = ()) -> str:
     """Return a value's repr for a message: on one line, shortened, without secrets and telephone numbers.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol import validation as inputs
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 URL = "wss://media.example.com"
@@ -43,7 +46,7 @@ def refused(build, words, /, *args, **kwargs):
     ],
 )
 def test_a_stream_goes_to_a_wss_address_only(url):
-    refused(endpoints.start_call_stream, r"^Parameter 'url' .*: expected 'wss://…'\.$", **(START | {"url": url}))
+    refused(endpoints.start_call_stream, r"^Parameter 'url' .*: expected 'wss://…'\.", **(START | {"url": url}))
 
 
 @pytest.mark.parametrize("url", ["wss://x", "WSS://x.example:8443/path?a=b", "wss://user:password@x"])
@@ -66,17 +69,12 @@ def test_a_wrong_url_is_not_repeated(url):
         ("status_callback", "wss://x", "'https://…' or 'http://…'"),
         ("status_callback_method", "PUT", "'GET' or 'POST'"),
         ("status_callback_method", "get", "'GET' or 'POST'"),
-        ("name", "", "text that is not blank"),
         ("name", "a/b", "without '/'"),
-        ("name", None, "text"),
-        ("authorization_bearer_token", "", "a token"),
-        ("authorization_bearer_token", "sec\nret", "a token"),
-        ("authorization_bearer_token", 5, "a token"),
-        ("parameters", {"a": ""}, "custom parameters"),
-        ("parameters", {"": "secret"}, "custom parameters"),
-        ("parameters", {"a": 5}, "custom parameters"),
-        ("parameters", {"a": "secret\ud800"}, "custom parameters"),
-        ("parameters", [("a", "secret")], "custom parameters"),
+        ("authorization_bearer_token", "", "a string. An upstream task probably returned nothing"),
+        ("authorization_bearer_token", "sec\nret", "without control characters"),
+        ("authorization_bearer_token", 5, "a string"),
+        ("parameters", [("a", "secret")], "a mapping"),
+        ("parameters", "", "a mapping"),
         ("parameters", {str(number): "secret" for number in range(100)}, "at most 99"),
     ],
 )
@@ -87,19 +85,46 @@ def test_a_wrong_argument_of_a_start_is_named(name, value, expected):
 
 
 @pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"a": 1}, "the value of key 'a' is of type int"),
+        ({"a": "x", "b": ""}, "the value of key 'b' is empty"),
+        ({"a": "secret\ud800"}, "the value of key 'a' is not valid Unicode"),
+        ({"": "secret"}, "a key is empty"),
+        ({5: "secret"}, "a key is of type int"),
+    ],
+)
+def test_wrong_custom_parameter_is_named_by_its_key(parameters, words):
+    message = refused(endpoints.start_call_stream, re.escape(words), **(START | {"parameters": parameters}))
+    assert "must map strings to non-empty strings" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"to": ""}, r"Parameter 'to' is ''"),
-        ({"from_": "+1\n"}, r"Parameter 'from_' is '\+1\\n'"),
+        ({"from_": "+15551234567\n"}, r"Parameter 'from_' is '\+\*\*\*4567\\n'"),
+        ({"to": "5551234\n"}, r"Parameter 'to' is '\*\*\*1234\\n'"),
+        ({"to": 15551234567}, r"Parameter 'to' is \*\*\*4567: expected .*, as a string"),
+        ({"to": " +15551234567"}, r"Parameter 'to' is ' \+\*\*\*4567': .* without white space around it"),
         ({"laml": "<Response/>"}, r"Unknown option 'laml': expected some of url, application_sid"),
         ({"zone": "z", "area": "a"}, r"Unknown option 'area', 'zone'"),
-        ({"method": 5.5}, r"Parameter 'method' is 5\.5: expected text"),
+        ({"method": 5.5}, r"Parameter 'method' is 5\.5: expected a string"),
+        ({"method": "None"}, r"Parameter 'method' is 'None': expected a string\. An upstream task"),
+        ({"application_sid": "app "}, r"Parameter 'application_sid' is 'app ': expected a SID"),
+        ({"caller_id": "None"}, r"Parameter 'caller_id' is 'None'"),
+        ({"record": "true"}, r"Parameter 'record' is 'true': expected True or False"),
+        ({"record": 1}, r"Parameter 'record' is 1: expected True or False"),
+        ({"timeout": -1}, r"Parameter 'timeout' is -1: expected an integer from 0 to "),
+        ({"timeout": True}, r"Parameter 'timeout' is True: expected an integer from 0 to "),
         ({"status_callback_event": ["initiated", ""]}, r"Parameter 'status_callback_event' is ''"),
         ({"send_digits": "x" * 1000 + "\n"}, r"Parameter 'send_digits' is 'x{100,}\.\.\.: expected"),
     ],
 )
-def test_a_wrong_option_of_a_call_is_named(options, words):
-    assert len(refused(endpoints.create_call, f"^{words}", **(CREATE | options))) < 1000
+def test_wrong_option_of_a_call_is_named(options, words):
+    message = refused(endpoints.create_call, f"^{words}", **(CREATE | options))
+    assert len(message) < 1000
+    assert "555" not in message.partition(": expected")[0]
 
 
 @pytest.mark.parametrize(
@@ -145,16 +170,15 @@ def test_a_wrong_argument_of_a_recording_is_named(options, name):
         ("page_size", 5.0),
         ("status", "ended"),
         ("status", ""),
+        ("status", "None"),
         ("to", " "),
+        ("to", "None"),
         ("from_", 5),
         ("parent_call_sid", ""),
-        ("started_before", datetime(2026, 1, 1)),
-        ("started_after", 5),
-        ("ended_before", ""),
-        ("ended_after", datetime(2026, 1, 1).date()),
+        ("parent_call_sid", "call "),
     ],
 )
-def test_a_wrong_filter_is_named(name, value):
+def test_wrong_filter_is_named(name, value):
     refused(endpoints.list_calls, f"^Parameter '{name}' is ", "project", **{name: value})
 
 
@@ -163,33 +187,187 @@ def test_the_bounds_of_a_page_are_taken(page_size):
     assert endpoints.list_calls("project", page_size=page_size).query == (("PageSize", str(page_size)),)
 
 
+MISSING = [None, "None", "null", "", "  ", "\u3000"]
+
+
+@pytest.mark.parametrize("value", MISSING)
 @pytest.mark.parametrize(
-    ("moment", "text"),
+    "validate",
+    [
+        inputs.encode_path_segment,
+        inputs.validate_sid,
+        inputs.validate_text,
+        partial(inputs.validate_text, may_be_secret=True),
+        inputs.validate_phone_number,
+        partial(inputs.validate_url, schemes=("wss",)),
+        partial(inputs.validate_choice, allowed={"a"}),
+        inputs.validate_datetime,
+        inputs.format_datetime,
+        partial(inputs.validate_duration, templated=True),
+        partial(inputs.validate_boolean, templated=True),
+        lambda name, value: inputs.validate_call_filters({"to": value}),
+        lambda name, value: inputs.validate_call_filters({"started_after": value}),
+        lambda name, value: inputs.validate_call_filters({"parent_call_sid": value}),
+        lambda name, value: inputs.validate_call_filters(value),
+    ],
+)
+def test_missing_value_is_refused_with_a_hint(validate, value):
+    refused(partial(validate, "x"), f"is {re.escape(repr(value))}: expected .*An upstream task probably", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"sid": "secret", "to": "+15551234567"}, r"""is a whole record: pass its 'sid', .* start.output\["sid"\]"""),
+        ("{'sid': 'secret', 'to': '+15551234567'}", "is a whole record: pass its 'sid'"),
+        ('{"status": "queued", "sid" : "secret"}', "is a whole record: pass its 'sid'"),
+        ({"status": "secret"}, "is a whole record: expected a SID or a name"),
+        (15551234567, r"is the number \*\*\*4567: expected .* as a string.*render_template_as_native_obj"),
+        (1.5, "is the number 1.5: expected .* as a string"),
+        ("call ", "is 'call ': expected a SID or a name without white space around it"),
+        ("\u00a0call", ".*without white space around it"),
+        (True, "is True: expected a SID or a name"),
+    ],
+)
+def test_wrong_sid_is_refused_and_says_what_to_do(value, words):
+    with pytest.raises(SignalWireConfigurationError, match=f"^Parameter 'call_sid' {words}") as caught:
+        inputs.encode_path_segment("call_sid", value)
+    assert not any(hidden in str(caught.value) for hidden in ("secret", "5551234567"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
     [
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "Fri, 02 Jan 2026 03:04:05 GMT"),
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5))), "Thu, 01 Jan 2026 22:04:05 GMT"),
-        ("2026-01-02", "2026-01-02"),
+        ("2026-01-02T03:04:05Z", "Fri, 02 Jan 2026 03:04:05 GMT"),
+        ("2026-01-02 03:04:05.678+01:00", "Fri, 02 Jan 2026 02:04:05 GMT"),
+        ("Fri, 02 Jan 2026 03:04:05 GMT", "Fri, 02 Jan 2026 03:04:05 GMT"),
+        ("2 Jan 2026 03:04:05 -0100", "Fri, 02 Jan 2026 04:04:05 GMT"),
     ],
 )
-def test_moments_are_sent_as_the_api_wants_them(moment, text):
-    assert inputs.format_datetime("started_after", moment) == text
+def test_datetimes_are_sent_as_rfc_2822(value, text):
+    assert inputs.format_datetime("started_after", value) == text
 
 
-@pytest.mark.parametrize("value", [0, 0.5, 10**400])
-def test_a_number_is_taken(value):
-    assert inputs.validate_number("poll_interval", value) == value
-
-
-@pytest.mark.parametrize("value", [-1, True, "5", None, float("nan"), float("inf")])
-def test_what_is_no_number_is_refused(value):
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2026, 1, 2),
+        datetime(2026, 1, 2).date(),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=5))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))),
+        1767225600,
+        "2026-01-02",
+        "2026-01-02T03:04:05",
+        "Fri, 02 Jan 2026 03:04:05",
+        "Fri, 32 Jan 2026 03:04:05 GMT",
+        "2026-13-02T03:04:05Z",
+        "0001-01-01T00:00:00+05:00",
+        "yesterday",
+        "\ud800",
+    ],
+)
+@pytest.mark.parametrize("name", ["started_before", "started_after", "ended_before", "ended_after"])
+def test_datetime_without_zone_or_out_of_range_is_refused(name, value):
     refused(
-        inputs.validate_number,
-        "^Parameter 'poll_interval' is .*: expected a number of at least 0",
-        "poll_interval",
-        value,
+        endpoints.list_calls, f"^Parameter '{name}' is .*: expected a datetime with a time zone", "p", **{name: value}
     )
 
 
-def test_a_number_has_its_own_minimum():
-    refused(inputs.validate_number, "at least 0.5", "poll_interval", 0.4, minimum=0.5)
-    assert inputs.validate_number("poll_interval", 0.5, minimum=0.5) == 0.5
+def test_call_filters_are_validated():
+    started_after = datetime(2026, 1, 2, tzinfo=UTC)
+    filters = {"to": "+15551234567", "from_": "sip:a@example.com", "parent_call_sid": "call"}
+    assert inputs.validate_call_filters(filters | {"started_after": started_after.isoformat()}) == {
+        **filters,
+        "started_after": started_after,
+    }
+    assert inputs.validate_call_filters({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"to": "+15551234567\n"}, r"call_filters\['to'\]' is '\+\*\*\*4567"),
+        ({"+15551234567": "x"}, r"unknown key '\+\*\*\*4567': expected some of to, from_"),
+        ({"status": "queued", 5: 1}, "unknown key 'status', 5"),
+        ("to=+15551234567", r"is 'to=\+\*\*\*4567': expected a mapping"),
+        ({"started_after": "soon"}, "'started_after.* expected a datetime"),
+    ],
+)
+def test_wrong_call_filters_are_refused_with_numbers_masked(filters, words):
+    assert "5551234567" not in refused(inputs.validate_call_filters, words, filters)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 10**400])
+def test_number_is_returned(value):
+    assert inputs.validate_number("period", value) == value
+
+
+@pytest.mark.parametrize("value", [-1, True, "5", None, float("nan"), float("inf")])
+def test_other_than_a_number_is_refused(value):
+    refused(inputs.validate_number, "^Parameter 'period' is .*: expected a number of at least 0", "period", value)
+
+
+def test_number_has_limits_and_a_unit():
+    limits = {"minimum": 0.5, "maximum": 60, "unit": "seconds"}
+    refused(inputs.validate_number, r"a number of seconds from 0\.5 to 60\.", "period", 0.4, **limits)
+    assert [inputs.validate_number("period", limit, **limits) for limit in (0.5, 60)] == [0.5, 60]
+
+
+@pytest.mark.parametrize("value", [0, 11, True, "5", 5.0, None])
+def test_other_than_an_integer_within_limits_is_refused(value):
+    refused(inputs.validate_integer, "expected an integer from 1 to 10", "n", value, minimum=1, maximum=10)
+    assert [inputs.validate_integer("n", limit, minimum=1, maximum=10) for limit in (1, 10)] == [1, 10]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(0, 0), (1.5, 1.5), (timedelta(minutes=2), 120), (timedelta(days=365), 31536000)]
+)
+def test_duration_takes_seconds_and_timedeltas(value, seconds):
+    assert inputs.validate_duration("timeout", value) == seconds
+    assert isinstance(inputs.validate_duration("timeout", value), float)
+
+
+@pytest.mark.parametrize(
+    "value", [-1, True, "5", None, float("nan"), float("inf"), 31536001, timedelta(seconds=-1), timedelta.max, 10**400]
+)
+def test_wrong_duration_names_unit_and_limits(value):
+    words = "^Parameter 'timeout' is .*: expected seconds or a timedelta, from 0 to 31536000 seconds"
+    refused(inputs.validate_duration, words, "timeout", value)
+
+
+def test_templated_duration_may_be_a_numeric_string():
+    assert [inputs.validate_duration("t", text, templated=True) for text in ("5", "1.5", " 60 ")] == [5, 1.5, 60]
+    for text in ("soon", "-1", "nan", "1e3", "1:00:00", "9" * 30):
+        refused(inputs.validate_duration, "expected seconds or a timedelta", "t", text, templated=True)
+
+
+def test_boolean_is_a_string_only_where_it_is_templated():
+    assert [inputs.validate_boolean("b", text, templated=True) for text in ("True", "false", True)] == [
+        True,
+        False,
+        True,
+    ]
+    for value, templated in (("true", False), (1, True), ("yes", True), (0, False), (None, False)):
+        refused(inputs.validate_boolean, "expected True or False", "b", value, templated=templated)
+
+
+class Unreadable:
+    def __repr__(self):
+        raise RuntimeError
+
+
+def test_short_repr_is_short_printable_and_never_raises():
+    long = ["x" * 10**6, ["x"] * 10**6, {"a": "x" * 1000}, b"x" * 10**6, "\U0001f4a5" * 300]
+    for value in (*long, 10**5000, Unreadable(), "line\nbreak\ud800", "\u2028"):
+        for limit in (20, 200):
+            text = short_repr(value, limit=limit)
+            assert 0 < len(text) <= limit
+            assert text.isprintable()
+
+
+def test_short_repr_hides_secrets_and_numbers():
+    number = "+1\u00a0555\u00a0123\u00a04567"
+    assert short_repr(f"token {number}", secrets=["token"]) == "'*** +***4567'"
+    assert short_repr({"to": "+15551234567", "t": "x" * 180 + "token"}, secrets=["token"]).count("tok") == 0

@@ -16,7 +16,7 @@ STOP = endpoints.stop_call_stream("project", "call", "stream")
 
 @pytest.fixture(autouse=True)
 def no_proxy_of_this_machine(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "requests_ca_bundle", "curl_ca_bundle"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -34,7 +34,7 @@ def test_without_any_there_is_none():
 
 def test_the_environments_proxy_is_used(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://user:password@proxy.example.com:3128")
-    assert proxy_to("acme") == "http://user:password@proxy.example.com:3128"
+    assert proxy_to("acme") == "http://proxy.example.com:3128"
 
 
 def test_the_connections_proxy_comes_first(monkeypatch):
@@ -50,7 +50,7 @@ def test_an_empty_proxy_leaves_it_to_the_environment(monkeypatch, value):
     assert proxy_to("acme", {"proxy": value}) == "http://environment.example.com:3128"
 
 
-@pytest.mark.parametrize("no_proxy", ["*", "signalwire.com", ".signalwire.com", "x.example.com,acme.signalwire.com"])
+@pytest.mark.parametrize("no_proxy", ["*", "signalwire.com", "x.example.com, acme.signalwire.com"])
 def test_the_environments_exceptions_are_heeded(monkeypatch, no_proxy):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     monkeypatch.setenv("NO_PROXY", no_proxy)
@@ -78,13 +78,59 @@ def test_an_environment_proxy_without_a_scheme_is_one_over_http(monkeypatch):
     assert proxy_to("acme") == "http://proxy.example.com:3128"
 
 
-def test_an_environment_proxy_that_cannot_be_used_is_named_and_not_repeated(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://user:secret@proxy.example.com:1080")
-    with pytest.raises(
-        SignalWireConfigurationError, match="The environment's HTTPS_PROXY is no proxy address"
-    ) as caught:
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_invalid_environment_proxy_is_named_and_not_quoted(monkeypatch, variable):
+    monkeypatch.setenv(variable, "socks5://user:secret@proxy.example.com:1080")
+    with pytest.raises(SignalWireConfigurationError, match=f"environment variable {variable} is not the URL") as caught:
         proxy_to("acme")
     assert "secret" not in str(caught.value)
+    assert proxy_to("acme", {"proxy": "http://mine"}) == "http://mine"
+
+
+def test_all_proxy_is_used_where_no_other_is_set(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "http://all.example.com:3128")
+    assert proxy_to("acme") == "http://all.example.com:3128"
+    monkeypatch.setenv("HTTPS_PROXY", "http://https.example.com:3128")
+    assert proxy_to("acme") == "http://https.example.com:3128"
+
+
+@pytest.mark.parametrize(("host", "proxied"), [("192.0.2.77", False), ("198.51.100.1", True)])
+def test_no_proxy_may_be_a_block_of_addresses(monkeypatch, host, proxied):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", "192.0.2.0/24")
+    assert (proxy_to(host) is not None) is proxied
+
+
+class TestCaBundle:
+    @pytest.fixture
+    def bundle_for(self, tmp_path):
+        for name in ("connection.pem", "requests.pem", "curl.pem"):
+            (tmp_path / name).touch()
+
+        def bundle_for(host, **extra):
+            settings = ClientSettings.from_connection_fields(host=host, login="p", password="t", extra=extra)
+            return settings.ca_bundle
+
+        return bundle_for
+
+    def test_is_found_in_the_order_of_requests(self, bundle_for, monkeypatch, tmp_path):
+        assert bundle_for("acme") is None
+        for variable, name in (("CURL_CA_BUNDLE", "curl.pem"), ("REQUESTS_CA_BUNDLE", "requests.pem")):
+            monkeypatch.setenv(variable, str(tmp_path / name))
+            assert bundle_for("acme") == str(tmp_path / name)
+        assert bundle_for("acme", ca_bundle=str(tmp_path)) == str(tmp_path)
+        assert bundle_for("acme", verify=False) is None
+        assert bundle_for("http://127.0.0.1") is None
+
+    @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+    def test_that_does_not_exist_is_named_unless_the_connection_overrides_it(
+        self, bundle_for, monkeypatch, tmp_path, variable
+    ):
+        monkeypatch.setenv(variable, "/no/such/file.pem")
+        with pytest.raises(SignalWireConfigurationError, match=f"environment variable {variable} names a file that"):
+            bundle_for("acme")
+        assert bundle_for("acme", verify=False) is None
+        assert bundle_for("acme", ca_bundle=str(tmp_path)) == str(tmp_path)
 
 
 def test_the_environment_is_read_once(run, stub, monkeypatch):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import logging
+import pickle
 
 import pytest
 
@@ -37,18 +37,18 @@ def test_the_login_is_sent_as_utf_8():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"login": None}, r"Login \(Project ID\) is empty"),
-        ({"login": "  "}, r"Login \(Project ID\) is empty"),
-        ({"login": "a:b"}, "is 'a:b': expected a Project ID, which has no colon"),
-        ({"login": "a\nb"}, r"is 'a\\nb'"),
-        ({"password": None}, r"Password \(API token\) is empty"),
-        ({"password": ""}, r"Password \(API token\) is empty"),
-        ({"password": "PT-sec\nret"}, r"Password \(API token\) contains a control character"),
-        ({"host": ""}, "Host"),
+        ({"login": None}, r"Project ID \(login\) is empty"),
+        ({"login": "  "}, r"Project ID \(login\) is empty"),
+        ({"login": "PT-sec:b"}, r"Project ID \(login\), of 8 characters, has a colon: expected the ID"),
+        ({"login": "PT-sec\nret"}, "of 10 characters, has a control character"),
+        ({"password": None}, r"API token \(password\) is empty"),
+        ({"password": ""}, r"API token \(password\) is empty"),
+        ({"password": "PT-sec\nret"}, r"API token \(password\) has a control character"),
+        ({"host": ""}, "Space"),
         ({"extra": {"timeout": "soon"}}, "timeout"),
     ],
 )
-def test_what_is_wrong_is_named_and_no_token_repeated(fields, words):
+def test_wrong_field_is_named_and_not_quoted(fields, words):
     with pytest.raises(SignalWireConfigurationError, match=words) as caught:
         connection(**fields)
     assert "PT-sec" not in str(caught.value)
@@ -81,9 +81,41 @@ def test_a_proxys_password_is_blanked_out_as_it_was_written():
     )
 
 
-def test_a_secret_within_another_leaves_nothing_of_it():
-    settings = dataclasses.replace(connection(), api_token="abcd", proxy="http://user:abcd-efgh@127.0.0.1")
+def test_secret_within_another_leaves_nothing_of_it():
+    settings = connection(password="abcd", extra={"proxy": "http://user:abcd-efgh@127.0.0.1"})
     assert settings.redact("password abcd-efgh, token abcd") == "password ***, token ***"
+
+
+@pytest.mark.parametrize(
+    ("login", "decoded"),
+    [
+        ("user:p%40ss%2Fw%C3%B6rd", "user:p@ss/wörd"),
+        ("user:wörd", "user:wörd"),
+        ("user:%FF", b"user:\xff"),
+        ("token", "token:"),
+        (":password", ":password"),
+    ],
+)
+def test_proxy_login_becomes_a_header_whatever_its_characters(login, decoded):
+    settings = connection(extra={"proxy": f"https://{login}@[::1]:3128/"})
+    assert settings.proxy == "https://[::1]:3128"
+    decoded = decoded if isinstance(decoded, bytes) else decoded.encode()
+    assert settings.proxy_authorization == "Basic " + base64.b64encode(decoded).decode()
+    assert login.rpartition(":")[2] not in settings.redact(f"{login} {settings.proxy_authorization}")
+
+
+def test_proxy_without_a_login_has_no_header():
+    settings = connection(extra={"proxy": "http://proxy.example.com"})
+    assert (settings.proxy, settings.proxy_authorization) == ("http://proxy.example.com", None)
+
+
+def test_settings_are_hashable_and_can_be_pickled():
+    settings = connection(extra={"proxy": PROXY})
+    assert list(settings.secrets)
+    copy = pickle.loads(pickle.dumps(settings))
+    assert (copy, hash(copy)) == (settings, hash(settings))
+    assert set(copy.secrets) == set(settings.secrets)
+    assert TOKEN not in repr(settings.secrets)
 
 
 def test_a_text_without_secrets_stays_as_it_is():

@@ -72,4 +72,5 @@ def assert_described(method: str, path: str, response: requests.Response) -> Non
         assert response.content == b""
         return
     assert response.headers["Content-Type"].startswith("application/json")
-    assert not problems(SIGNALWIRE, described["content"]["application/json"]["schema"], response.json())
+    found = problems(SIGNALWIRE, described["content"]["application/json"]["schema"], response.json())
+    assert not found, found

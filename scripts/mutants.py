@@ -1,0 +1,210 @@
+"""Changes one expression or statement at a time and reports which unit test notices.
+
+``make mutants SAMPLE=3 SEED=1`` tests a random sample of each package. It works on a copy of the project, so the source
+tree stays unchanged. A mutant first meets the tests that mirror its package, then, if it survives, all unit tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import copy
+import difflib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+PACKAGE = "airflow_provider_signalwire"
+UNIT_TESTS = Path("tests/unit")
+# "client" has layers of its own, so each of them is sampled.
+LAYERS = [f"client/{name}" for name in ("protocol", "config", "policy", "flows", "transport")]
+PACKAGES = [*LAYERS, "hooks", "operators", "sensors", "triggers", "batch", "simulator"]
+MAX_SECONDS_PER_TEST = 60
+MAX_SECONDS_PER_RUN = 900
+PYTEST = "pytest -x -q --tb=no --no-header --disable-warnings -p no:cacheprovider -o faulthandler_exit_on_timeout=true"
+
+PAIRS = [
+    (ast.Eq, ast.NotEq),
+    (ast.Lt, ast.LtE),
+    (ast.Gt, ast.GtE),
+    (ast.Is, ast.IsNot),
+    (ast.In, ast.NotIn),
+    (ast.And, ast.Or),
+    (ast.Add, ast.Sub),
+    (ast.Mult, ast.Div),
+]
+OPPOSITES: dict[type[ast.AST], type[ast.AST]] = dict([*PAIRS, *((after, before) for before, after in PAIRS)])
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One file with one change."""
+
+    path: Path
+    line: int
+    original: str
+    mutated: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+    @property
+    def diff(self) -> str:
+        """The change, as a unified diff without its header."""
+        lines = difflib.unified_diff(self.original.splitlines(), self.mutated.splitlines(), n=1, lineterm="")
+        return "\n".join(f"    {line}" for line in list(lines)[3:])
+
+
+def mutated_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield changed versions of one node, if there are any."""
+    changed: Any = copy.deepcopy(node)
+    match changed:
+        case ast.Compare(ops=[operator]) if type(operator) in OPPOSITES:
+            changed.ops = [OPPOSITES[type(operator)]()]
+            yield changed
+        case ast.BoolOp(op=operator) | ast.BinOp(op=operator) if type(operator) in OPPOSITES:
+            changed.op = OPPOSITES[type(operator)]()
+            yield changed
+        case ast.UnaryOp(op=ast.Not()):
+            yield changed.operand
+        case ast.Constant(value=bool(value)):
+            yield ast.Constant(not value)
+        case ast.Constant(value=int(value) | float(value)):
+            yield ast.Constant(value + 1)
+        case ast.Constant(value=str(value)) if re.fullmatch(r"[\w.<>/-]+", value):  # a key or a name, not a message
+            yield ast.Constant(f"{value}X")
+        case ast.IfExp():
+            yield changed.body
+            yield changed.orelse
+        case ast.Call(keywords=[_, *_]):
+            changed.keywords.pop()
+            yield changed
+        case ast.Return(value=ast.expr()) if ast.unparse(changed) != "return None":
+            yield ast.Return(ast.Constant(None))
+        case ast.Raise() | ast.Expr(value=ast.Call() | ast.Await()) | ast.AugAssign() | ast.Break() | ast.Continue():
+            yield ast.Pass()
+
+
+def executed_nodes(node: ast.AST) -> Iterator[Any]:
+    """Yield the nodes below one that run: no docstrings, annotations, imports or f-strings."""
+    for field, value in ast.iter_fields(node):
+        if field in {"annotation", "returns", "decorator_list"}:
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            is_docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
+            is_type_checking = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            # Python 3.11 does not know where in the source the parts of an f-string are.
+            is_skipped = isinstance(child, ast.JoinedStr | ast.Import | ast.ImportFrom)
+            if isinstance(child, ast.AST) and not (is_docstring or is_type_checking or is_skipped):
+                yield child
+                yield from executed_nodes(child)
+
+
+def mutants_of(path: Path) -> Iterator[Mutant]:
+    """Yield every mutant of a module."""
+    original = (PROJECT_DIR / path).read_text(encoding="utf-8")
+    starts = [0]
+    for line in original.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for node in executed_nodes(ast.parse(original)):
+        for changed in mutated_nodes(node):
+            begin = starts[node.lineno - 1] + node.col_offset
+            end = starts[node.end_lineno - 1] + node.end_col_offset
+            code = ast.unparse(changed)
+            if isinstance(changed, ast.expr) and not isinstance(changed, ast.Constant):
+                code = f"({code})"
+            mutated = original.encode()[:begin] + code.encode() + original.encode()[end:]
+            yield Mutant(path, node.lineno, original, mutated.decode())
+
+
+def mirrored_tests(package: str) -> Path:
+    """Return the closest folder of unit tests for a package."""
+    tests = UNIT_TESTS / package
+    while not (PROJECT_DIR / tests).is_dir():
+        tests = tests.parent
+    return tests
+
+
+def run_tests(project: Path, tests: Path) -> str | None:
+    """Run tests until one fails; return which, or None if all pass."""
+    command = [sys.executable, "-m", *PYTEST.split(), "-o", f"faulthandler_timeout={MAX_SECONDS_PER_TEST}", str(tests)]
+    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=MAX_SECONDS_PER_RUN)
+    except subprocess.TimeoutExpired:
+        return f"a run of more than {MAX_SECONDS_PER_RUN} s"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # processes that the tests left behind
+    if process.returncode == 0:
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+    return failed[1] if failed else f"exit status {process.returncode} (a test of more than {MAX_SECONDS_PER_TEST} s?)"
+
+
+def killer_of(mutant: Mutant, package: str, project: Path) -> str | None:
+    """Return the first unit test that fails with a mutant, or None if it survives."""
+    module = project / mutant.path
+    module.write_text(mutant.mutated, encoding="utf-8")
+    try:
+        return run_tests(project, mirrored_tests(package)) or run_tests(project, UNIT_TESTS)
+    finally:
+        module.write_text(mutant.original, encoding="utf-8")
+
+
+def sample_of(package: str, size: int, seed: int) -> list[Mutant]:
+    """Draw mutants of a package; the same seed and the same code give the same ones."""
+    modules = sorted((PROJECT_DIR / PACKAGE / package).rglob("*.py"))
+    mutants = [mutant for module in modules for mutant in mutants_of(module.relative_to(PROJECT_DIR))]
+    return random.Random(f"{seed} {package}").sample(mutants, min(size, len(mutants)))  # noqa: S311 - not a secret
+
+
+def main() -> None:
+    """Report the rate of killed mutants and every survivor."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("packages", nargs="*", default=PACKAGES, help=f"some of: {' '.join(PACKAGES)}")
+    parser.add_argument("--sample", type=int, default=3, help="mutants per package")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    killed, survivors = 0, []
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+        project = Path(directory) / "project"
+        shutil.copytree(PROJECT_DIR, project, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        for hidden in (".venv", ".ci"):
+            (project / hidden).symlink_to(PROJECT_DIR / hidden)
+        for tests in sorted({mirrored_tests(package) for package in options.packages} | {UNIT_TESTS}):
+            if failed := run_tests(project, tests):
+                sys.exit(f"{tests} has to pass without a mutant: {failed} failed")
+        for package in options.packages:
+            for mutant in sample_of(package, options.sample, options.seed):
+                killer = killer_of(mutant, package, project)
+                print(f"{mutant} {f'killed by {killer}' if killer else 'SURVIVED'}\n{mutant.diff}", flush=True)
+                killed += killer is not None
+                survivors += [mutant] if killer is None else []
+    total = killed + len(survivors)
+    print(f"\nKilled {killed} of {total} mutants ({killed / total:.1%}), seed {options.seed}. Survivors:")
+    print("\n".join(f"{mutant}\n{mutant.diff}" for mutant in survivors) or "none")
+
+
+if __name__ == "__main__":
+    main()

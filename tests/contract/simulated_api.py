@@ -1,0 +1,50 @@
+"""A simulator, reached by the paths of an API description."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from api_description import API_ROOT
+
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+NEW_CALL = {"To": "+13105550100", "From": "+13105550101", "Url": "https://example.com/voice.xml"}
+NEW_STREAM = {"Url": "wss://media.example.com/stream", "Name": "agent"}
+
+
+class SimulatedApi:
+    """Sends requests to a simulator, and makes the calls, streams and recordings that their paths name."""
+
+    def __init__(self, server: SimulatorServer) -> None:
+        self.server = server
+        self.root = server.url + API_ROOT
+        self.session = requests.Session()
+        self.session.auth = (server.project, server.token)
+
+    def send(self, method: str, address: str, **options: Any) -> requests.Response:
+        return self.session.request(method, self.root + address, timeout=10, **options)
+
+    def post(self, address: str, **form: str) -> requests.Response:
+        return self.send("POST", address, data=form)
+
+    def address(self, path: str, **call: Any) -> str:
+        """Make what a path leads to, and fill in its SIDs."""
+        return path.format(**self.sids(path, **call))
+
+    def sids(self, path: str, **call: Any) -> dict[str, str]:
+        """Make what a path leads to, and return the SIDs by the names that the path has for them."""
+        sids: dict[str, str] = {}
+        here = ""
+        for kind, name in re.findall(r"/(\w+)/{(\w+)}", path):
+            sids[name] = self._make(kind, here, {"status": "in-progress", **call})
+            here += f"/{kind}/{sids[name]}"
+        return sids
+
+    def _make(self, kind: str, here: str, call: dict[str, Any]) -> str:
+        if kind == "Accounts":
+            return self.server.project
+        if kind == "Calls":
+            return str(self.server.seed(**call)[0]["sid"])
+        return str(self.post(f"{here}/{kind}", **(NEW_STREAM if kind == "Streams" else {})).json()["sid"])

@@ -1,4 +1,4 @@
-# Everything is built and kept inside this folder: .venv is the environment, .build holds caches and Airflow's files.
+# Everything is built inside this folder: .venv is the environment, .build has caches and Airflow's files.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ export PIP_CACHE_DIR := $(CURDIR)/.build/pip-cache
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AIRFLOW_HOME := $(CURDIR)/.build/airflow
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
-# Airflow takes seconds longer to start when its bytecode may not be kept.
+# Without bytecode files, Airflow takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help environment demo test lint format docs constraints clean
@@ -21,14 +21,14 @@ help: ## list the commands
 environment: .venv/ready ## build the environment
 
 .venv/ready: pyproject.toml $(CONSTRAINTS)
-	@echo "==> Building the environment in .venv (Airflow and what the project needs)"
+	@echo "==> Building the environment in .venv"
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d: make PYTHON=python3.11 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group test --group lint --group docs --editable '.[simulator]'
 	@touch $@
 
-demo: .venv/ready ## stop a call's stream by real Airflow, against the simulator
+demo: .venv/ready ## start and stop a stream in real Airflow, against the simulator
 	@$(BIN)/python scripts/demo.py
 
 test: .venv/ready ## run every test
@@ -39,15 +39,16 @@ lint: .venv/ready ## ruff and mypy --strict
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: .venv/ready ## let ruff put the code in order
+format: .venv/ready ## format the code with ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 docs: .venv/ready ## build the documentation into .build/docs/html
+	@$(BIN)/python scripts/copy_examples.py --check
 	@$(BIN)/sphinx-build -E -W -n --keep-going -q -b html -d .build/docs/doctrees docs .build/docs/html
 	@echo "==> .build/docs/html/index.html"
 
-constraints: .venv/ready ## resolve the newest versions and write the constraints file anew
+constraints: .venv/ready ## resolve the newest versions and write the constraints file
 	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui --group cluster --group fuzz --group security pyproject.toml --output-file $(CONSTRAINTS)
 
 clean: ## remove what the other commands made
@@ -55,10 +56,10 @@ clean: ## remove what the other commands made
 
 .PHONY: ui test-ui
 
-ui: .venv/ready ## Airflow's UI on this machine with simulator, connection, running calls and example DAGs; Ctrl-C ends it
+ui: .venv/ready ## open Airflow's UI with simulator, connection, calls and example DAGs; Ctrl-C ends it
 	@$(BIN)/python scripts/ui.py
 
-test-ui: .venv/ready-ui $(CHROMIUM) ## walk through Airflow's UI in a real browser (installs Debian's chromium)
+test-ui: .venv/ready-ui $(CHROMIUM) ## drive Airflow's UI in a browser (installs Debian's chromium)
 	@$(BIN)/python -m pytest tests/ui
 	@echo "==> The screenshots are in .build/ui-screenshots"
 
@@ -79,17 +80,17 @@ TABLE ?=
 test-matrix: .venv/ready ## unit tests and example DAGs on every supported Airflow; VERSIONS="2.11 3.3-3.12" for some
 	@$(BIN)/python scripts/test_matrix.py $(VERSIONS) $(if $(ALLOW_MISSING),--allow-missing) $(if $(TABLE),--table $(TABLE))
 
-constraints-matrix: .venv/ready ## write the constraints files of the older versions of Airflow anew
+constraints-matrix: .venv/ready ## write the constraints files of the older Airflow versions
 	@$(BIN)/python scripts/resolve_constraints.py
 
-test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and try it
+test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and test it
 	@$(BIN)/python -m pytest tests/packaging
 
 .PHONY: bench
 
 BENCH := .build/bench/venv
 FIGURES ?=
-bench: $(BENCH)/ready ## measure it beside its peers and write benchmarks/RESULTS.md; FIGURES="one_stop imports" for some
+bench: $(BENCH)/ready ## measure performance beside other clients and write benchmarks/RESULTS.md; FIGURES="one_stop imports" for some
 	@command -v wrk >/dev/null || $(MAKE) --no-print-directory wrk
 	@$(BENCH)/bin/python -m benchmarks $(FIGURES)
 
@@ -101,17 +102,17 @@ $(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
 
 .PHONY: wrk
 wrk:
-	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "The simulator's ceiling is not measured: install wrk for that"; exit 0; }; \
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "The simulator's own limit is not measured: install wrk for that"; exit 0; }; \
 	echo "==> Installing wrk"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends wrk >/dev/null
 
 .PHONY: test-chaos test-celery
 
 POSTGRES := $(or $(lastword $(wildcard /usr/lib/postgresql/*/bin/postgres)),/usr/lib/postgresql/postgres)
 REDIS := /usr/bin/redis-server
-test-chaos: .venv/ready-cluster $(POSTGRES) ## kill parts of a running Airflow, take SignalWire away; SHORT=1 for less of it
+test-chaos: .venv/ready-cluster $(POSTGRES) ## kill parts of a real Airflow and simulate outages; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_chaos.py
 
-test-celery: .venv/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less of it
+test-celery: .venv/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_celery.py
 
 .venv/ready-cluster: .venv/ready
@@ -128,20 +129,20 @@ $(POSTGRES) $(REDIS):
 
 .PHONY: fault-matrix
 
-fault-matrix: .venv/ready ## play every fault by every way to meet it, and write docs/reliability/fault-matrix.md
+fault-matrix: .venv/ready ## run every fault in every scenario and write docs/reliability/fault-matrix.md
 	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
 
 .PHONY: fuzz audit sbom
 
 EXAMPLES ?= 1000000
 SECONDS_AT_MOST ?= 3600
-fuzz: .venv/ready-fuzz ## make up a million answers of SignalWire; EXAMPLES=… and SECONDS_AT_MOST=… for fewer
+fuzz: .venv/ready-fuzz ## generate a million responses; EXAMPLES=… and SECONDS_AT_MOST=… for fewer
 	@$(BIN)/python tests/fuzz/fuzz_answers.py --examples $(EXAMPLES) --seconds $(SECONDS_AT_MOST)
 
-audit: .venv/ready-security ## look for known weaknesses of what a worker gets; asks pypi.org
+audit: .venv/ready-security ## check the dependencies for known vulnerabilities; asks pypi.org
 	@$(BIN)/python scripts/supply_chain.py audit
 
-sbom: .venv/ready-security ## list what a worker gets, as CycloneDX, in .build/sbom.cdx.json
+sbom: .venv/ready-security ## list the dependencies, as CycloneDX, in .build/sbom.cdx.json
 	@$(BIN)/python scripts/supply_chain.py sbom
 
 .venv/ready-fuzz .venv/ready-security: .venv/ready-%: .venv/ready

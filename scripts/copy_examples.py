@@ -21,10 +21,11 @@ def with_current_code(page: str) -> str:
 
 def main(*, check: bool) -> None:
     """Update the pages, or report those that differ."""
-    outdated = [path for path in (ROOT / "docs").rglob("*.md") if with_current_code(path.read_text()) != path.read_text()]
+    pages = {path: path.read_text() for path in (ROOT / "docs").rglob("*.md")}
+    outdated = [path for path, page in pages.items() if with_current_code(page) != page]
     for path in outdated:
         if not check:
-            path.write_text(with_current_code(path.read_text()))
+            path.write_text(with_current_code(pages[path]))
     if check and outdated:
         names = ", ".join(str(path.relative_to(ROOT)) for path in outdated)
         sys.exit(f"The code in these pages is not that of the example DAGs: {names}. Run scripts/copy_examples.py.")

@@ -15,7 +15,8 @@ from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 if TYPE_CHECKING:
     from airflow_provider_signalwire.batch.checkpoint import BatchMemory
     from airflow_provider_signalwire.batch.summary import BatchTally
-    from airflow_provider_signalwire.client.policy.steps import Flow, StopResult
+    from airflow_provider_signalwire.client.flows.stop import StopResult
+    from airflow_provider_signalwire.client.policy.steps import Flow
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 log = logging.getLogger(__name__)

@@ -108,7 +108,7 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
     def _finish(self, result: StopResult) -> StreamRecord | None:
         from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
-        self.log.info("%s", result.describe(self.call_sid, self.stream_sid))
+        self.log.log(result.log_level, "%s", result.describe(self.call_sid, self.stream_sid))
         if not self.wait_for_completion or result.record is None or stream_is_stopped(result.record):
             AIRFLOW_STATS.on_stream_stopped(result.outcome)
         return result.record

@@ -54,6 +54,9 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         self.signalwire_conn_id = signalwire_conn_id
         self.deferrable = validate_boolean("deferrable", deferrable)
 
+    def announce(self) -> None:
+        """Log once, before the first poll, what the user has to know."""
+
     def make_poller(self, account_sid: str) -> Poller[Any]:
         """Return what polls."""
         raise NotImplementedError
@@ -72,6 +75,8 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, in the sensor's mode, and return the record."""
+        if not context.get("task_reschedule_count"):
+            self.announce()
         if self.reschedule and not self.deferrable:
             with self._skip_only_on_timeout():
                 try:

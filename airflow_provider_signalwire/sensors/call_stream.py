@@ -58,11 +58,14 @@ class CallStreamStatusSensor(SignalWireSensor):
         self.call_sid = call_sid
         self.stream_sid = stream_sid
 
+    def announce(self) -> None:
+        """Say what this sensor does to the stream."""
+        self.log.info("This sensor stops the stream that it waits for: SignalWire has no other way to read its status.")
+
     def make_poller(self, account_sid: str) -> StreamPoller:
         """Return what polls the stream."""
         from airflow_provider_signalwire.client.flows.wait import StreamPoller
 
-        self.log.info("This sensor stops the stream that it waits for: SignalWire has no other way to read its status.")
         return StreamPoller(account_sid, self.call_sid, self.stream_sid)
 
     def make_trigger(self, poller: StreamPoller, **arguments: Any) -> CallStreamStoppedTrigger:

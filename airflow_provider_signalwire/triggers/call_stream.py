@@ -86,6 +86,6 @@ class CallStreamStoppedTrigger(PollingTrigger):
 
     def make_event(self, result: StopResult) -> dict[str, Any]:
         """Log and count the stop, and return the event with the stream's record."""
-        log.info("%s", result.describe(self.call_sid, self.stream_sid))
+        log.log(result.log_level, "%s", result.describe(self.call_sid, self.stream_sid))
         AIRFLOW_STATS.on_stream_stopped(result.outcome)
         return success_event(result.record, call_sid=self.call_sid, stream_sid=self.stream_sid)

@@ -33,19 +33,28 @@ class StopResult(NamedTuple):
     :param outcome: ``stopped`` (SignalWire accepted the stop), ``already_ended`` (with its call) or ``missing``.
     :param stats: How the stop was sent.
     :param is_same_stream: Whether the record has the ids of the stream asked for, so that its SID can be used.
+    :param is_call_missing: Whether there is no such call either.
     """
 
     record: StreamRecord | None
     outcome: StopOutcome
     stats: RequestStats
     is_same_stream: bool = True
+    is_call_missing: bool = False
+
+    @property
+    def log_level(self) -> int:
+        """The level to log the result at: that nothing was stopped should not go unnoticed."""
+        return logging.WARNING if self.record is None else logging.INFO
 
     def describe(self, call_sid: str, stream_sid: str) -> str:
         """Return one line for the log: the status first, because log viewers cut long lines."""
-        status = "missing (ignored)" if self.record is None else self.record["status"]
+        sid, name, status = stream_sid, None, "missing (ignored)"
+        if self.record is not None:
+            sid, name, status = self.record["sid"], self.record.get("name"), self.record["status"]
+        elif self.is_call_missing:
+            status = "missing (ignored), because its call is"
         ended = " (its call has ended)" if self.outcome == "already_ended" else ""
-        name = self.record["name"] if self.record is not None else None
-        sid = self.record["sid"] if self.record is not None else stream_sid
         named = f" ({mask_phone_numbers(repr(name))})" if name and name != sid else ""
         return (
             f"Stream is {status}{ended}: {mask_phone_numbers(repr(sid))}{named} on call {call_sid!r}. "
@@ -102,12 +111,7 @@ def _resolve_refusal(
         )
         return StopResult(stopped_stream_record(account_sid, call_sid, stream_sid), "stopped", stats)
     if refusal.http_status == 404 and ignore_if_missing:
-        log.warning(
-            "Not found (ignored): %s on call %r. Nothing was stopped.",
-            f"stream {mask_phone_numbers(repr(stream_sid))}" if call is not None else "the call, and so its stream",
-            call_sid,
-        )
-        return StopResult(None, "missing", stats)
+        return StopResult(None, "missing", stats, is_call_missing=call is None)
     if call is not None:
         is_known = call["status"] in CALL_LIVE_STATUSES
         refusal.add_advice(f"The call is {call['status']!r}." if is_known else "The call's status is unknown.")

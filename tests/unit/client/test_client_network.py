@@ -148,7 +148,7 @@ class TestNames:
             (
                 socket.EAI_NONAME,
                 "dns",
-                r"there is no host 'acme\.example\.com'\. Check the connection's Host \(Space\)\.",
+                r"there is no host 'acme\.example\.com'\. Check the connection's Space \(host\)\.",
             ),
             (socket.EAI_NODATA, "dns", r"there is no host 'acme\.example\.com'"),
             (

@@ -72,7 +72,7 @@ def test_fingerprint_tells_one_input_from_another() -> None:
         ({"call_sid": "C1"}, r"Row 2 has no 'stream_sid'"),
         ({"call_sid": "", "stream_sid": "S1"}, r"Row 2: Parameter 'call_sid' is ''"),
         ({"call_sid": "C1", "stream_sid": ".."}, r"Row 2: Parameter 'stream_sid' is '\.\.'"),
-        ({"call_sid": "C1", "stream_sid": 7}, r"Row 2: Parameter 'stream_sid' is 7"),
+        ({"call_sid": "C1", "stream_sid": 7}, r"Row 2: Parameter 'stream_sid' is the number 7"),
     ],
 )
 def test_wrong_row_is_named_by_its_number(row: object, message: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -76,6 +78,7 @@ class TestTls:
         with pytest.raises(SignalWireConnectionError, match=r"TLS|broke") as caught:
             run(just(endpoints.get_account(simulator.project)), origin=origin, max_attempts=2)
         assert caught.value.kind in ("tls", "lost")
+        assert "write http:// before the host" in str(caught.value)
         assert simulator.requests() == []
 
     def test_a_server_that_hangs_up_is_not_distrusted(self, run):
@@ -101,6 +104,15 @@ class TestTls:
         bundle.write_text(content)
         with pytest.raises(SignalWireConfigurationError, match=r"authorities\.pem' cannot be read .* 'ca_bundle'"):
             run(just(endpoints.get_account("project")), ca_bundle=str(bundle))
+
+    @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to name the files by their hashes")
+    def test_a_directory_of_certificates_is_trusted(self, read_account, authority, tls_simulator, tmp_path):
+        content = (authority / "authority.pem").read_bytes()
+        digest = subprocess.run(
+            ["openssl", "x509", "-hash", "-noout"], input=content, capture_output=True, check=True
+        ).stdout.decode()
+        (tmp_path / f"{digest.strip()}.0").write_bytes(content)
+        assert read_account(ca_bundle=str(tmp_path))["sid"] == tls_simulator.project
 
     def test_a_file_that_changes_is_read_anew(self, read_account, authority, tls_simulator, tmp_path):
         bundle = tmp_path / "authorities.pem"
@@ -136,7 +148,7 @@ class TestNames:
             (
                 socket.EAI_NONAME,
                 "dns",
-                r"there is no host 'acme\.example\.com'\. Check the connection's Host \(Space\)\.",
+                r"there is no host 'acme\.example\.com'\. Check the connection's Space \(host\)\.",
             ),
             (socket.EAI_NODATA, "dns", r"there is no host 'acme\.example\.com'"),
             (

@@ -32,7 +32,7 @@ from airflow_provider_signalwire.client.protocol.records import (
     RecordingRecord,
     StreamRecord,
 )
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_text
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
@@ -146,6 +146,7 @@ class SignalWireHook(BaseHook):
         AIRFLOW_STATS.on_stream_stopped(result.outcome)
         return cast("StreamRecord", result.record)  # only ignore_if_missing makes it None
 
+    @clears_locals
     def start_call_stream(
         self,
         call_sid: str,
@@ -190,6 +191,7 @@ class SignalWireHook(BaseHook):
         """Return a call's record."""
         return self._send(endpoints.get_call(self.account_sid, call_sid))
 
+    @clears_locals
     def list_calls(
         self,
         *,
@@ -236,10 +238,12 @@ class SignalWireHook(BaseHook):
         )
         return self.get_conn().iterate(calls.CallPager(first=first, limit=limit))
 
+    @clears_locals
     def create_call(self, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> CallRecord:
         """Make a call and return its record. It is never repeated if it may have been made."""
         return self._send(endpoints.create_call(self.account_sid, to=to, from_=from_, **options))
 
+    @clears_locals
     def update_call(self, call_sid: str, **options: Unpack[UpdateCallOptions]) -> CallRecord:
         """Change a call in progress, e.g. ``status="completed"`` to hang up, and return its record."""
         return self.get_conn().run(calls.update_call(self.account_sid, call_sid, **options))
@@ -248,6 +252,7 @@ class SignalWireHook(BaseHook):
         """Delete the record of an ended call."""
         self.get_conn().run(calls.delete_call(self.account_sid, call_sid))
 
+    @clears_locals
     def start_call_recording(self, call_sid: str, **options: Unpack[StartRecordingOptions]) -> RecordingRecord:
         """Start to record a call and return the recording's record. It is never repeated if it may have started."""
         return self._send(endpoints.start_call_recording(self.account_sid, call_sid, **options))

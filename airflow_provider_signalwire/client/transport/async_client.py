@@ -15,6 +15,7 @@ from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Flow, Pause
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.protocol.records import CallRecord
+from airflow_provider_signalwire.client.protocol.redaction import clear_locals
 from airflow_provider_signalwire.client.protocol.responses import retry_after
 from airflow_provider_signalwire.client.transport.async_transport import AsyncTransport
 
@@ -81,6 +82,9 @@ class SignalWireAsyncClient:
                 step = attempts.send(response)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a generator's return value, typed by Flow[T]
+        except BaseException as error:
+            clear_locals(error)
+            raise
         finally:
             attempts.close()
 

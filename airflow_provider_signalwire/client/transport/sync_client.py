@@ -14,6 +14,7 @@ from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Flow, Pause
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpResponse
 from airflow_provider_signalwire.client.protocol.records import CallRecord
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class SignalWireClient:
         """How many requests were sent again."""
         return self._policy.retries
 
+    @clears_locals
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result."""
         attempts = self._policy.drive(flow)

@@ -131,6 +131,14 @@ $(POSTGRES) $(REDIS):
 fault-matrix: .venv/ready ## play every fault by every way to meet it, and write docs/reliability/fault-matrix.md
 	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
 
+.PHONY: mutants
+
+SAMPLE ?= 3
+SEED ?= 1
+PACKAGES ?=
+mutants: .venv/ready ## change the code in random places and list what no unit test notices; PACKAGES="hooks batch" for some
+	@$(BIN)/python scripts/mutants.py --sample $(SAMPLE) --seed $(SEED) $(PACKAGES)
+
 .PHONY: fuzz audit sbom
 
 EXAMPLES ?= 1000000

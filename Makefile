@@ -132,6 +132,14 @@ $(POSTGRES) $(REDIS):
 fault-matrix: .venv/ready ## run every fault in every scenario and write docs/reliability/fault-matrix.md
 	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
 
+.PHONY: mutants
+
+SAMPLE ?= 3
+SEED ?= 1
+PACKAGES ?=
+mutants: .venv/ready ## change the code at random and list the changes that no unit test notices; PACKAGES="hooks batch" for some
+	@$(BIN)/python scripts/mutants.py --sample $(SAMPLE) --seed $(SEED) $(PACKAGES)
+
 .PHONY: fuzz audit sbom
 
 EXAMPLES ?= 1000000

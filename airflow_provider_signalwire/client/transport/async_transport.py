@@ -34,6 +34,10 @@ class AsyncTransport:
         self._settings = settings
         self._max_connections = max_connections
         self._proxy, self._proxy_headers = proxy_and_headers(settings)
+        self._headers = {name: Hidden(value) for name, value in settings.headers.items()}
+        if settings.origin.startswith("http:"):  # without a tunnel, the proxy reads the request itself
+            self._headers |= self._proxy_headers
+        self._form_headers = self._headers | FORM_HEADERS
         self._session: aiohttp.ClientSession | None = None
         self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -51,7 +55,6 @@ class AsyncTransport:
                 limit=0,  # the semaphore is the limit: its waiters' timers have not started
                 resolver=aiohttp.ThreadedResolver(),  # look up names as requests does, whatever is installed
             ),
-            headers={name: Hidden(value) for name, value in self._settings.headers.items()},
             skip_auto_headers=("Content-Type",),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout, ceil_threshold=math.inf),
             trace_configs=[trace],
@@ -94,7 +97,8 @@ class AsyncTransport:
             request.method,
             URL(self._settings.origin + request.target, encoded=True),
             data=None if request.body is None else HiddenBytes(request.body),
-            headers=None if request.body is None else FORM_HEADERS,
+            # Not those of the session: aiohttp would send them to the proxy, the token as Proxy-Authorization.
+            headers=self._headers if request.body is None else self._form_headers,
             allow_redirects=False,
             proxy=self._proxy,
             proxy_headers=self._proxy_headers or None,

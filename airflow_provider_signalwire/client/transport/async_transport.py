@@ -34,7 +34,7 @@ class AsyncTransport:
         self._settings = settings
         self._max_connections = max_connections
         self._proxy, self._proxy_headers = proxy_and_headers(settings)
-        self._headers = {name: Hidden(value) for name, value in settings.headers.items()}
+        self._headers: dict[str, str] = {name: Hidden(value) for name, value in settings.headers.items()}
         if settings.origin.startswith("http:"):  # without a tunnel, the proxy reads the request itself
             self._headers |= self._proxy_headers
         self._form_headers = self._headers | FORM_HEADERS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -47,8 +46,6 @@ class AsyncTransport:
         context = await asyncio.to_thread(ssl_context, self._settings)
         self._owner = _owner()
         self._slots = asyncio.Semaphore(self._max_connections)
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_note_sent)
         self._session = aiohttp.ClientSession(
             connector=Connector(
                 ssl=context,
@@ -57,7 +54,6 @@ class AsyncTransport:
             ),
             skip_auto_headers=("Content-Type",),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout, ceil_threshold=math.inf),
-            trace_configs=[trace],
             trust_env=False,  # the settings have the environment's proxy
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -110,9 +106,3 @@ class AsyncTransport:
 
 def _owner() -> tuple[int, asyncio.AbstractEventLoop]:
     return os.getpid(), asyncio.get_running_loop()
-
-
-async def _note_sent(*args: Any) -> None:
-    """Take note that aiohttp is about to write the request; it does not write to a closed connection."""
-    attempt = current_attempt.get()
-    attempt.sent = attempt.is_connected()

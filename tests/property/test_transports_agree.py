@@ -19,8 +19,9 @@ from transports import Async, Sync, settings_for
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed
 
 EXAMPLES = int(os.environ.get("TRANSPORT_EXAMPLES", "150"))
-# Of what a response needs to arrive, this is a hundred times as long; only unfinished responses wait for it.
-TIMEOUT = 0.15
+# Only an unfinished response waits for it. On a busy machine, a complete one may, too: see below.
+TIMEOUT, LONG_TIMEOUT = 0.1, 3
+ENDS = ["close", "reset", "open"]
 HEADERS = ("Retry-After", "Date", "X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
 
 
@@ -53,22 +54,22 @@ class Script:
                 self.done.set()
 
 
-def outcome_of(send: Callable[..., Any]) -> tuple[Any, ...]:
+def outcome_of(send: Callable[..., Any], timeout: float) -> tuple[Any, ...]:
     try:
-        response = send("GET", "/x", timeout=TIMEOUT)
+        response = send("GET", "/x", timeout=timeout)
     except AttemptFailed as failure:
         headers = tuple(failure.headers.get(name) for name in HEADERS)
         return "failed", failure.kind, failure.sent, failure.status, headers
     return "response", response.status, response.body, tuple(response.headers.get(name) for name in HEADERS)
 
 
-def observe(transport: type[Sync], script: Script) -> tuple[Any, ...]:
+def observe(transport: type[Sync], script: Script, timeout: float = TIMEOUT) -> tuple[Any, ...]:
     """Send two requests; return what came of them, and how many connections and requests it took."""
     with transport(settings_for(script.server.origin)) as client:
-        first = outcome_of(client.send)
+        first = outcome_of(client.send, timeout)
         script.done.wait(5)
         client.settle()
-        second = outcome_of(client.send)
+        second = outcome_of(client.send, timeout)
         counts = script.connections, script.requests
     script.server.close_connections()
     return first, second, counts
@@ -78,13 +79,17 @@ def test_any_bytes_mean_the_same_to_both_transports():
     script = Script()
 
     @settings(STEADY, max_examples=EXAMPLES, derandomize="TRANSPORT_EXAMPLES" not in os.environ)
-    @given(sent=pieces(), end=st.sampled_from(["close", "close", "close", "reset", "reset", "open"]))
+    @given(sent=pieces(), end=st.sampled_from(ENDS))
     def agree(sent, end):
-        outcomes = []
-        for transport in (Sync, Async):
-            script.prepare(sent, end)
-            outcomes.append(observe(transport, script))
-        assert outcomes[0] == outcomes[1]
+        def outcomes(timeout):
+            for transport in (Sync, Async):
+                script.prepare(sent, end)
+                yield observe(transport, script, timeout)
+
+        sync, other = outcomes(TIMEOUT)
+        if sync != other and "timeout" in str((sync, other)):
+            sync, other = outcomes(LONG_TIMEOUT)
+        assert sync == other
 
     with script.server:
         agree()

@@ -39,6 +39,12 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
+def stay_silent(server: RawServer, connection: socket.socket) -> None:
+    """Read all and send nothing, until the client closes the connection."""
+    while connection.recv(65536):
+        pass
+
+
 class RawServer:
     """Hands each connection to a function, in a thread of its own.
 
@@ -83,7 +89,7 @@ class RawServer:
         """End what the connections wait for."""
         for connection in list(self._open):
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, which may be in use
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # the listener was shut down
@@ -96,12 +102,13 @@ class RawServer:
                 self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._context:
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._open.add(connection)
-        raw = connection
         with contextlib.suppress(OSError):  # clients close connections at any time
-            if self._context:
-                connection = self._context.wrap_socket(connection, server_side=True)
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
             self.serve(connection)
         with contextlib.suppress(OSError):
             connection.close()
-        self._open.discard(raw)
+        self._open.discard(connection)

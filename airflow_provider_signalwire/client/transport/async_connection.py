@@ -38,7 +38,9 @@ class _Protocol(ResponseHandler):
         super().set_response_params(**params)
         attempt = current_attempt.get()
         attempt.parser = self._response = ResponseParser()
-        attempt.is_connected = self.is_connected
+        # aiohttp sends the request next, unless the connection is closed. Its trace signals say the same, but cost a
+        # tenth of a request's time. Of the request for a tunnel, it does not pass on a timer.
+        attempt.sent = "timer" in params and self.is_connected()
         if self._early:
             early, self._early = self._early, b""
             self.data_received(early)

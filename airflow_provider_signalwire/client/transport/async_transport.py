@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -31,6 +30,10 @@ class AsyncTransport:
         self._settings = settings
         self._max_connections = max_connections
         self._proxy_headers = proxy_headers(settings)
+        self._headers: dict[str, str] = {name: Hidden(value) for name, value in settings.headers.items()}
+        if settings.origin.startswith("http:"):  # without a tunnel, the proxy reads the request itself
+            self._headers |= self._proxy_headers
+        self._form_headers = self._headers | FORM_HEADERS
         self._session: aiohttp.ClientSession | None = None
         self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -40,18 +43,14 @@ class AsyncTransport:
         context = await asyncio.to_thread(ssl_context, self._settings)
         self._owner = _owner()
         self._slots = asyncio.Semaphore(self._max_connections)
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_note_sent)
         self._session = aiohttp.ClientSession(
             connector=Connector(
                 ssl=context,
                 limit=0,  # the semaphore is the limit: its waiters' timers have not started
                 resolver=aiohttp.ThreadedResolver(),  # look up names as requests does, whatever is installed
             ),
-            headers={name: Hidden(value) for name, value in self._settings.headers.items()},
             skip_auto_headers=("Content-Type",),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout, ceil_threshold=math.inf),
-            trace_configs=[trace],
             trust_env=False,  # the settings have the environment's proxy
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -91,7 +90,8 @@ class AsyncTransport:
             request.method,
             URL(self._settings.origin + request.target, encoded=True),
             data=None if request.body is None else HiddenBytes(request.body),
-            headers=None if request.body is None else FORM_HEADERS,
+            # Not those of the session: aiohttp would send them to the proxy, the token as Proxy-Authorization.
+            headers=self._headers if request.body is None else self._form_headers,
             allow_redirects=False,
             proxy=self._settings.proxy,
             proxy_headers=self._proxy_headers or None,
@@ -104,9 +104,3 @@ class AsyncTransport:
 
 def _owner() -> tuple[int, asyncio.AbstractEventLoop]:
     return os.getpid(), asyncio.get_running_loop()
-
-
-async def _note_sent(*args: Any) -> None:
-    """Take note that aiohttp is about to write the request; it does not write to a closed connection."""
-    attempt = current_attempt.get()
-    attempt.sent = attempt.is_connected()

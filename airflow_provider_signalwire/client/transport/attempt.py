@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -25,7 +25,6 @@ class Attempt:
     connect_timeout: float
     sent: bool = False
     connected: bool = False
-    is_connected: Callable[[], bool] = bool
     parser: ResponseParser = field(default_factory=ResponseParser)
     started: float = field(default_factory=time.monotonic)
 

@@ -56,15 +56,15 @@ class Head:
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers; the mapping ignores case."""
-        return join_fields(self.fields)
+        return _join_fields(self.fields)
 
 
-def join_fields(fields: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Return headers as a mapping that ignores case; the values of repeated ones are joined by commas."""
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+def _join_fields(fields: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return headers with lower-case names as a mapping that ignores case; repeated ones are joined by commas."""
+    headers: dict[str, str] = {}
     for name, value in fields:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
+    return CaseInsensitiveDict(headers)
 
 
 class ResponseParser:

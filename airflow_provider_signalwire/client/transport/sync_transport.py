@@ -75,7 +75,7 @@ class SyncTransport:
             prepared.body = HiddenBytes(request.body)
             prepared.headers.update(FORM_HEADERS)
             prepared.headers["Content-Length"] = str(len(request.body))
-        elif request.method == "POST":
+        elif request.method != "GET":  # as aiohttp does
             prepared.headers["Content-Length"] = "0"
         return prepared
 

@@ -1,0 +1,150 @@
+"""When no connection can be made, through TLS or a proxy, nothing was sent and the failure says why."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import subprocess
+import threading
+
+import pytest
+from raw_server import GOOD_RESPONSE, reset, stay_silent
+
+
+class TestTls:
+    def test_is_used_with_the_ca_file_or_directory(self, connect, serve, authority, server_context, tmp_path):
+        server = serve(GOOD_RESPONSE, context=server_context)
+        assert connect(server.origin, ca_bundle=str(authority / "ca.pem")).send().body == b"ok"
+        os.symlink(authority / "ca.pem", tmp_path / f"{_subject_hash(authority / 'ca.pem')}.0")
+        assert connect(server.origin, ca_bundle=str(tmp_path)).send().body == b"ok"
+
+    def test_of_an_unknown_authority_is_refused(self, connect, serve, server_context):
+        server = serve(GOOD_RESPONSE, context=server_context)
+        failure = connect(server.origin).fail()
+        assert (failure.kind, failure.sent) == ("tls", False)
+        assert "certificate" in failure.reason
+
+    @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+    def test_is_used_without_check_if_asked(self, connect, serve, server_context):
+        assert connect(serve(GOOD_RESPONSE, context=server_context).origin, verify=False).send().body == b"ok"
+
+    @pytest.mark.parametrize("end", ["hang", "close", "reset"])
+    def test_handshake_that_fails_sends_nothing(self, connect, serve, end):
+        def stop(server, connection):
+            connection.recv(10)
+            if end == "reset":
+                reset(connection)
+            elif end == "hang":
+                stay_silent(server, connection)
+
+        server = serve(stop)
+        failure = connect(server.origin.replace("http:", "https:"), connect_timeout=0.3).fail()
+        assert (failure.kind, failure.sent, failure.status) == ("connect", False, None)
+
+    def test_server_that_speaks_none_is_refused(self, connect, serve):
+        server = serve(lambda server, connection: connection.recv(10) and connection.sendall(GOOD_RESPONSE * 9))
+        failure = connect(server.origin.replace("http:", "https:")).fail()
+        assert (failure.kind, failure.sent) == ("tls", False)
+
+    def test_plain_bytes_inside_it_come_after_the_request(self, connect, serve, authority, server_context):
+        def speak_plainly(server, connection):
+            server.read_request(connection)
+            raw = socket.socket(fileno=connection.detach())
+            raw.sendall(GOOD_RESPONSE * 9)
+            stay_silent(server, raw)
+
+        server = serve(speak_plainly, context=server_context)
+        failure = connect(server.origin, ca_bundle=str(authority / "ca.pem")).fail()
+        assert (failure.kind, failure.sent) == ("lost", True)
+
+
+class TestProxy:
+    @pytest.mark.parametrize("end", ["close", "reset", "hang", "refuse"])
+    def test_that_makes_no_tunnel_was_sent_no_request(self, connect, serve, end):
+        def stop(server, connection):
+            server.read_request(connection)
+            if end == "reset":
+                reset(connection)
+            elif end == "hang":
+                stay_silent(server, connection)
+            elif end == "refuse":
+                connection.sendall(b"HTTP/1.1 407 X\r\nContent-Length: 0\r\n\r\n")
+
+        proxy = serve(stop)
+        failure = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=0.3).fail("POST", body=b"x")
+        assert (failure.kind, failure.sent, failure.status) == ("connect", False, None)
+        [request] = proxy.requests
+        assert request.startswith(b"CONNECT acme.invalid:443 HTTP/1.")
+        assert b"Authorization" not in request
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_carries_requests_and_knows_its_own_password_only(self, connect, serve, authority, server_context, scheme):
+        server = serve(GOOD_RESPONSE, context=server_context)
+        seen = []
+
+        def tunnel(proxy, connection):
+            seen.append(proxy.read_request(connection))
+            host, _, port = seen[0].split()[1].decode().rpartition(":")
+            with socket.create_connection((host, int(port))) as upstream:
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=_copy, args=(upstream, connection))
+                back.start()
+                _copy(connection, upstream)
+                back.join()
+
+        proxy = serve(tunnel, context=server_context if scheme == "https" else None)
+        address = proxy.origin.replace("//", "//user:p%C3%A4ss@")
+        client = connect(server.origin, proxy=address, ca_bundle=str(authority / "ca.pem"))
+        assert [client.send("POST", body=b"a=b").body for _ in range(2)] == [b"ok", b"ok"]
+        credentials = base64.b64encode("user:päss".encode())
+        assert b"Proxy-Authorization: Basic " + credentials in seen[0]
+        assert b"\nAuthorization" not in seen[0]
+        assert len(server.requests) == 2
+        assert all(b"Proxy-Auth" not in request for request in server.requests)
+
+    def test_is_sent_plain_requests_with_absolute_targets(self, connect, serve):
+        proxy = serve(GOOD_RESPONSE)
+        client = connect("http://acme.invalid", proxy=proxy.origin.replace("//", "//user:p%40ss@"))
+        assert client.send(target="/a?b=c").body == b"ok"
+        [request] = proxy.requests
+        assert request.startswith(b"GET http://acme.invalid/a?b=c HTTP/1.1\r\n")
+        assert b"Proxy-Authorization: Basic " + base64.b64encode(b"user:p@ss") in request
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("errno", "kind"),
+        [
+            (socket.EAI_NONAME, "dns"),
+            (socket.EAI_NODATA, "dns"),
+            (socket.EAI_AGAIN, "dns_unavailable"),
+            (socket.EAI_FAIL, "dns_unavailable"),
+        ],
+    )
+    def test_unknown_name_and_failed_lookup_differ(self, connect, monkeypatch, errno, kind):
+        def getaddrinfo(*args, **kwargs):
+            raise socket.gaierror(errno, "no such name")
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        failure = connect("https://acme.example.com").fail()
+        assert (failure.kind, failure.sent, failure.reason) == (kind, False, "no such name")
+
+    @pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..b"])
+    def test_impossible_name_is_a_failure_of_ours(self, connect, host):
+        assert not connect(f"https://{host}").fail(timeout=3).sent
+
+
+def _copy(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # either side may close its connection
+
+
+def _subject_hash(path):
+    return subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", str(path)], capture_output=True, text=True, check=True
+    ).stdout.strip()

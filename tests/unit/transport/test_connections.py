@@ -1,0 +1,217 @@
+"""Connections are reused only when nothing can go wrong, bounded in time, and never shared."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from raw_server import GOOD_RESPONSE, stay_silent
+from transports import Async, Sync, settings_for
+
+from airflow_provider_signalwire.client.protocol.http import HttpRequest
+
+
+def drip(data, pause=0.05):
+    def serve(server, connection):
+        server.read_request(connection)
+        for byte in itertools.chain(data, itertools.repeat(ord("x"), 200)):
+            connection.sendall(bytes([byte]))
+            time.sleep(pause)
+
+    return serve
+
+
+class TestConnection:
+    def test_is_reused(self, connect, serve):
+        server = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+        client = connect(server.origin)
+        assert [client.send(method).body for method in ("GET", "POST", "GET")] == [b"ok"] * 3
+        assert server.connections == 1
+
+    @pytest.mark.parametrize(
+        "wire",
+        [
+            GOOD_RESPONSE + b"x",
+            GOOD_RESPONSE + GOOD_RESPONSE,
+            GOOD_RESPONSE.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"),
+            GOOD_RESPONSE.replace(b"1.1", b"1.0"),
+            b"HTTP/1.1 204 No Content\r\n\r\nbody",
+        ],
+        ids=["bytes after it", "second response", "close", "HTTP/1.0", "204 with body"],
+    )
+    def test_is_not_reused_after(self, connect, serve, wire):
+        server = serve(wire)
+        client = connect(server.origin)
+        assert {client.send().status, client.send().status} <= {200, 204}
+        assert server.connections == 2
+
+    def test_is_not_reused_after_a_failure(self, connect, serve):
+        server = serve(lambda server, connection: server.read_request(connection) and stay_silent(server, connection))
+        client = connect(server.origin)
+        assert client.fail(timeout=0.1).kind == client.fail(timeout=0.1).kind == "timeout"
+        assert server.connections == 2
+
+    def test_that_the_server_closed_while_idle_is_replaced(self, connect, serve):
+        closed = threading.Event()
+
+        def once(server, connection):
+            server.read_request(connection)
+            connection.sendall(GOOD_RESPONSE)
+            connection.close()
+            closed.set()
+
+        server = serve(once)
+        client = connect(server.origin)
+        client.send()
+        assert closed.wait(5)
+        client.settle()
+        assert client.send("POST").body == b"ok"
+        assert server.connections == 2
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+    def test_that_breaks_on_reuse_is_not_tried_again(self, connect, serve, method):
+        def once(server, connection):
+            server.read_request(connection)
+            connection.sendall(GOOD_RESPONSE)
+            server.read_request(connection)
+
+        server = serve(once)
+        client = connect(server.origin)
+        client.send(method)
+        failure = client.fail(method)
+        assert (failure.kind, failure.sent, failure.status) == ("lost", True, None)
+        assert len(server.requests) == 2
+
+
+class TestTimeout:
+    @pytest.mark.parametrize(
+        "data", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 100]
+    )
+    def test_bounds_a_response_that_drips(self, connect, serve, data):
+        client = connect(serve(drip(data)).origin)
+        started = time.monotonic()
+        failure = client.fail(timeout=0.5)
+        assert (failure.kind, failure.sent) == ("timeout", True)
+        assert 0.4 < time.monotonic() - started < 1.5
+
+    @pytest.mark.parametrize("origin", ["https://acme.invalid", "https://127.0.0.1:1"])
+    def test_bounds_a_proxy_that_drips(self, connect, serve, origin):
+        proxy = serve(drip(b"HTTP/1.1 200 OK\r\nX: "))
+        started = time.monotonic()
+        failure = connect(origin, proxy=proxy.origin, connect_timeout=0.3).fail()
+        assert (failure.kind, failure.sent) == ("connect", False)
+        assert time.monotonic() - started < 1.5
+
+    def test_of_connecting_covers_all_addresses(self, connect, monkeypatch):
+        real = socket.getaddrinfo
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+            waiting = [socket.socket() for _ in range(3)]
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(full.getsockname())
+            monkeypatch.setattr(
+                socket, "getaddrinfo", lambda *args, **kwargs: real("127.0.0.1", *args[1:], **kwargs) * 4
+            )
+            started = time.monotonic()
+            failure = connect(f"http://acme.example.com:{full.getsockname()[1]}", connect_timeout=0.3).fail()
+            elapsed = time.monotonic() - started
+            for one in waiting:
+                one.close()
+        assert (failure.kind, failure.sent) == ("connect", False)
+        assert elapsed < 1
+
+    def test_covers_the_lookup(self, connect, monkeypatch):
+        release = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: release.wait(5) and [])
+        started = time.monotonic()
+        failure = connect("http://acme.example.com", connect_timeout=5).fail(timeout=0.3)
+        release.set()
+        assert (failure.kind, failure.sent) == ("connect", False)
+        assert time.monotonic() - started < 1.5
+
+    def test_dead_address_is_followed_by_the_next(self, connect, serve, monkeypatch):
+        server = serve(GOOD_RESPONSE)
+        port = int(server.address.partition(":")[2])
+        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.9", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
+        assert connect("http://acme.example.com").send().status == 200
+
+
+class TestOwnership:
+    def test_interrupted_request_gives_up_its_connection(self, serve):
+        class Interrupted(BaseException):
+            pass
+
+        def interrupt(*args):
+            raise Interrupted
+
+        def late_once(server, connection):
+            while server.read_request(connection):
+                if len(server.requests) == 1:
+                    os.kill(os.getpid(), signal.SIGALRM)
+                connection.sendall(GOOD_RESPONSE)
+
+        def send_forever(client):
+            while True:
+                client.send()
+
+        previous = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            server = serve(late_once)
+            with Sync(settings_for(server.origin)) as client:
+                with pytest.raises(Interrupted):
+                    send_forever(client)
+                assert client.send().body == b"ok"
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+        assert server.connections == 2
+
+    def test_threads_share_none(self, serve):
+        server = serve(GOOD_RESPONSE)
+        with Sync(settings_for(server.origin)) as client:
+            client.send()
+            thread = threading.Thread(target=client.send)
+            thread.start()
+            thread.join()
+            client.send()
+        assert (server.connections, len(server.requests)) == (2, 3)
+
+    @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+    def test_forked_processes_share_none(self, serve):
+        server = serve(GOOD_RESPONSE)
+        with Sync(settings_for(server.origin)) as client:
+            client.send()
+            if (child := os.fork()) == 0:
+                os._exit(client.send().body != b"ok")
+            assert os.waitpid(child, 0)[1] == 0
+            client.send()
+        assert (server.connections, len(server.requests)) == (2, 3)
+
+    def test_event_loops_share_none(self, serve):
+        with Async(settings_for(serve(GOOD_RESPONSE).origin)) as client:
+            client.send()
+            request = HttpRequest(method="GET", target="/", body=None, timeout=5)
+            with pytest.raises(RuntimeError, match="not open on this event loop"):
+                asyncio.run(client.async_transport.send(request))
+
+    def test_waiting_for_one_costs_no_timeout(self, serve):
+        def slowly(server, connection):
+            while server.read_request(connection):
+                time.sleep(0.3)
+                connection.sendall(GOOD_RESPONSE)
+
+        server = serve(slowly)
+        with Async(settings_for(server.origin), max_connections=1) as client:
+            request = HttpRequest(method="GET", target="/", body=None, timeout=0.8)
+
+            async def send_all():
+                return await asyncio.gather(*(client.async_transport.send(request) for _ in range(4)))
+
+            assert [response.status for response in client.loop.run_until_complete(send_all())] == [200] * 4
+        assert server.connections == 1

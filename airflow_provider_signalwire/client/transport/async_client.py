@@ -15,7 +15,7 @@ from yarl import URL
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows.stop import CallPager, Flow, Pause
 from airflow_provider_signalwire.client.policy.observer import NOBODY, Attempt, Observer, observed
-from airflow_provider_signalwire.client.policy.rate_limiter import Pace
+from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
 from airflow_provider_signalwire.client.policy.retry import may_be_sent_again, retry_arguments
 from airflow_provider_signalwire.client.protocol.records import CallRecord, Record
 from airflow_provider_signalwire.client.protocol.redaction import Secrets
@@ -38,7 +38,7 @@ class SignalWireAsyncClient:
     """SignalWire for asynchronous code; use it in an ``async with`` statement.
 
     :param settings: Where to call, as whom, and how patiently.
-    :param pace: How fast to send what changes something; SignalWire limits reading hardly at all.
+    :param rate_limiter: How fast to send what changes something; SignalWire limits reading hardly at all.
     :param max_connections: How many connections to have open at the most.
     :param observer: Is told what the client does.
     """
@@ -47,13 +47,13 @@ class SignalWireAsyncClient:
         self,
         settings: ClientSettings,
         *,
-        pace: Pace | None = None,
+        rate_limiter: RateLimiter | None = None,
         max_connections: int = MAX_CONNECTIONS,
         observer: Observer = NOBODY,
     ) -> None:
         self.settings = settings
         self.retries = 0
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._max_connections = max_connections
         self._observer = observer
 
@@ -133,19 +133,19 @@ class SignalWireAsyncClient:
 
     async def _wait_for_turn(self, request: ApiRequest) -> None:
         """Wait until a request may be sent; this time is not taken from what its retries are given."""
-        if self._pace is not None and request.method != "GET":
-            await self._pace.turn()
+        if self._rate_limiter is not None and request.method != "GET":
+            await self._rate_limiter.acquire()
 
     async def _send_paced(self, request: ApiRequest) -> Record:
         """Send a request once, and let the pace know what came of it."""
-        if self._pace is None or request.method == "GET":
+        if self._rate_limiter is None or request.method == "GET":
             return await self._send(request)
         try:
             record = await self._send(request)
         except SignalWireRateLimitError as error:
-            self._pace.refused(error.retry_after, at_most=self.settings.max_retry_seconds)
+            self._rate_limiter.on_rate_limited(error.retry_after, at_most=self.settings.max_retry_seconds)
             raise
-        self._pace.accepted()
+        self._rate_limiter.on_success()
         return record
 
     async def _send(self, request: ApiRequest) -> Record:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_signalwire.batch.calls import CallListing
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+
+log = logging.getLogger(__name__)
 
 _MAX_CONCURRENCY = 10_000
 
@@ -139,11 +142,11 @@ class BatchOperator(BaseOperator):
 
     def _log_outcome(self, summary: BatchSummary) -> None:
         if not summary.total:
-            self.log.info("There are no streams to stop.")
+            log.info("There are no streams to stop.")
             return
-        self.log.info("%s", summary.progress())
+        log.info("%s", summary.progress())
         if summary.failures:
-            self.log.warning("Streams that could not be stopped:\n%s", summary.failures_for_log())
+            log.warning("These streams could not be stopped:\n%s", summary.failures_for_log())
 
     def _push_summary(self, context: Context, result: dict[str, Any]) -> bool:
         """Push the summary of a task that is about to fail, and return whether it is in XCom."""
@@ -152,6 +155,6 @@ class BatchOperator(BaseOperator):
         try:
             context["ti"].xcom_push(key="return_value", value=result)
         except Exception as error:
-            self.log.warning("The summary could not be pushed to XCom (%s: %s).", type(error).__name__, error)
+            log.warning("The summary could not be pushed to XCom (%s: %s).", type(error).__name__, error)
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -14,13 +15,15 @@ from airflow_provider_signalwire.batch._validation import (
     validate_sid,
 )
 from airflow_provider_signalwire.batch.operator import BatchOperator
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_signalwire.batch.rows import SpooledRows
+
+log = logging.getLogger(__name__)
 
 _MAX_LISTED_IN_DRY_RUN = 1000
 
@@ -167,12 +170,12 @@ class CallStreamCleanupOperator(BatchOperator):
         filters = validate_call_filters(self.call_filters)
         cutoff = datetime.now(UTC) - timedelta(seconds=age)
         calls = self._list_calls(cutoff, filters)
-        self.log.info(
-            "%s%d calls in progress started before %s; streams to stop on each: %s.",
-            "Dry run: " if is_dry_run else "",
+        log.info(
+            "%d calls in progress started before %s; streams to stop on each: %s%s.",
             len(calls),
             cutoff.isoformat(timespec="seconds"),
-            ", ".join(map(short_repr, names)),
+            mask_phone_numbers(", ".join(map(short_repr, names))),
+            " (dry run: none is stopped)" if is_dry_run else "",
         )
         found = {"calls": len(calls), "dry_run": is_dry_run}
         streams = ({"call_sid": call, "stream_sid": name} for call in calls for name in names)

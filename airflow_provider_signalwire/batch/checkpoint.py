@@ -1,75 +1,104 @@
-"""What the tries of a batch have finished, where Airflow can remember it."""
+"""What earlier tries of a batch have finished, kept in Airflow's task state store."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-_KEY = "signalwire_stopped_streams"
+log = logging.getLogger(__name__)
 
-# A name may come to mean another stream: a failed task that is cleared the next day begins anew.
+_STORE_KEY = "signalwire_stopped_streams"
+
+# A name may come to mean another stream: a failed task that is cleared the next day starts over.
 _RETENTION = timedelta(hours=6)
 
-_MAX_FAILED = 1000
+# Airflow logs a warning above 64 KB.
+_MAX_UNFINISHED = 5000
+
+# A stream that was missing may exist by the next try, and one that failed may be stopped then.
+_FINAL_OUTCOMES = frozenset({"stopped", "already_ended"})
 
 
-class BatchMemory:
-    """A note in Airflow's task state store (3.3 and newer); without one, every try begins anew.
+class BatchCheckpoint:
+    """The prefix of the rows that needs no further work, without its rows in progress, missing or failed.
 
-    Streams are numbered in the order of the input, so the note is short: all below a number are finished, and of
-    those, some failed.
+    Nothing here fails the batch: without a store (Airflow before 3.3), or with one that is unavailable, a retry starts
+    over, and sends stops that are safe to repeat. Not thread-safe, except :meth:`is_done`.
 
-    :param context: The task's context.
-    :param fingerprint: Tells one input from another; a note about another input is void.
+    :param store: ``context["task_state_store"]``, or None.
+    :param key: Identifies rows, account, connection and options; a checkpoint with another key is ignored.
     """
 
-    def __init__(self, context: Any, fingerprint: str) -> None:
-        self._store = context.get("task_state_store")
-        self._fingerprint = fingerprint
-        note = self._store.get(_KEY) if self._store is not None else None
-        if not isinstance(note, dict) or note.get("fingerprint") != fingerprint:
-            note = {"finished_below": 0, "failed": [], "counts": {}}
-        self._finished_below: int = note["finished_below"]
-        self._failed = set(note["failed"])
-        self._ahead: dict[int, str] = {}
-        self.counts = Counter(note["counts"])
+    def __init__(self, store: Any, key: str) -> None:
+        self._store = store
+        self._key = key
+        self._finished_below = 0
+        self._unfinished: set[int] = set()
+        self._is_saved = True
+        self._has_warned = False
+        self.counts: Counter[str] = Counter()
+        self._load()
 
     def is_done(self, index: int) -> bool:
-        """Tell whether the stream of that number needs nothing more."""
-        return index < self._finished_below and index not in self._failed
+        """Return whether the row with this number needs no further work."""
+        return index < self._finished_below and index not in self._unfinished
 
-    def finish(self, index: int, how: str) -> None:
-        """Take in how a stream ended; ``failed`` means that the next try has to try it again."""
-        if index < self._finished_below:
-            if how != "failed":
-                self._failed.discard(index)
-                self.counts[how] += 1
-            return
-        self._ahead[index] = how
-        while self._finished_below in self._ahead:
-            # Beyond so many failures the next try simply begins again at the first of them that is not noted.
-            if self._ahead[self._finished_below] == "failed" and len(self._failed) == _MAX_FAILED:
-                return
-            how = self._ahead.pop(self._finished_below)
-            if how == "failed":
-                self._failed.add(self._finished_below)
-            else:
-                self.counts[how] += 1
-            self._finished_below += 1
+    def record(self, index: int, outcome: str) -> None:
+        """Record the outcome of a row; rows are started in order, but may end in any."""
+        if index >= self._finished_below:
+            self._unfinished.update(range(self._finished_below, index + 1))
+            self._finished_below = index + 1
+        if outcome in _FINAL_OUTCOMES:
+            self._unfinished.discard(index)
+            self.counts[outcome] += 1
+        self._is_saved = False
 
     def save(self) -> None:
-        """Write the note."""
-        if self._store is not None:
-            note = {
-                "fingerprint": self._fingerprint,
-                "finished_below": self._finished_below,
-                "failed": sorted(self._failed),
-                "counts": dict(self.counts),
-            }
-            self._store.set(_KEY, note, retention=_RETENTION)
+        """Write the checkpoint if it has changed."""
+        if self._store is None or self._is_saved or len(self._unfinished) > _MAX_UNFINISHED:
+            return
+        value = {
+            "key": self._key,
+            "finished_below": self._finished_below,
+            "unfinished": sorted(self._unfinished),
+            "counts": dict(self.counts),
+        }
+        try:
+            self._store.set(_STORE_KEY, value, retention=_RETENTION)
+            self._is_saved = True
+        except Exception as error:
+            self._warn(error)
 
-    def forget(self) -> None:
-        """Remove the note, for the task is done: run again, it has other streams to stop."""
-        if self._store is not None:
-            self._store.delete(_KEY)
+    def clear(self) -> None:
+        """Remove the checkpoint, so that a task that succeeded and is run again starts over."""
+        if self._store is None:
+            return
+        try:
+            self._store.delete(_STORE_KEY)
+            self._is_saved = False
+        except Exception as error:
+            self._warn(error)
+
+    def _load(self) -> None:
+        if self._store is None:
+            return
+        try:
+            value = self._store.get(_STORE_KEY)
+            if isinstance(value, dict) and value.get("key") == self._key:
+                finished_below, unfinished = int(value["finished_below"]), set(map(int, value["unfinished"]))
+                self.counts.update({outcome: int(value["counts"].get(outcome, 0)) for outcome in _FINAL_OUTCOMES})
+                self._finished_below, self._unfinished = finished_below, unfinished
+        except Exception as error:
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "Airflow's task state store is unavailable (%s: %s). The batch continues, but a retry may repeat "
+                "stops. This is logged once.",
+                type(error).__name__,
+                error,
+            )

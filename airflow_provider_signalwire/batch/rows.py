@@ -1,17 +1,37 @@
-"""Which streams a batch is to stop: rows from a list, an XCom or a file, checked before the first request."""
+"""The streams of a batch: read, validated and deduplicated once into a spool, from which the work reads them."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, Any, NamedTuple
 
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
-from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.batch.formats import RawRow, UnreadableError, decode_text, read_rows
+from airflow_provider_signalwire.client.protocol.redaction import (
+    mask_phone_numbers,
+    redact,
+    secrets_in_url,
+    short_repr,
+)
+from airflow_provider_signalwire.client.protocol.validation import validate_sid, validate_text
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 
-_PROBLEMS_SHOWN = 10
+_MAX_PROBLEMS = 10
+_MAX_QUOTE = 200
+_CHUNK_BYTES = 1024 * 1024
+
+# As many as fit, with Python's overhead, into 48 bytes of memory.
+_DIGEST_BYTES = 15
+
+_SID = re.compile("[0-9A-Za-z-]{32,36}")
+
+_EXPECTED = "{'call_sid': …, 'stream_sid': …}"
+
+# Retrying does not make a file appear, give it another path, or install the library for its storage.
+_PERMANENT_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, ImportError)
 
 
 class StreamRow(NamedTuple):
@@ -21,127 +41,150 @@ class StreamRow(NamedTuple):
     stream_sid: str
 
 
-class CheckedRows(NamedTuple):
-    """What going through all rows has shown.
+class SpooledRows:
+    """The unique rows of a batch, in the order of the input.
 
-    :param requested: How many there are.
-    :param different: How many there are without the duplicates.
-    :param fingerprint: Tells these rows from any others.
+    :param spool: The file that holds them.
+    :param requested: Number of rows in the input.
+    :param unique: Number of rows without the duplicates.
+    :param fingerprint: Differs for any other unique rows.
     """
 
-    requested: int
-    different: int
-    fingerprint: str
-
-
-class StreamRows:
-    """The rows of a source that can be gone through more than once, without holding them in memory.
-
-    :param source: An iterable of mappings with ``call_sid`` and ``stream_sid``; or the path (text or
-        ObjectStoragePath) of a file that holds one such JSON object a line.
-    """
-
-    def __init__(self, source: Any) -> None:
-        self._source = source if _is_path(source) else _repeatable(source)
+    def __init__(self, spool: IO[bytes], *, requested: int, unique: int, fingerprint: str) -> None:
+        self._spool = spool
+        self.requested = requested
+        self.unique = unique
+        self.fingerprint = fingerprint
 
     def __iter__(self) -> Iterator[StreamRow]:
-        for number, row in self._numbered():
-            yield _row(number, row)
-
-    def check(self) -> CheckedRows:
-        """Go through all rows once.
-
-        :raises SignalWireConfigurationError: naming the first rows that are wrong.
-        """
-        problems: list[str] = []
-        requested = different = 0
-        fingerprint = hashlib.blake2b(digest_size=16)
-
-        def valid() -> Iterator[StreamRow]:
-            nonlocal requested
-            for number, given in self._numbered():
-                requested += 1
-                try:
-                    yield _row(number, given)
-                except SignalWireConfigurationError as error:
-                    problems.append(str(error))
-                    if len(problems) == _PROBLEMS_SHOWN:
-                        return
-
-        for row in distinct(valid()):
-            different += 1
-            fingerprint.update(_digest(row))
-        if problems:
-            raise SignalWireConfigurationError(
-                "Nothing was stopped, for there are wrong rows in 'streams'. " + " ".join(problems)
-            )
-        return CheckedRows(requested, different, fingerprint.hexdigest())
-
-    def _numbered(self) -> Iterator[tuple[int, Any]]:
-        return enumerate(_lines(self._source) if _is_path(self._source) else self._source, start=1)
+        self._spool.seek(0)
+        for line in self._spool:
+            yield StreamRow._make(line[:-1].decode().split("\t"))
 
 
-def distinct(rows: Iterable[StreamRow]) -> Iterator[StreamRow]:
-    """Yield the rows, but leave out those that came before."""
+@contextlib.contextmanager
+def spool_rows(source: Any, *, check_cancelled: Callable[[], None] = lambda: None) -> Iterator[SpooledRows]:
+    """Read the rows of a source once, and provide them until the ``with`` block ends.
+
+    :param source: An iterable of mappings with ``call_sid`` and ``stream_sid`` (or ``sid``); the path of a file
+        (string or ObjectStoragePath) in one of the :mod:`formats <airflow_provider_signalwire.batch.formats>`; or a
+        JSON array as a string.
+    :param check_cancelled: Called for every row; raises an error to end the reading.
+    :raises SignalWireConfigurationError: if the source or any row is invalid.
+    :raises SignalWireError: if a file cannot be read at present.
+    """
+    # The file has no name, so nothing is left of it even if the process is killed.
+    with tempfile.TemporaryFile(prefix="signalwire-batch-") as spool:
+        yield _fill(spool, source, check_cancelled)
+
+
+def _fill(spool: IO[bytes], source: Any, check_cancelled: Callable[[], None]) -> SpooledRows:
+    problems: list[str] = []
     seen: set[bytes] = set()
-    for row in rows:
-        digest = _digest(row)
-        if digest not in seen:
-            seen.add(digest)
-            yield row
+    fingerprint = hashlib.blake2b(digest_size=16)
+    requested = 0
+    try:
+        for raw in _raw_rows(source):
+            check_cancelled()
+            requested += 1
+            try:
+                row = _read_row(raw.value)
+            except (SignalWireConfigurationError, UnreadableError) as error:
+                problems.append(f"{raw.place} {str(error).removesuffix('.')}")
+                if len(problems) == _MAX_PROBLEMS:
+                    break
+                continue
+            line = f"{row[0]}\t{row[1]}\n".encode()
+            digest = hashlib.blake2b(line, digest_size=_DIGEST_BYTES).digest()
+            if digest not in seen:
+                seen.add(digest)
+                fingerprint.update(digest)
+                spool.write(line)
+    except UnreadableError as error:
+        problems.append(str(error))
+    if problems:
+        raise SignalWireConfigurationError(
+            f"No stream was stopped: these rows of {_source_name(source)} are invalid: {'; '.join(problems)}."
+            + (" To render JSON, use the filter 'tojson', or pass the task's output itself." * _is_json(source))
+        )
+    return SpooledRows(spool, requested=requested, unique=len(seen), fingerprint=fingerprint.hexdigest())
 
 
-def _digest(row: StreamRow) -> bytes:
-    """Return what takes a fraction of the memory of the texts, and never is the same for two rows in practice."""
-    return hashlib.blake2b("\0".join(row).encode(), digest_size=16).digest()
+def _read_row(value: Any) -> StreamRow:
+    if isinstance(value, UnreadableError):
+        raise value
+    if type(value) is not dict and not isinstance(value, Mapping):
+        shown = short_repr(value)
+        raise SignalWireConfigurationError(f"is {shown}: expected {_EXPECTED}.")
+    # A stream's own record has its SID under 'sid'.
+    stream_key = "sid" if "stream_sid" not in value and "sid" in value else "stream_sid"
+    if "call_sid" not in value or stream_key not in value:
+        missing = stream_key if "call_sid" in value else "call_sid"
+        raise SignalWireConfigurationError(f"has no {missing!r}, but {short_repr(list(value))}: expected {_EXPECTED}.")
+    call_sid, stream_sid = value["call_sid"], value[stream_key]
+    if not _is_sid(call_sid) or not _is_sid(stream_sid):
+        validate_sid("call_sid", call_sid)
+        validate_sid(stream_key, stream_sid)
+    return StreamRow(call_sid, stream_sid)
+
+
+def _is_sid(value: Any) -> bool:
+    """Return whether an id has the shape of a SID: among a million rows, hardly any other needs a closer look."""
+    return isinstance(value, str) and _SID.fullmatch(value) is not None
+
+
+def _raw_rows(source: Any) -> Iterable[RawRow]:
+    if source is None or (isinstance(source, str) and source.strip() in ("", "None")):
+        raise SignalWireConfigurationError(
+            f"Parameter 'streams' is {source!r}: expected rows or a file of rows. An upstream task may have returned "
+            "nothing."
+        )
+    if _is_json(source):
+        return read_rows([source])
+    if _is_path(source):
+        return read_rows(decode_text(_read_file(source)))
+    if isinstance(source, (Mapping, bytes)) or not isinstance(source, Iterable):
+        raise SignalWireConfigurationError(
+            f"Parameter 'streams' is a {type(source).__name__}: expected an iterable of {_EXPECTED}, or the path of a "
+            "file of such rows."
+        )
+    return (RawRow(value, number=number) for number, value in enumerate(source, start=1))
+
+
+def _is_json(source: Any) -> bool:
+    return isinstance(source, str) and source.lstrip()[:1] in ("[", "{")
 
 
 def _is_path(source: Any) -> bool:
     return isinstance(source, str) or hasattr(source, "open")
 
 
-def _repeatable(source: Any) -> Iterable[Any]:
-    if isinstance(source, (Mapping, bytes)) or not isinstance(source, Iterable):
-        raise SignalWireConfigurationError(
-            f"Parameter 'streams' is a {type(source).__name__}: expected an iterable of "
-            "{'call_sid': …, 'stream_sid': …}, or the path of a file with one such JSON object a line."
-        )
-    # An iterator could be gone through only once; checking every row first takes a second time.
-    return list(source) if isinstance(source, Iterator) else source
+def _source_name(source: Any) -> str:
+    if _is_json(source) or not _is_path(source):
+        return "'streams'"
+    return short_repr(redact(str(source), secrets_in_url(str(source))))
 
 
-def _lines(path: Any) -> Iterator[Any]:
-    given = path
+def _read_file(source: Any) -> Iterator[bytes]:
     try:
-        if isinstance(path, str):
+        if isinstance(source, str):
             from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-            path = ObjectStoragePath(path)
-        with path.open("r", encoding="utf-8") as file:
-            for line in iter(file.readline, ""):  # before Airflow 3.1, the file cannot be iterated over
-                if line.strip():
-                    yield _decoded(line)
-    except (OSError, ValueError) as error:  # the latter for another encoding, and for a scheme Airflow does not know
-        raise SignalWireConfigurationError(f"The file of streams {given} cannot be read: {error}.") from None
+            source = ObjectStoragePath(validate_text("streams", source))
+        with source.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+    except SignalWireConfigurationError:
+        raise
+    except _PERMANENT_ERRORS as error:
+        raise SignalWireConfigurationError(_cannot_read(source, error)) from None
+    except Exception as error:
+        raise SignalWireError(f"{_cannot_read(source, error)} A retry may succeed.") from None
 
 
-def _decoded(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return line.strip()  # a row that is no mapping is refused, by its number
-
-
-def _row(number: int, row: Any) -> StreamRow:
-    if not isinstance(row, Mapping):
-        raise SignalWireConfigurationError(
-            f"Row {number} is {short_repr(row)}: expected {{'call_sid': …, 'stream_sid': …}}."
-        )
-    for key in StreamRow._fields:
-        if key not in row:
-            raise SignalWireConfigurationError(f"Row {number} has no {key!r}: {short_repr(dict(row))}.")
-        try:
-            encode_path_segment(key, row[key])
-        except SignalWireConfigurationError as error:
-            raise SignalWireConfigurationError(f"Row {number}: {error}") from None
-    return StreamRow(row["call_sid"], row["stream_sid"])
+def _cannot_read(source: Any, error: Exception) -> str:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    reason = mask_phone_numbers(redact(reason, secrets_in_url(str(source))))
+    return (
+        f"Could not read the file {_source_name(source)} of 'streams' ({type(error).__name__}: {reason[:_MAX_QUOTE]})."
+    )

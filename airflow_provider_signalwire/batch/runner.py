@@ -1,132 +1,175 @@
-"""One try to stop many streams: what the batch operators share."""
+"""Stopping the streams of a batch, many at a time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from airflow_provider_signalwire.batch.rows import StreamRow, distinct
+from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
+from airflow_provider_signalwire.batch.observer import QueuedObserver
 from airflow_provider_signalwire.exceptions import SignalWireAuthenticationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.batch.checkpoint import BatchMemory
-    from airflow_provider_signalwire.batch.summary import BatchTally
+    from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
+    from airflow_provider_signalwire.batch.rows import StreamRow
+    from airflow_provider_signalwire.batch.summary import BatchSummary
+    from airflow_provider_signalwire.client.config.settings import ClientSettings
     from airflow_provider_signalwire.client.flows.stop import StopResult
-    from airflow_provider_signalwire.client.policy.steps import Flow
-    from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 5.0
+SAVE_SECONDS = 1.0
 
-Numbered = tuple[int, StreamRow]
+_MAX_METRICS_SECONDS = 0.1
+_MAX_METRICS_SECONDS_AT_END = 2.0
+
+NumberedRow = tuple[int, "StreamRow"]
 
 
 class StreamBatch:
-    """Stops streams, many at a time.
+    """Stops the streams of a batch in a background event loop; the calling thread does the bookkeeping.
 
-    :param hook: The hook to the connection.
+    :param settings: The connection.
+    :param account_sid: The project that the streams belong to.
     :param rows: The streams.
-    :param tally: Counts what becomes of them.
-    :param memory: Knows what an earlier try has finished.
-    :param max_concurrency: How many streams to be busy with at the same time.
-    :param max_requests_per_second: How many stops to send per second.
-    :param ignore_if_missing: Whether a stream that is not there is no failure.
+    :param summary: Counts the outcomes.
+    :param checkpoint: Knows which streams an earlier try has finished.
+    :param max_concurrency: Maximum number of streams processed concurrently.
+    :param max_requests_per_second: Maximum number of stops per second.
+    :param ignore_if_missing: Whether a missing stream counts as success.
     """
 
     def __init__(
         self,
-        hook: SignalWireHook,
+        settings: ClientSettings,
+        account_sid: str,
         rows: Iterable[StreamRow],
         *,
-        tally: BatchTally,
-        memory: BatchMemory,
+        summary: BatchSummary,
+        checkpoint: BatchCheckpoint,
         max_concurrency: int,
         max_requests_per_second: float,
         ignore_if_missing: bool,
     ) -> None:
         self.retries = 0
-        self._hook = hook
+        self._settings = settings
+        self._account_sid = account_sid
         self._rows = rows
-        self._tally = tally
-        self._memory = memory
+        self._summary = summary
+        self._checkpoint = checkpoint
         self._max_concurrency = max_concurrency
         self._max_requests_per_second = max_requests_per_second
         self._ignore_if_missing = ignore_if_missing
-        self._task: asyncio.Task[None] | None = None
-        self._last_progress = time.monotonic()
+        self._loop = BackgroundLoop(self._stop_all, on_tick=self._keep_books)
+        # The event loop appends, the calling thread takes; both are atomic.
+        self._outcomes: deque[tuple[NumberedRow, StopResult | Exception]] = deque()
+        self._observer = QueuedObserver(AIRFLOW_STATS)
+        self._has_logged_unexpected = False
+        self._next_progress = time.monotonic() + PROGRESS_SECONDS
+        self._next_save = time.monotonic() + SAVE_SECONDS
 
     def run(self) -> None:
         """Stop the streams.
 
-        :raises SignalWireAuthenticationError: if the login was refused.
-        :raises SignalWireError: if it was cancelled. What an ``execution_timeout`` raises passes through.
+        :raises SignalWireAuthenticationError: if SignalWire refuses the login.
+        :raises SignalWireError: if the batch was cancelled.
         """
         try:
-            with asyncio.Runner() as runner:
-                runner.run(self._stop_all())
-        except BaseExceptionGroup as group:
-            # A refused login is no bad stream: it ends the workers, and the first one's error tells all.
-            raise group.exceptions[0] from None
+            self._loop.run()
         except asyncio.CancelledError:
-            raise SignalWireError(f"The batch was ended from outside. {self._tally.progress()}") from None
-        finally:
-            self._report()
+            self._take_outcomes()
+            self._checkpoint.save()
+            raise SignalWireError(f"The batch was cancelled. {self._summary.progress()}") from None
+        except SignalWireAuthenticationError as error:
+            self._take_outcomes()
+            error.add_advice(f"The batch ended. {self._summary.progress()}")
+            raise
+        except BaseException:
+            self._take_outcomes()
+            log.info("The batch was interrupted. %s", self._summary.progress())
+            raise
+        self._take_outcomes()
+        self._checkpoint.save()
+        self._observer.pass_on(max_seconds=_MAX_METRICS_SECONDS_AT_END)
+        AIRFLOW_STATS.on_batch_progress(self._summary.rate)
 
     def cancel(self) -> None:
-        """End the batch promptly; safe to call from a signal handler and from another thread."""
-        if self._task is not None:
-            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+        """Stop sending promptly; safe to call at any time, from a signal handler and from another thread."""
+        self._loop.cancel()
 
     async def _stop_all(self) -> None:
-        from airflow_provider_signalwire.batch.run_batch import run_batch
+        # Imported when a task runs, so that parsing a DAG file loads no HTTP library.
+        from airflow_provider_signalwire.client.flows.stop import stop_stream
         from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
         from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
-        self._task = asyncio.current_task()
-        limiter = RateLimiter(self._max_requests_per_second)
-        async with SignalWireAsyncClient(
-            self._hook.settings, rate_limiter=limiter, max_connections=self._max_concurrency, observer=AIRFLOW_STATS
-        ) as client:
-            try:
-                await run_batch(
-                    client, self._flows(), max_concurrency=self._max_concurrency, on_outcome=self._on_outcome
-                )
-            finally:
-                self.retries = client.retries
+        rows = self._unfinished_rows()
 
-    def _flows(self) -> Iterator[tuple[Numbered, Flow[StopResult]]]:
-        from airflow_provider_signalwire.client.flows.stop import stop_stream
+        async def work(client: SignalWireAsyncClient) -> None:
+            for index, row in rows:
+                outcome: StopResult | Exception
+                try:
+                    flow = stop_stream(self._account_sid, *row, ignore_if_missing=self._ignore_if_missing)
+                    outcome = await client.run(flow)
+                except SignalWireAuthenticationError:
+                    raise
+                except Exception as error:
+                    outcome = error
+                self._outcomes.append(((index, row), outcome))
 
-        for index, row in enumerate(distinct(self._rows)):
-            if not self._memory.is_done(index):
-                yield (
-                    (index, row),
-                    stop_stream(self._hook.account_sid, *row, ignore_if_missing=self._ignore_if_missing),
-                )
+        client = SignalWireAsyncClient(
+            self._settings,
+            rate_limiter=RateLimiter(self._max_requests_per_second),
+            max_connections=self._max_concurrency,
+            observer=self._observer,
+        )
+        try:
+            async with client, asyncio.TaskGroup() as workers:
+                for _ in range(min(self._max_concurrency, self._summary.total)):
+                    workers.create_task(work(client))
+        except BaseExceptionGroup as group:
+            # Only a refused login, or rows that cannot be read any more, end a worker; the first one says it all.
+            raise group.exceptions[0] from None
+        finally:
+            self.retries = client.retries
 
-    def _on_outcome(self, numbered: Numbered, outcome: StopResult | SignalWireError) -> None:
-        index, row = numbered
-        if isinstance(outcome, SignalWireAuthenticationError) and self._tally.done == 0:
-            raise outcome
-        if isinstance(outcome, SignalWireError):
-            self._memory.finish(index, "failed")
-            self._tally.add_failure(row, outcome)
-        else:
-            self._memory.finish(index, outcome.outcome)
-            self._tally.add_result(outcome)
-            AIRFLOW_STATS.on_stream_stopped(outcome.outcome)
-            log.debug("%s", outcome.describe(*row))  # thousands of lines would drown the rest of the task's log
-        if time.monotonic() - self._last_progress >= PROGRESS_SECONDS:
-            self._report()
+    def _unfinished_rows(self) -> Iterator[NumberedRow]:
+        return (numbered for numbered in enumerate(self._rows) if not self._checkpoint.is_done(numbered[0]))
 
-    def _report(self) -> None:
-        """Log how far the batch has come, and note it for the next try."""
-        self._last_progress = time.monotonic()
-        log.info("%s", self._tally.progress())
-        AIRFLOW_STATS.on_batch_progress(self._tally.rate)
-        self._memory.save()
+    def _keep_books(self) -> None:
+        self._take_outcomes()
+        now = time.monotonic()
+        if now >= self._next_save:
+            self._next_save = now + SAVE_SECONDS
+            self._checkpoint.save()
+        if now >= self._next_progress:
+            self._next_progress = now + PROGRESS_SECONDS
+            log.info("%s", self._summary.progress())
+            AIRFLOW_STATS.on_batch_progress(self._summary.rate)
+        self._observer.pass_on(max_seconds=_MAX_METRICS_SECONDS)
+
+    def _take_outcomes(self) -> None:
+        while self._outcomes:
+            (index, row), outcome = self._outcomes.popleft()
+            if isinstance(outcome, Exception):
+                self._checkpoint.record(index, "failed")
+                self._summary.add_failure(row, outcome)
+                if not isinstance(outcome, SignalWireError):
+                    self._log_unexpected(outcome)
+            else:
+                self._checkpoint.record(index, outcome.outcome)
+                self._summary.add_result(outcome.outcome, outcome.record)
+                self._observer.on_stream_stopped(outcome.outcome)
+                if log.isEnabledFor(logging.DEBUG):  # a line each would hide the rest of the task's log
+                    log.debug("%s", outcome.describe(*row))
+
+    def _log_unexpected(self, error: Exception) -> None:
+        level = logging.DEBUG if self._has_logged_unexpected else logging.WARNING
+        self._has_logged_unexpected = True
+        log.log(level, "Unexpected error while a stream was stopped; the batch continues.", exc_info=error)

@@ -1,13 +1,15 @@
-"""Counting a batch: its progress for the log, and its summary for XCom."""
+"""What happened to the streams of a batch: its progress for the log, and its summary for XCom."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import (
     SignalWireBatchError,
     SignalWireBatchRefusedError,
@@ -17,94 +19,124 @@ from airflow_provider_signalwire.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_signalwire.batch.rows import StreamRow
-    from airflow_provider_signalwire.client.flows.stop import StopResult
+    from airflow_provider_signalwire.client.protocol.records import StreamRecord
 
 MAX_FAILURES_LISTED = 1000
 
+_MAX_FAILURES_LOGGED = 10
+_MAX_QUOTE = 200
 
-class BatchTally:
-    """What became of the streams so far.
 
-    :param total: How many there are, without the duplicates.
-    :param counts: How those ended that an earlier try has finished.
+class BatchSummary:
+    """The outcomes so far.
+
+    :param total: Number of unique streams.
+    :param finished: Outcomes of the streams that an earlier try has finished.
     :param keep_records: Whether to keep every stream's record.
     """
 
-    def __init__(self, total: int, counts: dict[str, int], *, keep_records: bool) -> None:
+    def __init__(self, total: int, finished: Mapping[str, int], *, keep_records: bool = False) -> None:
         self.total = total
-        self.counts = Counter(counts)
         self.failures: list[dict[str, str]] = []
-        self.failed = 0
-        self._records: list[Any] | None = [] if keep_records else None
-        self._missing = 0
+        self._outcomes = Counter(finished)
+        self._failed = 0
+        self._missing_failed = 0
         self._all_refused = True
-        self._done_before = self.counts.total()
+        self._records: list[StreamRecord] | None = [] if keep_records else None
+        self._done_before = self._outcomes.total()
         self._started = time.monotonic()
 
     @property
     def done(self) -> int:
-        """How many streams are finished, one way or another."""
-        return self.counts.total() + self.failed
+        """Number of streams with an outcome, failures included."""
+        return self._outcomes.total() + self._failed
 
     @property
     def rate(self) -> float:
-        """How many streams were finished per second in this try."""
-        return (self.done - self._done_before) / max(time.monotonic() - self._started, 0.001)
+        """Streams per second in this try."""
+        return (self.done - self._done_before) / max(self._seconds, 0.001)
 
-    def add_result(self, result: StopResult) -> None:
-        """Count a stream that has been asked to stop, or needed not."""
-        self.counts[result.outcome] += 1
-        if self._records is not None and result.record is not None:
-            self._records.append(result.record)
+    def add_result(self, outcome: str, record: StreamRecord | None) -> None:
+        """Count a stream that is stopped, or that was missing and need not exist."""
+        self._outcomes[outcome] += 1
+        if self._records is not None and record is not None:
+            self._records.append(record)
 
-    def add_failure(self, row: StreamRow, error: SignalWireError) -> None:
+    def add_failure(self, row: StreamRow, error: Exception) -> None:
         """Count a stream that could not be stopped."""
-        self.failed += 1
-        self._missing += isinstance(error, SignalWireNotFoundError)
+        self._failed += 1
+        self._missing_failed += isinstance(error, SignalWireNotFoundError)
         self._all_refused &= isinstance(error, AirflowFailException)
         if len(self.failures) < MAX_FAILURES_LISTED:
-            self.failures.append({**row._asdict(), "error": type(error).__name__, "message": str(error)})
+            message = str(error) if isinstance(error, SignalWireError) else _describe_unexpected(row, error)
+            self.failures.append({**row._asdict(), "error": type(error).__name__, "message": message})
 
     def progress(self) -> str:
-        """Say how far the batch has come."""
-        if not self.total:
-            return "There are no streams to stop."
-        seconds = time.monotonic() - self._started
-        rate = self.rate
-        left = f", {(self.total - self.done) / rate:.0f} s left" if rate and self.done < self.total else ""
+        """Return how far the batch is, in one sentence."""
+        left = self.total - self.done
+        remaining = f", about {left / self.rate:,.0f} s left" if left and self.rate else ""
         return (
-            f"{self.done:,} of {self.total:,} streams done in {seconds:.1f} s: {rate:,.0f} a second, "
-            f"{self.failed - self._missing:,} failed, {self.counts['missing'] + self._missing:,} missing{left}."
+            f"{self.done:,} of {self.total:,} streams done in {self._seconds:.1f} s ({self.rate:,.0f} a second): "
+            f"{self._counts()}{remaining}."
         )
 
-    def summary(self, *, requested: int, retries: int) -> dict[str, Any]:
-        """Return the counts, and the failures up to a cap."""
+    def failures_for_log(self) -> str:
+        """Return the messages of the first failures, one per line."""
+        messages = [failure["message"] for failure in self.failures[:_MAX_FAILURES_LOGGED]]
+        more = self._failed - len(messages)
+        return "\n".join([*messages, *([f"… and {more:,} more."] if more else [])])
+
+    def as_dict(self, *, requested: int, retries: int) -> dict[str, Any]:
+        """Return the summary for XCom."""
         summary: dict[str, Any] = {
             "requested": requested,
             "duplicates": requested - self.total,
-            "stopped": self.counts["stopped"],
-            "already_ended": self.counts["already_ended"],
-            "missing": self.counts["missing"] + self._missing,
-            "failed": self.failed - self._missing,
+            "stopped": self._outcomes["stopped"],
+            "already_ended": self._outcomes["already_ended"],
+            "missing": self._missing,
+            "failed": self._failed - self._missing_failed,
             "retried_requests": retries,
-            "seconds": round(time.monotonic() - self._started, 3),
+            "seconds": round(self._seconds, 3),
             "failures": self.failures,
-            "failures_not_listed": self.failed - len(self.failures),
+            "failures_not_listed": self._failed - len(self.failures),
         }
         if self._records is not None:
             summary["records"] = self._records
         return summary
 
-    def raise_for_failures(self) -> None:
-        """Raise an error that counts the failures, if there are any.
+    def raise_for_failures(self, *, listed_in: str) -> None:
+        """Raise an error if any stream could not be stopped.
 
-        :raises SignalWireBatchRefusedError: if no retry can mend any of them.
-        :raises SignalWireBatchError: if a retry of the task may.
+        :param listed_in: Where the user finds the failures.
+        :raises SignalWireBatchRefusedError: if retrying cannot fix any of the failures.
+        :raises SignalWireBatchError: if a retry of the task may succeed.
         """
-        if not self.failed:
+        if not self._failed:
             return
         error_class = SignalWireBatchRefusedError if self._all_refused else SignalWireBatchError
         raise error_class(
-            f"{self.failed:,} of {self.total:,} streams could not be stopped; they are listed in this task's XCom. "
+            f"{self._failed:,} of {self.total:,} streams could not be stopped; {listed_in} lists them. "
             f"The first: {self.failures[0]['message']}"
         )
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    @property
+    def _missing(self) -> int:
+        return self._outcomes["missing"] + self._missing_failed
+
+    def _counts(self) -> str:
+        return (
+            f"{self._outcomes['stopped']:,} stopped, {self._outcomes['already_ended']:,} already ended, "
+            f"{self._missing:,} missing, {self._failed - self._missing_failed:,} failed"
+        )
+
+
+def _describe_unexpected(row: StreamRow, error: Exception) -> str:
+    message = (
+        f"Could not stop stream {row.stream_sid!r} on call {row.call_sid!r}: unexpected {type(error).__name__}: "
+        f"{str(error)[:_MAX_QUOTE]}"
+    )
+    return mask_phone_numbers(message)

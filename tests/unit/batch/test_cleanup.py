@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 pytestmark = pytest.mark.usefixtures("connection")
 
 HOUR = 3600
+OLD = "Wed, 01 Jan 2025 00:00:00 GMT"
 
 
 def clean_up(context: dict[str, Any], **arguments: Any) -> dict[str, Any]:
@@ -30,6 +33,11 @@ def seed(simulator: SimulatorServer, name: str, *, hours: float, count: int = 1,
 def running(simulator: SimulatorServer) -> set[tuple[str, str]]:
     streams = simulator.state.snapshot()["streams"]
     return {(stream["call_sid"], stream["name"]) for stream in streams if stream["status"] != "stopped"}
+
+
+def page_of(*calls: Any) -> dict[str, Any]:
+    body = {"calls": list(calls), "next_page_uri": None}
+    return {"match": {"method": "GET"}, "kind": "json", "body": body}
 
 
 def writes(simulator: SimulatorServer) -> int:
@@ -60,15 +68,28 @@ def test_several_names(simulator: SimulatorServer, context: dict[str, Any]) -> N
     assert running(simulator) == set()
 
 
-def test_dry_run_sends_no_write(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_dry_run_sends_no_write(
+    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     calls = seed(simulator, "forgotten", hours=3, count=3)
     for is_dry in (True, "True", "true"):
         found = clean_up(context, dry_run=is_dry)
         assert found["dry_run"] is True
+        assert "(dry run: none is stopped)" in caplog.records[-1].getMessage()
         assert (found["calls"], found["would_stop_not_listed"]) == (3, 0)
         assert {stream["call_sid"] for stream in found["would_stop"]} == set(calls)
     assert writes(simulator) == 0
     assert len(running(simulator)) == 3
+
+
+def test_dry_run_lists_no_duplicates(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    [call] = seed(simulator, "forgotten", hours=3)
+    record = {"sid": call, "start_time": OLD}
+    simulator.set_faults([page_of(record, record)])
+    found = clean_up(context, dry_run=True)
+    assert found["would_stop"] == [{"call_sid": call, "stream_sid": "forgotten"}]
+    assert found["would_stop_not_listed"] == 0
 
 
 def test_dry_run_lists_at_most_a_thousand(simulator: SimulatorServer, context: dict[str, Any]) -> None:
@@ -90,22 +111,46 @@ def test_young_call_is_left_alone_even_if_the_server_lists_it(
 ) -> None:
     seed(simulator, "forgotten", hours=0)
     [call] = simulator.state.snapshot()["calls"]
-    for start_time in (call.get("start_time"), None, "yesterday"):
-        record = {"sid": call["sid"], "status": "in-progress", "start_time": start_time}
-        page = {"calls": [record], "next_page_uri": None}
-        simulator.set_faults([{"match": {"method": "GET"}, "kind": "json", "body": page}])
-        assert clean_up(context)["calls"] == 0
+    simulator.set_faults([page_of(call)])
+    assert clean_up(context)["calls"] == 0
     assert writes(simulator) == 0
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ("+15551234567", r"'\+\*\*\*4567' is not a call"),
+        ({"to": "+15551234567", "start_time": OLD}, "Parameter 'sid' is None"),
+        ({"sid": "..", "start_time": OLD}, r"Parameter 'sid' is '\.\.'"),
+        ({"sid": "odd"}, "call 'odd' has the start_time None"),
+        ({"sid": "odd", "start_time": "yesterday"}, "call 'odd' has the start_time 'yesterday'"),
+        ({"sid": "odd", "start_time": "Wed, 01 Jan 99999 00:00:00 GMT"}, "call 'odd' has the start_time 'Wed, "),
+        ({"sid": "odd", "start_time": 7}, "call 'odd' has the start_time 7"),
+    ],
+    ids=repr,
+)
+def test_odd_call_is_logged_and_skipped(
+    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture, odd: Any, message: str
+) -> None:
+    calls = seed(simulator, "forgotten", hours=3, count=2)
+    records = [{"sid": call, "start_time": OLD} for call in calls]
+    simulator.set_faults([page_of(records[0], odd, records[1])])
+    summary = clean_up(context)
+    assert (summary["calls"], summary["stopped"]) == (2, 2)
+    [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert re.search(f"Skipped 1 unreadable calls in the listing: {message}", warning)
+    assert "5551234567" not in warning
 
 
 def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     seed(simulator, "forgotten", hours=3)
-    assert clean_up(context, min_call_age=4 * HOUR)["calls"] == 0
+    assert clean_up({}, min_call_age=4 * HOUR)["calls"] == 0
+    assert clean_up(context, min_call_age=timedelta(hours=4))["calls"] == 0
     assert clean_up(context, min_call_age="14400.0")["calls"] == 0
     assert clean_up(context, min_call_age=str(2 * HOUR))["calls"] == 1
 
 
-def test_summary_is_whole_after_a_failure(
+def test_summary_is_complete_after_a_failure(
     simulator: SimulatorServer, context: dict[str, Any], make_connection: Any
 ) -> None:
     make_connection(extra={"max_attempts": 1})
@@ -125,16 +170,24 @@ def test_summary_is_whole_after_a_failure(
         ({"stream_names": None}, "'stream_names' is None"),
         ({"stream_names": ["a/b"]}, "'stream_names' is 'a/b'"),
         ({"stream_names": [" "]}, "'stream_names' is ' '"),
+        ({"stream_names": ["forgotten", None]}, "'stream_names' is None"),
         ({"min_call_age": -1}, "'min_call_age' is -1"),
         ({"min_call_age": timedelta(hours=-1)}, "'min_call_age' is -3600"),
         ({"min_call_age": "two hours"}, "'min_call_age' is 'two hours'"),
         ({"call_filters": {"colour": "red"}}, "'call_filters' has 'colour'"),
         ({"call_filters": "abc"}, "'call_filters' is 'abc'"),
+        ({"call_filters": None}, "'call_filters' is None"),
+        ({"call_filters": {"to": None}}, "'call_filters' has None as 'to'"),
+        ({"call_filters": {"from_": "None"}}, "'call_filters' has 'None' as 'from_'"),
+        ({"call_filters": {"started_after": ""}}, "'call_filters' has '' as 'started_after'"),
+        ({"min_call_age": None}, "'min_call_age' is None"),
+        ({"dry_run": None}, "'dry_run' is None"),
+        ({"dry_run": 1}, "'dry_run' is 1"),
         ({"min_call_age": 1e300}, "'min_call_age' is 1e\\+300"),
         ({"dry_run": "perhaps"}, "'dry_run' is 'perhaps'"),
     ],
 )
-def test_bad_input_is_told_before_any_request(
+def test_invalid_parameter_is_refused_before_any_request(
     simulator: SimulatorServer, context: dict[str, Any], arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SignalWireConfigurationError, match=message):

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_signalwire.batch import runner as stream_batch
-from airflow_provider_signalwire.batch import summary as batch_tally
+from airflow_provider_signalwire import metrics
+from airflow_provider_signalwire.batch import runner
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireBatchError,
     SignalWireBatchRefusedError,
     SignalWireConfigurationError,
-    SignalWireError,
 )
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 from airflow_provider_signalwire.simulator.server import SimulatorServer
@@ -27,6 +24,8 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 pytestmark = pytest.mark.usefixtures("connection")
 
 Rows = list[dict[str, str]]
+
+RECORD = {"sid": "S", "account_sid": "A", "name": "late", "status": "stopped", "date_updated": None, "uri": "/"}
 
 
 def seeded(simulator: SimulatorServer, count: int) -> Rows:
@@ -42,9 +41,9 @@ def stop(context: dict[str, Any], streams: Any, **arguments: Any) -> dict[str, A
     return StopCallStreamsOperator(task_id="stop", streams=streams, **arguments).execute(context)
 
 
-def test_every_stream_is_stopped(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_every_stream_is_stopped_without_a_task_instance(simulator: SimulatorServer) -> None:
     rows = seeded(simulator, 300)
-    summary = stop(context, rows)
+    summary = stop({}, rows)
     assert running(simulator) == 0
     assert len(simulator.requests()) == 300
     seconds = summary.pop("seconds")
@@ -93,14 +92,19 @@ def test_empty_list_is_a_success(
     assert simulator.requests() == []
 
 
-def test_one_bad_stream_never_stops_the_rest(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_one_bad_stream_does_not_affect_the_others(
+    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     good = seeded(simulator, 30)
     ended = seeded(simulator, 1)[0]
     simulator.state.end_call(ended["call_sid"])
     unknown = {"call_sid": good[0]["call_sid"], "stream_sid": "unknown"}
     with pytest.raises(SignalWireBatchRefusedError, match="1 of 32 streams could not be stopped") as raised:
         stop(context, [unknown, ended, *good])
-    assert "stop stream 'unknown'" in str(raised.value)
+    assert str(raised.value).count("stop stream 'unknown'") == 1
+    assert "this task's XCom lists them" in str(raised.value)
+    assert "30 stopped, 1 already ended, 1 missing, 0 failed." in caplog.text
+    assert caplog.text.count("stop stream 'unknown'") == 1
     assert running(simulator) == 0
     summary = context["ti"].pushed["return_value"]
     assert (summary["stopped"], summary["already_ended"], summary["missing"], summary["failed"]) == (30, 1, 1, 0)
@@ -114,7 +118,7 @@ def test_missing_streams_can_be_ignored(simulator: SimulatorServer, context: dic
     assert (summary["missing"], summary["failures"]) == (1, [])
 
 
-def test_what_a_retry_may_mend_leaves_the_retry(
+def test_transient_failure_is_left_to_a_retry_of_the_task(
     simulator: SimulatorServer, context: dict[str, Any], make_connection: Any
 ) -> None:
     make_connection(extra={"max_attempts": 1})
@@ -128,20 +132,48 @@ def test_what_a_retry_may_mend_leaves_the_retry(
     assert context["ti"].pushed["return_value"]["failed"] == 1
 
 
-def test_failures_do_not_fail_the_task_if_so_wished(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_failures_do_not_fail_the_task_without_fail_on_error(
+    simulator: SimulatorServer, context: dict[str, Any]
+) -> None:
     call_sid = seeded(simulator, 1)[0]["call_sid"]
     summary = stop(context, [{"call_sid": call_sid, "stream_sid": "unknown"}], fail_on_error=False)
     assert len(summary["failures"]) == 1
 
 
-def test_listed_failures_are_capped_and_the_cap_is_said(
-    simulator: SimulatorServer, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch_tally, "MAX_FAILURES_LISTED", 3)
+def test_xcom_push_is_turned_off(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     call_sid = seeded(simulator, 1)[0]["call_sid"]
-    rows = [{"call_sid": call_sid, "stream_sid": f"unknown {number}"} for number in range(5)]
-    summary = stop(context, rows, fail_on_error=False)
-    assert (len(summary["failures"]), summary["failures_not_listed"], summary["missing"]) == (3, 2, 5)
+    with pytest.raises(SignalWireBatchRefusedError, match="this task's log lists them"):
+        stop(context, [{"call_sid": call_sid, "stream_sid": "unknown"}], do_xcom_push=False)
+    assert not hasattr(context["ti"], "pushed")
+
+
+def test_failed_xcom_push_does_not_hide_the_failures(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    context["ti"].xcom_push = None
+    call_sid = seeded(simulator, 1)[0]["call_sid"]
+    with pytest.raises(SignalWireBatchRefusedError, match="1 of 1"):
+        stop(context, [{"call_sid": call_sid, "stream_sid": "unknown"}])
+
+
+def test_unexpected_exception_is_that_streams_failure(
+    simulator: SimulatorServer,
+    context: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = seeded(simulator, 5)
+    stop_flow = runner._stop_flow
+
+    def broken_flow(account_sid: str, row: Any, ignore_if_missing: bool) -> Any:
+        if row.stream_sid in (rows[1]["stream_sid"], rows[2]["stream_sid"]):
+            raise KeyError("+15551234567")
+        return stop_flow(account_sid, row, ignore_if_missing)
+
+    monkeypatch.setattr(runner, "_stop_flow", broken_flow)
+    with pytest.raises(SignalWireBatchError, match=r"2 of 5 .*unexpected KeyError: '\+\*\*\*4567'") as raised:
+        stop(context, rows, max_concurrency=1)
+    assert not isinstance(raised.value, SignalWireBatchRefusedError)
+    assert running(simulator) == 2
+    assert caplog.text.count("Traceback") == 1
 
 
 def test_faults_are_retried_and_counted(simulator: SimulatorServer, context: dict[str, Any]) -> None:
@@ -157,7 +189,7 @@ def test_faults_are_retried_and_counted(simulator: SimulatorServer, context: dic
     assert running(simulator) == 0
 
 
-def test_too_many_requests_pause_everybody(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_one_429_pauses_all_requests(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     rows = seeded(simulator, 200)
     limited = {"match": {"method": "POST"}, "kind": "status", "status": 429, "headers": {"Retry-After": "1"}}
     simulator.set_faults([{**limited, "skip": 20, "times": 1}])
@@ -188,13 +220,14 @@ def test_progress_is_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(stream_batch, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO):
-        stop(context, seeded(simulator, 4), max_concurrency=1)
-    assert re.search(
-        r"1 of 4 streams done in \d+\.\d s: [\d,]+ a second, 0 failed, 0 missing, \d+ s left\.", caplog.text
-    )
-    assert re.search(r"4 of 4 streams done in \d+\.\d s: [\d,]+ a second, 0 failed, 0 missing\.", caplog.text)
+        stop(context, seeded(simulator, 60), max_requests_per_second=100)
+    lines = [record.getMessage() for record in caplog.records if "of 60 streams done" in record.getMessage()]
+    assert len(lines) >= 2
+    assert " s left." in lines[0]
+    assert lines[-1].startswith("60 of 60 streams done in 0.")
+    assert lines[-1].endswith("60 stopped, 0 already ended, 0 missing, 0 failed.")
 
 
 def test_next_try_does_not_repeat_what_is_finished(
@@ -215,29 +248,63 @@ def test_next_try_does_not_repeat_what_is_finished(
     assert store.values == {}
 
 
-def test_kill_ends_the_batch_promptly_and_says_how_far_it_came(
-    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
+def test_missing_stream_is_stopped_by_the_next_try(
+    simulator: SimulatorServer, context: dict[str, Any], store: Any
 ) -> None:
-    rows = seeded(simulator, 50)
-    hanging = {"match": {"path_contains": rows[25]["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None}
-    simulator.set_faults([hanging])
-    operator = StopCallStreamsOperator(task_id="stop", streams=rows, max_concurrency=1)
-    operator.on_kill()  # before it runs there is nothing to end
+    context["task_state_store"] = store
+    [row] = seeded(simulator, 1)
+    late = {"call_sid": row["call_sid"], "stream_sid": "late"}
+    with pytest.raises(SignalWireBatchRefusedError):
+        stop(context, [row, late], max_concurrency=1)
+    already_sent = len(simulator.requests())
+    missing = {"match": {"path_contains": "/late"}, "kind": "json", "status": 200, "body": {**RECORD, **row}}
+    simulator.set_faults([missing])
+    summary = stop(context, [row, late])
+    assert (summary["stopped"], summary["missing"]) == (2, 0)
+    assert len(simulator.requests()) == already_sent + 1
 
-    def kill_when_it_hangs() -> None:
-        while not simulator.faults()[0]["fired"]:
-            pass
-        operator.on_kill()
 
-    killer = threading.Thread(target=kill_when_it_hangs)
-    killer.start()
+def test_other_options_start_over(simulator: SimulatorServer, context: dict[str, Any], store: Any) -> None:
+    context["task_state_store"] = store
+    rows = [*seeded(simulator, 3), {"call_sid": "unknown", "stream_sid": "unknown"}]
+    with pytest.raises(SignalWireBatchRefusedError):
+        stop(context, rows)
+    already_sent = len(simulator.requests())
+    stop(context, rows, ignore_if_missing=True)
+    assert len(simulator.requests()) > already_sent + 3
+
+
+def test_retry_that_returns_records_repeats_all_stops(
+    simulator: SimulatorServer, context: dict[str, Any], store: Any
+) -> None:
+    context["task_state_store"] = store
+    rows = [*seeded(simulator, 3), {"call_sid": "unknown", "stream_sid": "unknown"}]
+    for _ in range(2):
+        with pytest.raises(SignalWireBatchRefusedError):
+            stop(context, rows, return_records=True)
+        assert len(context["ti"].pushed["return_value"]["records"]) == 3
+
+
+def test_unavailable_bookkeeping_does_not_affect_the_work(
+    simulator: SimulatorServer, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, store: Any
+) -> None:
+    """The store and the metrics block until every stream is stopped, and then fail."""
+
+    def block(*_: Any, **__: Any) -> None:
+        deadline = time.monotonic() + 20
+        while running(simulator) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        raise ConnectionError("Airflow's API server is away")
+
+    monkeypatch.setattr(runner, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(store, "set", block)
+    monkeypatch.setattr(metrics.Stats, "incr", block)
+    context["task_state_store"] = store
+    rows = seeded(simulator, 400)
     started = time.monotonic()
-    with caplog.at_level(logging.INFO), pytest.raises(SignalWireError, match=r"ended from outside\. 25 of 50 streams"):
-        operator.execute(context)
-    killer.join()
-    assert time.monotonic() - started < 5
-    assert "25 of 50 streams done" in caplog.text
-    assert running(simulator) == 25
+    summary = stop(context, rows, max_requests_per_second=400)
+    assert summary["stopped"] == len(simulator.requests()) == 400
+    assert time.monotonic() - started < 10
 
 
 def test_refused_login_ends_the_batch_at_once(
@@ -249,14 +316,12 @@ def test_refused_login_ends_the_batch_at_once(
     assert len(simulator.requests()) <= 4
 
 
-def test_login_refused_in_the_middle_stops_none_of_the_rest(
-    simulator: SimulatorServer, context: dict[str, Any]
-) -> None:
+def test_login_refused_later_ends_the_batch_at_once(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     rows = seeded(simulator, 20)
     simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 401, "skip": 10, "times": 1}])
-    with pytest.raises(SignalWireBatchRefusedError, match="1 of 20"):
+    with pytest.raises(SignalWireAuthenticationError, match=r"The batch ended\. 10 of 20 streams done"):
         stop(context, rows, max_concurrency=1)
-    assert running(simulator) == 1
+    assert running(simulator) == 10
 
 
 @pytest.mark.parametrize(
@@ -264,15 +329,18 @@ def test_login_refused_in_the_middle_stops_none_of_the_rest(
     [
         ({"max_concurrency": 0}, "'max_concurrency' is 0"),
         ({"max_requests_per_second": 0.5}, "'max_requests_per_second' is 0.5"),
-        ({"max_concurrency": "many"}, "'max_concurrency' is 'many'"),
+        ({"max_concurrency": 1.5}, "'max_concurrency' is 1.5"),
+        ({"fail_on_error": "false"}, "'fail_on_error' is 'false'"),
+        ({"ignore_if_missing": None}, "'ignore_if_missing' is None"),
+        ({"return_records": 1}, "'return_records' is 1"),
     ],
 )
-def test_wrong_limits(arguments: dict[str, Any], message: str) -> None:
+def test_invalid_parameter_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SignalWireConfigurationError, match=message):
         StopCallStreamsOperator(task_id="stop", streams=[], **arguments)
 
 
-def test_wrong_row_is_told_before_the_first_request(simulator: SimulatorServer, context: dict[str, Any]) -> None:
-    with pytest.raises(SignalWireConfigurationError, match="Row 4 has no 'stream_sid'"):
+def test_invalid_row_is_refused_before_the_first_request(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    with pytest.raises(SignalWireConfigurationError, match="row 4 has no 'stream_sid'"):
         stop(context, [*seeded(simulator, 3), {"call_sid": "C"}])
     assert simulator.requests() == []

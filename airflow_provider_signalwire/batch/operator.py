@@ -1,0 +1,150 @@
+"""The life of a batch task, which the batch operators share: from its rows to its summary, and its end from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
+from airflow_provider_signalwire.batch.rows import SpooledRows, spool_rows
+from airflow_provider_signalwire.batch.runner import StreamBatch
+from airflow_provider_signalwire.batch.summary import BatchSummary
+from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_integer, validate_number
+from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_signalwire.batch.calls import CallListing
+
+log = logging.getLogger(__name__)
+
+_MAX_CONCURRENCY = 10_000
+
+
+class BatchOperator(HookMixin, BaseOperator):
+    """Base class of the operators that stop many streams."""
+
+    def __init__(
+        self,
+        *,
+        max_concurrency: int,
+        max_requests_per_second: float,
+        fail_on_error: bool,
+        account_sid: str | None,
+        signalwire_conn_id: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_concurrency = validate_integer("max_concurrency", max_concurrency, minimum=1, maximum=_MAX_CONCURRENCY)
+        self.max_requests_per_second = validate_number("max_requests_per_second", max_requests_per_second, minimum=1)
+        self.fail_on_error = validate_boolean("fail_on_error", fail_on_error)
+        self.account_sid = account_sid
+        self.signalwire_conn_id = signalwire_conn_id
+        self._is_killed = False
+        self._work: StreamBatch | CallListing | None = None
+
+    def on_kill(self) -> None:
+        """Stop sending, and let :meth:`execute` end with an error."""
+        # Airflow calls this in a signal handler, so it must not wait for anything, log or raise.
+        self._is_killed = True
+        if self._work is not None:
+            self._work.cancel()
+
+    def _list_calls(self, cutoff: datetime, filters: Mapping[str, Any]) -> list[str]:
+        """Return the SIDs of the calls in progress that started before a cutoff."""
+        from airflow_provider_signalwire.batch.calls import CallListing
+
+        self._work = listing = CallListing(self.hook.settings, self.hook.account_sid, cutoff=cutoff, filters=filters)
+        self._check_killed()
+        try:
+            return listing.run()
+        except asyncio.CancelledError:
+            raise SignalWireError("The task was cancelled while it listed calls; no stream was stopped.") from None
+        finally:
+            self._work = None
+
+    def _stop_streams(
+        self,
+        context: Context,
+        rows: SpooledRows,
+        *,
+        ignore_if_missing: bool,
+        return_records: bool = False,
+        found: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Stop the streams and return the summary; failures are raised when the summary is in XCom.
+
+        :param found: Further entries of the summary.
+        """
+        # A retry has to repeat every stop if their records are wanted.
+        store = context.get("task_state_store") if not return_records else None
+        checkpoint = BatchCheckpoint(store, self._checkpoint_key(rows, ignore_if_missing))
+        summary = BatchSummary(rows.unique, checkpoint.counts, keep_records=return_records)
+        self._work = batch = StreamBatch(
+            self.hook.settings,
+            self.hook.account_sid,
+            rows,
+            summary=summary,
+            checkpoint=checkpoint,
+            max_concurrency=self.max_concurrency,
+            max_requests_per_second=self.max_requests_per_second,
+            ignore_if_missing=ignore_if_missing,
+        )
+        self._check_killed()
+        try:
+            batch.run()
+        finally:
+            self._work = None
+        self._log_outcome(summary)
+        result = {**summary.as_dict(requested=rows.requested, retries=batch.retries), **(found or {})}
+        self._check_killed(summary)
+        if self.fail_on_error and summary.failures:
+            is_pushed = self._push_summary(context, result)
+            summary.raise_for_failures(listed_in="this task's XCom" if is_pushed else "this task's log")
+        checkpoint.clear()
+        if self._is_killed:
+            checkpoint.save()
+        self._check_killed(summary)
+        return result
+
+    def _spool(self, streams: Any) -> contextlib.AbstractContextManager[SpooledRows]:
+        return spool_rows(streams, check_cancelled=self._check_killed)
+
+    def _check_killed(self, summary: BatchSummary | None = None) -> None:
+        if self._is_killed:
+            progress = summary.progress() if summary else "No stream was stopped."
+            raise SignalWireError(f"The batch was cancelled. {progress}")
+
+    def _checkpoint_key(self, rows: SpooledRows, ignore_if_missing: bool) -> str:
+        key = [rows.fingerprint, self.hook.account_sid, self.signalwire_conn_id, ignore_if_missing]
+        return hashlib.blake2b(json.dumps(key).encode(), digest_size=16).hexdigest()
+
+    def _log_outcome(self, summary: BatchSummary) -> None:
+        if not summary.total:
+            log.info("There are no streams to stop.")
+            return
+        log.info("%s", summary.progress())
+        if summary.failures:
+            log.warning("These streams could not be stopped:\n%s", summary.failures_for_log())
+
+    def _push_summary(self, context: Context, result: dict[str, Any]) -> bool:
+        """Push the summary of a task that is about to fail, and return whether it is in XCom."""
+        if not self.do_xcom_push or "ti" not in context:
+            return False
+        try:
+            context["ti"].xcom_push(key="return_value", value=result)
+        except Exception as error:
+            log.warning("The summary could not be pushed to XCom (%s: %s).", type(error).__name__, error)
+            return False
+        return True

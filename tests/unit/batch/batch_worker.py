@@ -1,0 +1,108 @@
+"""A worker process: for each job that it reads, it forks and runs a batch with the signal handlers of a task runner.
+
+Jobs are lines of JSON. It writes the child's process id before execute, and afterwards a line with how execute ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from airflow_provider_signalwire.batch.operator import BatchOperator
+
+# Loaded before the fork, as a task runner's supervisor does.
+from airflow_provider_signalwire.client.transport import async_client  # noqa: F401
+from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.hooks import signalwire  # noqa: F401
+from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator, StopCallStreamsOperator
+
+
+class FileStore:
+    """A task state store that outlives the process."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def get(self, key: str) -> Any:
+        return json.loads(self._path.read_text()) if self._path.exists() else None
+
+    def set(self, key: str, value: Any, *, retention: Any) -> None:
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(value))
+        new.rename(self._path)
+
+    def delete(self, key: str) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def operator_for(job: dict[str, Any]) -> BatchOperator:
+    if job["kind"] == "cleanup":
+        return CallStreamCleanupOperator(task_id="clean", stream_names=["audio"], min_call_age=60)
+    streams = slowly(job["streams"]) if job["kind"] == "slow rows" else job["streams"]
+    return StopCallStreamsOperator(task_id="stop", streams=streams, max_requests_per_second=job.get("rate", 1350))
+
+
+def slowly(rows: list[Any]) -> Iterator[Any]:
+    for row in rows:
+        time.sleep(0.001)
+        yield row
+
+
+def run(job: dict[str, Any], protocol: TextIO) -> dict[str, Any]:
+    operator = operator_for(job)
+    is_executing = was_executing = False
+
+    def on_term(*_: Any) -> None:
+        nonlocal was_executing
+        was_executing = is_executing
+        operator.on_kill()  # as the task runner does, which then goes on
+
+    def on_alarm(*_: Any) -> None:
+        nonlocal was_executing
+        was_executing = is_executing
+        raise AirflowTaskTimeout("Timeout")
+
+    signal.signal(signal.SIGTERM, on_term)
+    signal.signal(signal.SIGALRM, on_alarm)
+    context = {"task_state_store": FileStore(job["store"])} if "store" in job else {}
+    outcome = "done"
+    print(os.getpid(), file=protocol)
+    try:
+        is_executing = True
+        operator.execute(context)
+        is_executing = False
+    except (AirflowTaskTimeout, SignalWireError) as error:
+        outcome = f"{type(error).__name__}: {error}"
+    return {"outcome": outcome, "was_executing": was_executing}
+
+
+def main() -> None:
+    protocol = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what Airflow logs
+    for line in sys.stdin:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            result: Any = "died"
+            with contextlib.suppress(BaseException):
+                result = run(json.loads(line), protocol)
+            os.write(writer, json.dumps(result).encode())
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as results:
+            result = results.read()
+        os.waitpid(child, 0)
+        print(result or "null", file=protocol)
+
+
+if __name__ == "__main__":
+    main()

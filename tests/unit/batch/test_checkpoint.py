@@ -1,0 +1,100 @@
+"""What a batch remembers across the tries of its task."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
+
+
+def done(checkpoint: BatchCheckpoint, total: int) -> list[int]:
+    return [index for index in range(total) if checkpoint.is_done(index)]
+
+
+def recorded(store: Any, *outcomes: tuple[int, str]) -> BatchCheckpoint:
+    checkpoint = BatchCheckpoint(store, "key")
+    for index, outcome in outcomes:
+        checkpoint.record(index, outcome)
+    checkpoint.save()
+    return BatchCheckpoint(store, "key")
+
+
+def test_rows_in_progress_are_repeated_and_finished_ones_are_not(store: Any) -> None:
+    resumed = recorded(store, (3, "stopped"), (0, "stopped"), (4, "already_ended"))
+    assert done(resumed, 7) == [0, 3, 4]
+    assert resumed.counts == {"stopped": 2, "already_ended": 1}
+
+
+def test_missing_and_failed_rows_are_repeated_until_they_are_stopped(store: Any) -> None:
+    resumed = recorded(store, (0, "missing"), (1, "stopped"), (2, "failed"), (3, "stopped"))
+    assert done(resumed, 5) == [1, 3]
+    resumed = recorded(store, (0, "stopped"), (2, "failed"))
+    assert done(resumed, 5) == [0, 1, 3]
+    assert resumed.counts == {"stopped": 3, "already_ended": 0}
+
+
+def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store: Any) -> None:
+    checkpoint = BatchCheckpoint(store, "key")
+    checkpoint.save()
+    assert store.values == {}
+    checkpoint.record(0, "stopped")
+    checkpoint.save()
+    store.values.clear()
+    checkpoint.save()
+    assert store.values == {}
+    assert store.retention == timedelta(hours=6)
+
+
+def test_value_stays_small_when_everything_fails(store: Any) -> None:
+    checkpoint = BatchCheckpoint(store, "key")
+    for index in range(20_000):
+        checkpoint.record(index, "failed")
+        if index % 100 == 0:
+            checkpoint.save()
+    assert len(store.values["signalwire_stopped_streams"]) < 65_535
+    assert done(BatchCheckpoint(store, "key"), 100) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["text", {"key": "key"}, {"key": "key", "finished_below": "x", "unfinished": 1, "counts": {}}]
+)
+def test_value_of_another_version_is_ignored(store: Any, value: Any) -> None:
+    store.values["signalwire_stopped_streams"] = json.dumps(value)
+    assert done(BatchCheckpoint(store, "key"), 3) == []
+
+
+def test_other_key_starts_over(store: Any) -> None:
+    recorded(store, (0, "stopped"))
+    assert done(BatchCheckpoint(store, "other"), 1) == []
+
+
+def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store: Any) -> None:
+    checkpoint = recorded(store, (0, "stopped"))
+    checkpoint.clear()
+    assert store.values == {}
+    checkpoint.save()
+    assert done(BatchCheckpoint(store, "key"), 1) == [0]
+
+
+def test_no_store_starts_over() -> None:
+    assert done(recorded(None, (0, "stopped")), 1) == []
+
+
+def test_unavailable_store_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Unavailable:
+        def __getattr__(self, name: str) -> Any:
+            raise ConnectionError("gone")
+
+    with caplog.at_level(logging.WARNING):
+        checkpoint = BatchCheckpoint(Unavailable(), "key")
+        for index in range(3):
+            checkpoint.record(index, "stopped")
+            checkpoint.save()
+        checkpoint.clear()
+    [warning] = caplog.records
+    assert "task state store is unavailable (ConnectionError: gone)" in warning.getMessage()

@@ -1,0 +1,252 @@
+"""Rows of streams: every source and format, and how invalid ones are reported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+
+from airflow_provider_signalwire.batch import rows as batch_rows
+from airflow_provider_signalwire.batch.rows import StreamRow, spool_rows
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+
+ROWS = [{"call_sid": "C1", "stream_sid": "S1"}, {"call_sid": "C1", "stream_sid": "é 2"}]
+EXPECTED = [StreamRow("C1", "S1"), StreamRow("C1", "é 2")]
+JSON_LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
+
+
+def read(source: Any) -> list[StreamRow]:
+    with spool_rows(source) as rows:
+        return list(rows)
+
+
+def fingerprint(source: Any) -> str:
+    with spool_rows(source) as rows:
+        return rows.fingerprint
+
+
+class LazySequence:
+    """Iterable like the XCom of mapped tasks: no list, and each pass fetches again."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def __iter__(self) -> Any:
+        self.passes += 1
+        return iter(ROWS)
+
+
+@pytest.mark.parametrize("make", [list, tuple, iter], ids=["list", "tuple", "iterator"])
+def test_iterable_is_read(make: Any) -> None:
+    assert read(make(ROWS)) == EXPECTED
+
+
+def test_lazy_sequence_is_read_once() -> None:
+    source = LazySequence()
+    with spool_rows(source) as rows:
+        assert list(rows) == list(rows) == EXPECTED
+    assert source.passes == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        JSON_LINES.encode(),
+        JSON_LINES.replace("\n", "\n \n\n").encode(),
+        JSON_LINES.replace("\n", "\r\n").encode("utf-8-sig"),
+        JSON_LINES.encode("utf-16"),
+        JSON_LINES.encode("utf-16-le"),
+        JSON_LINES.encode("utf-16-be"),
+        json.dumps(ROWS).encode(),
+        json.dumps(ROWS, indent=2).replace("\n", "\r\n").encode("utf-16"),
+        "call_sid,stream_sid\nC1,S1\nC1,é 2\n".encode(),
+        'Note;"STREAM_SID"; call_sid\r\n"a;\r\nb";S1;C1\r\n\r\n;"é 2";C1\r\n'.encode("utf-8-sig"),
+        "sid\tcall_sid\nS1\tC1\né 2\tC1\n".encode("utf-16"),
+    ],
+    ids=[
+        "json lines",
+        "blank lines",
+        "utf-8 mark and crlf",
+        "utf-16 with mark",
+        "utf-16-le",
+        "utf-16-be",
+        "array",
+        "indented array in utf-16",
+        "csv",
+        "semicolons, quotes, crlf",
+        "tabs in utf-16",
+    ],
+)
+@pytest.mark.parametrize("chunk_bytes", [7, 1024])
+def test_file_is_read_in_every_format(
+    content: bytes, chunk_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_rows, "_CHUNK_BYTES", chunk_bytes)
+    path = tmp_path / "streams"
+    path.write_bytes(content)
+    for source in (str(path), path, ObjectStoragePath(str(path))):
+        assert read(source) == EXPECTED
+
+
+@pytest.mark.parametrize("text", [json.dumps(ROWS), f"\n  {json.dumps(ROWS, indent=1)} ", JSON_LINES, "[]", " [ ] "])
+def test_rendered_json_is_read(text: str) -> None:
+    assert read(text) == (EXPECTED if "S1" in text else [])
+
+
+def test_record_of_a_started_stream_is_read() -> None:
+    record = {"sid": "S1", "account_sid": "A", "call_sid": "C1", "name": None, "status": "in-progress"}
+    assert read([record, {**record, "stream_sid": "é 2"}]) == EXPECTED
+
+
+def test_duplicates_are_read_once_in_order() -> None:
+    with spool_rows([ROWS[1], *ROWS, ROWS[1]]) as rows:
+        assert (rows.requested, rows.unique, list(rows)) == (4, 2, EXPECTED[::-1])
+
+
+def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
+    path = tmp_path / "streams.jsonl"
+    path.write_text(JSON_LINES, "utf-8")
+    assert fingerprint(ROWS) == fingerprint(iter([*ROWS, ROWS[0]])) == fingerprint(str(path))
+    others = [ROWS[::-1], ROWS[:1], [{"call_sid": "C1S", "stream_sid": "1"}, ROWS[1]]]
+    assert len({fingerprint(rows) for rows in [ROWS, *others]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("C1/S1", "row 2 is 'C1/S1': expected {'call_sid'"),
+        (None, "row 2 is None"),
+        ({"stream_sid": "S1"}, "row 2 has no 'call_sid', but ['stream_sid']"),
+        ({"call_sid": "C1", "token": "secret-value"}, "row 2 has no 'stream_sid', but ['call_sid', 'token']"),
+        ({"call_sid": "", "stream_sid": "S1"}, "row 2 Parameter 'call_sid' is ''"),
+        ({"call_sid": "C1", "stream_sid": "a\tb"}, "row 2 Parameter 'stream_sid' is 'a\\tb'"),
+        ({"call_sid": "C1", "sid": 7}, "row 2 Parameter 'sid' is 7"),
+        (["+15551234567"], "row 2 is ['+***4567']"),
+    ],
+    ids=repr,
+)
+def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> None:
+    with pytest.raises(SignalWireConfigurationError) as raised:
+        read([ROWS[0], row, ROWS[1]])
+    assert str(raised.value).startswith("No stream was stopped: these rows of 'streams' are invalid: ")
+    assert message in str(raised.value)
+    assert "secret-value" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([*JSON_LINES.splitlines(), "{'call_sid': 'C1', 'stream_sid': 'S1'}"], "line 3 is not JSON: single quotes"),
+        (["", JSON_LINES.split("\n")[0], '{"call_sid": "C1", "str'], "line 3 is not JSON: truncated"),
+        (['{"call_sid": None, "stream_sid": "S1"}'], "line 1 is not JSON: None is Python"),
+        (['{"call_sid": "C1", "stream_sid": "S1"},'], "line 1 is not JSON: text after the object, in column 39"),
+        (['{"call_sid": "C1" "stream_sid": "S1"}'], "line 1 is not JSON: expecting ',' delimiter in column 19"),
+        (['{"a": ' + "[" * 100_000], "line 1 is not JSON: nested too deeply"),
+        (['{"a": ' + "1" * 10_000 + "}"], "line 1 is not JSON: a number has too many digits"),
+        (["[", json.dumps(ROWS[0]) + ",", "{'call_sid': 'C1'}]"], "line 3 is not JSON: single quotes"),
+        (["[", json.dumps(ROWS[0])], "line 2 is not JSON: ',' or ']' expected after a row"),
+        (["[", json.dumps(ROWS[0]) + "]", "x"], "line 3 is not JSON: text after the closing ']'"),
+        (["[", json.dumps(ROWS[0]) + ', {"call_sid": "C1"}]'], "line 2 (row 2) has no 'stream_sid'"),
+        (["C1/S1"], "line 1 is not readable: expected JSON, or a CSV header with 'call_sid' and 'stream_sid'"),
+        (["call_sid,stream_sid", "C1,S1", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
+        (["call_sid,stream_sid", "C1,S1", 'C1,"S1'], "line 3 is not CSV: unbalanced quotes"),
+        (["call_sid,stream_sid", "", "C1,"], "line 3 Parameter 'stream_sid' is ''"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+def test_unreadable_line_is_named(lines: list[str], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "streams.txt"
+    path.write_text("\n".join(lines))
+    with pytest.raises(SignalWireConfigurationError) as raised:
+        read(str(path))
+    assert f"these rows of '{path}' are invalid: {message}" in str(raised.value)
+
+
+def test_other_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "streams.jsonl"
+    path.write_bytes(JSON_LINES.encode("cp1252"))
+    with pytest.raises(SignalWireConfigurationError, match=r"line 2 is not UTF-8: save the file as UTF-8 \(Windows"):
+        read(path)
+
+
+def test_rendered_python_list_is_named() -> None:
+    with pytest.raises(SignalWireConfigurationError, match=r"line 1 is not JSON: single quotes\..* filter 'tojson'"):
+        read(str(ROWS))
+
+
+def test_ten_problems_are_named_and_none_is_long() -> None:
+    for source in ([["x" * 10_000]] * 50, f"[{', '.join(['7'] * 50)}]"):
+        with pytest.raises(SignalWireConfigurationError) as raised:
+            read(source)
+        assert str(raised.value).count(": expected") == 10
+        assert len(str(raised.value)) < 3000
+
+
+@pytest.mark.parametrize("source", [None, "None", "", " "])
+def test_missing_source_is_refused(source: Any) -> None:
+    with pytest.raises(SignalWireConfigurationError, match="An upstream task may have returned nothing"):
+        read(source)
+
+
+@pytest.mark.parametrize("source", [7, {"call_sid": "C1", "stream_sid": "S1"}, b"C1"], ids=str)
+def test_source_that_is_not_rows_is_refused(source: Any) -> None:
+    with pytest.raises(SignalWireConfigurationError, match="Parameter 'streams' is a"):
+        read(source)
+
+
+@pytest.mark.parametrize("path", ["/nowhere/streams.jsonl", "/tmp", "unknown://bucket/rows", "file://\x00", "http://["])
+def test_file_that_cannot_exist_is_a_configuration_error(path: str) -> None:
+    with pytest.raises(SignalWireConfigurationError):
+        read(path)
+
+
+class BreakingFile:
+    """A file on an object store whose connection breaks after the first read."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        return "s3://key:p4ssw0rd@bucket/streams.jsonl"
+
+    def open(self, mode: str) -> Any:
+        return self
+
+    def __enter__(self) -> Any:
+        self.parts = [JSON_LINES.encode()]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def read(self, size: int) -> bytes:
+        if not self.parts:
+            raise self.error
+        return self.parts.pop()
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError("reset p4ssw0rd"), RuntimeError("slow down p4ssw0rd")], ids=repr
+)
+def test_transient_read_error_is_retriable_and_keeps_secrets(error: Exception) -> None:
+    with pytest.raises(SignalWireError, match=r"Could not read the file 's3://key:\*\*\*@bucket.* A retry") as raised:
+        read(BreakingFile(error))
+    assert not isinstance(raised.value, AirflowFailException)
+    assert "p4ssw0rd" not in str(raised.value)
+
+
+def test_reading_ends_when_cancelled() -> None:
+    class CancelledError(Exception):
+        pass
+
+    def check_cancelled() -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            raise CancelledError
+
+    calls: list[None] = []
+    with pytest.raises(CancelledError), spool_rows(iter(lambda: ROWS[0], None), check_cancelled=check_cancelled):
+        pass

@@ -1,0 +1,185 @@
+"""A batch that is ended from outside: real processes, real signals, at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+WORKER = Path(__file__).with_name("batch_worker.py")
+SECONDS_TO_END = 20  # on a busy machine; a hang never ends
+
+
+class Ended(NamedTuple):
+    """How a batch ended that was sent a signal."""
+
+    outcome: str | None
+    was_executing: bool
+    signalled_at: float
+
+
+class Worker:
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        self.run({"kind": "rows", "streams": []})  # it has imported everything
+
+    def run(self, job: dict[str, Any], *, signum: int = 0, after: float = 0.0) -> Ended:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        child = int(self._process.stdout.readline())
+        timer = threading.Timer(after, os.kill, (child, signum))
+        killer = threading.Timer(after + SECONDS_TO_END, os.kill, (child, signal.SIGKILL))
+        signalled_at = time.time() + after
+        timer.start()
+        killer.start()
+        result = json.loads(self._process.stdout.readline())
+        timer.cancel()
+        killer.cancel()
+        assert result is not None or signum == signal.SIGKILL, "The batch hung."
+        return Ended(**(result or {"outcome": None, "was_executing": True}), signalled_at=signalled_at)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def worker(shared_simulator: SimulatorServer) -> Iterator[Worker]:
+    connection = {
+        "conn_type": "signalwire",
+        "host": shared_simulator.url,
+        "login": shared_simulator.project,
+        "password": shared_simulator.token,
+        "extra": {"timeout": 2, "max_retry_seconds": 5},
+    }
+    worker = Worker({**os.environ, "AIRFLOW_CONN_SIGNALWIRE_DEFAULT": json.dumps(connection)})
+    yield worker
+    worker.end()
+
+
+def seeded(simulator: SimulatorServer, count: int) -> list[dict[str, str]]:
+    streams = [{"name": "audio", "url": "wss://bot.example.com/"}]
+    calls = simulator.seed(count=count, age_seconds=3600, streams=streams)
+    return [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]
+
+
+@pytest.mark.parametrize(
+    ("signum", "error"),
+    [(signal.SIGTERM, "SignalWireError: The "), (signal.SIGALRM, "AirflowTaskTimeout: Timeout")],
+    ids=["kill", "execution_timeout"],
+)
+def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(
+    worker: Worker, simulator: SimulatorServer, signum: int, error: str
+) -> None:
+    simulator.reset(latency_ms=20, stop_delay_ms=0)
+    chance = random.Random(signum)
+    rows = seeded(simulator, 1200)
+    ended = []
+    for number in range(12):
+        job = {"kind": ["rows", "slow rows", "cleanup"][number % 3], "streams": rows}
+        end = worker.run(job, signum=signum, after=chance.uniform(0.0, 1.5))
+        ended.append(end)
+        late = [request for request in simulator.requests() if request["timestamp"] > end.signalled_at + 1]
+        assert late == [] or not end.was_executing
+        if end.was_executing:
+            assert end.outcome is not None
+            assert end.outcome.startswith(error)
+    assert sum(end.was_executing for end in ended) >= 6
+
+
+def test_killed_batch_repeats_at_most_a_second_of_work(
+    worker: Worker, simulator: SimulatorServer, tmp_path: Path
+) -> None:
+    hanging, failing, *rows = seeded(simulator, 1600)
+    simulator.set_faults(
+        [
+            {"match": {"path_contains": hanging["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None},
+            {"match": {"path_contains": failing["stream_sid"]}, "kind": "status", "status": 422, "times": None},
+        ]
+    )
+    store = {"store": str(tmp_path / "store.json")}
+    worker.run(
+        {"kind": "rows", "streams": [hanging, failing, *rows], "rate": 400, **store}, signum=signal.SIGKILL, after=3
+    )
+    first = {request["path"]: request["timestamp"] for request in reversed(simulator.requests())}
+    killed_at = max(first.values())
+    simulator.set_faults([])
+    already_sent = len(simulator.requests())
+    assert worker.run({"kind": "rows", "streams": [hanging, failing, *rows], **store}).outcome == "done"
+    later = {request["path"] for request in simulator.requests()[already_sent:]}
+    # A save is due every second, and the main thread looks four times per second whether one is.
+    early = {path for path, timestamp in first.items() if timestamp < killed_at - 1.5 and "Streams" in path}
+    assert len(early) > 100
+    assert {path.rsplit("/", 1)[1] for path in early & later} == {hanging["stream_sid"], failing["stream_sid"]}
+    assert simulator.state.snapshot()["counts"]["running_streams"] == 0
+
+
+def test_kill_before_execute_sends_nothing(simulator: SimulatorServer) -> None:
+    operator = StopCallStreamsOperator(task_id="stop", streams=seeded(simulator, 3))
+    operator.on_kill()
+    with pytest.raises(SignalWireError, match=r"The batch was cancelled\. No stream was stopped"):
+        operator.execute({})
+    assert simulator.requests() == []
+
+
+def test_kill_from_another_thread_says_how_far_the_batch_came(simulator: SimulatorServer) -> None:
+    rows = seeded(simulator, 50)
+    hanging = {"match": {"path_contains": rows[25]["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None}
+    simulator.set_faults([hanging])
+    operator = StopCallStreamsOperator(task_id="stop", streams=rows, max_concurrency=1)
+
+    def kill_when_it_hangs() -> None:
+        while not simulator.faults()[0]["fired"]:
+            pass
+        operator.on_kill()
+
+    killer = threading.Thread(target=kill_when_it_hangs)
+    killer.start()
+    with pytest.raises(SignalWireError, match=r"The batch was cancelled\. 25 of 50 streams done"):
+        operator.execute({})
+    killer.join()
+    assert len(simulator.requests()) == 26
+
+
+def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator: SimulatorServer, store: Any) -> None:
+    rows = seeded(simulator, 3)
+    operator = StopCallStreamsOperator(task_id="stop", streams=rows)
+    delete = store.delete
+    store.delete = lambda key: (operator.on_kill(), delete(key))
+    with pytest.raises(SignalWireError, match="3 of 3 streams done"):
+        operator.execute({"task_state_store": store})
+    store.delete = delete
+    summary = StopCallStreamsOperator(task_id="stop", streams=rows).execute({"task_state_store": store})
+    assert (summary["stopped"], len(simulator.requests())) == (3, 3)
+
+
+async def test_batch_runs_where_a_loop_is_running(simulator: SimulatorServer) -> None:
+    assert asyncio.get_running_loop().is_running()
+    summary = StopCallStreamsOperator(task_id="stop", streams=seeded(simulator, 5)).execute({})
+    assert summary["stopped"] == 5

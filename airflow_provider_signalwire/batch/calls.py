@@ -17,6 +17,7 @@ from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 if TYPE_CHECKING:
     from airflow_provider_signalwire.client.config.settings import ClientSettings
+    from airflow_provider_signalwire.client.protocol.records import CallRecord
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class CallListing:
                 for call in await client.run(self._pager.next_page()):
                     self._take(call)
 
-    def _take(self, call: Any) -> None:
+    def _take(self, call: CallRecord) -> None:
         try:
             call_sid, started = _read_call(call)
         except ValueError as error:
@@ -90,20 +91,14 @@ class CallListing:
         self._observer.pass_on(max_seconds=_MAX_METRICS_SECONDS)
 
 
-def _read_call(call: Any) -> tuple[str, datetime]:
-    if not isinstance(call, Mapping):
-        raise ValueError(f"{_quote(call)} is not a call")
+def _read_call(call: CallRecord) -> tuple[str, datetime]:
     try:
-        call_sid = validate_sid("sid", call.get("sid"))
+        call_sid = validate_sid("sid", call["sid"])
     except SignalWireConfigurationError as error:
         raise ValueError(str(error).removesuffix(".")) from None
     start_time = call.get("start_time")
     try:
         started = parsedate_to_datetime(str(start_time))
     except (ValueError, OverflowError):
-        raise ValueError(f"call {call_sid!r} has the start_time {_quote(start_time)}") from None
+        raise ValueError(f"call {call_sid!r} has the start_time {short_repr(start_time)}") from None
     return call_sid, started if started.tzinfo else started.replace(tzinfo=UTC)
-
-
-def _quote(value: Any) -> str:
-    return short_repr(value)

@@ -123,7 +123,7 @@ def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
         ({"call_sid": "C1", "token": "secret-value"}, "row 2 has no 'stream_sid', but ['call_sid', 'token']"),
         ({"call_sid": "", "stream_sid": "S1"}, "row 2 Parameter 'call_sid' is ''"),
         ({"call_sid": "C1", "stream_sid": "a\tb"}, "row 2 Parameter 'stream_sid' is 'a\\tb'"),
-        ({"call_sid": "C1", "sid": 7}, "row 2 Parameter 'sid' is 7"),
+        ({"call_sid": "C1", "sid": 7}, "row 2 Parameter 'sid' is the number 7"),
         (["+15551234567"], "row 2 is ['+***4567']"),
     ],
     ids=repr,

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_signalwire import metrics
 from airflow_provider_signalwire.batch import runner
+from airflow_provider_signalwire.client.flows import stop as stop_flows
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireBatchError,
@@ -161,14 +162,14 @@ def test_unexpected_exception_is_that_streams_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rows = seeded(simulator, 5)
-    stop_flow = runner._stop_flow
+    stop_stream = stop_flows.stop_stream
 
-    def broken_flow(account_sid: str, row: Any, ignore_if_missing: bool) -> Any:
-        if row.stream_sid in (rows[1]["stream_sid"], rows[2]["stream_sid"]):
+    def broken_flow(account_sid: str, call_sid: str, stream_sid: str, **options: Any) -> Any:
+        if stream_sid in (rows[1]["stream_sid"], rows[2]["stream_sid"]):
             raise KeyError("+15551234567")
-        return stop_flow(account_sid, row, ignore_if_missing)
+        return stop_stream(account_sid, call_sid, stream_sid, **options)
 
-    monkeypatch.setattr(runner, "_stop_flow", broken_flow)
+    monkeypatch.setattr(stop_flows, "stop_stream", broken_flow)
     with pytest.raises(SignalWireBatchError, match=r"2 of 5 .*unexpected KeyError: '\+\*\*\*4567'") as raised:
         stop(context, rows, max_concurrency=1)
     assert not isinstance(raised.value, SignalWireBatchRefusedError)

@@ -6,6 +6,7 @@ It is written on plain ASGI, because benchmarks measure clients against it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from airflow_provider_signalwire.simulator.exchange import (
     read_body,
 )
 from airflow_provider_signalwire.simulator.request_log import Entry
-from airflow_provider_signalwire.simulator.settings import LIMITED_METHODS
+from airflow_provider_signalwire.simulator.settings import LIMITED_METHODS, RateLimit
 from airflow_provider_signalwire.simulator.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -89,32 +90,29 @@ class Application:
         form_error = _read_form(exchange)
         exchange.entry = Entry(exchange.method, exchange.path, exchange.query, exchange.form, now, exchange.request_id)
         self._simulation.request_log.add(exchange.entry, len(exchange.body or b""))
-        refused = self._count(exchange, now)
-        faults = () if refused else self._simulation.faults
-        fault = next((one for one in faults if one.fires(exchange.method, exchange.path)), None)
+        limit = self._simulation.rate_limit
+        refused = None if limit is None else self._count(exchange, limit, now)
+        fault = None
+        if self._simulation.faults and refused is None:
+            fired = (fault for fault in self._simulation.faults if fault.fires(exchange.method, exchange.path))
+            fault = next(fired, None)
         if latency := self._state.settings.latency_ms:
             await asyncio.sleep(latency / 1000)
-
-        async def process() -> Response:
-            return await self._handle(exchange, self._api, form_error)
-
         if fault is None:
-            await exchange.respond(error_response(refused) if refused else await process())
+            await exchange.respond(refused or await self._handle(exchange, self._api, form_error))
         else:
             exchange.entry.fault = fault.kind
-            await fault.act(exchange, process)
+            await fault.act(exchange, functools.partial(self._handle, exchange, self._api, form_error))
 
-    def _count(self, exchange: Exchange, now: float) -> ApiError | None:
+    def _count(self, exchange: Exchange, limit: RateLimit, now: float) -> Response | None:
         """Count a request towards the rate limit, and return the refusal when that is reached."""
-        limit = self._simulation.rate_limit
-        if limit is None:
-            return None
         wait = limit.take(now) if exchange.method in LIMITED_METHODS else None
         exchange.extra_headers += [
             (b"x-ratelimit-limit", str(limit.limit).encode()),
             (b"x-ratelimit-remaining", str(limit.remaining(now)).encode()),
         ]
-        return ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)}) if wait else None
+        refusal = ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)})
+        return error_response(refusal, exchange) if wait else None
 
     async def _handle(self, exchange: Exchange, handle: Callable[..., Any], *args: Any) -> Response:
         """Process a request. This is where every error becomes a response."""

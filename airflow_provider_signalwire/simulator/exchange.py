@@ -65,8 +65,7 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
 
     :raises ClientGoneError: if the client closes the connection first
     """
-    body = bytearray()
-    size = 0
+    parts, size = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -74,9 +73,9 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
         part = message.get("body", b"")
         size += len(part)
         if size <= limit:
-            body += part
+            parts.append(part)
         if not message.get("more_body", False):
-            return bytes(body) if size <= limit else None
+            return b"".join(parts) if size <= limit else None
 
 
 class Exchange:

@@ -68,7 +68,7 @@ class Call:
     @property
     def uri(self) -> str:
         """Its path."""
-        return f"{account_uri(self.account_sid)}/Calls/{quote(self.sid, safe='')}"
+        return f"{account_uri(self.account_sid)}/Calls/{_quoted(self.sid)}"
 
     def status(self, now: float) -> str:
         """Return the call's status."""
@@ -167,7 +167,7 @@ class Stream:
             "name": self.name,
             "status": self.status(now),
             "date_updated": rfc_2822(updated_at),
-            "uri": f"{self.call.uri}/Streams/{quote(self.sid, safe='')}.json",
+            "uri": f"{self.call.uri}/Streams/{_quoted(self.sid)}.json",
         }
 
     def summary(self, now: float) -> Record:
@@ -203,7 +203,7 @@ class Recording:
 
     def record(self) -> Record:
         """Return the recording's record."""
-        uri = f"{account_uri(self.call.account_sid)}/Recordings/{quote(self.sid, safe='')}"
+        uri = f"{account_uri(self.call.account_sid)}/Recordings/{_quoted(self.sid)}"
         return {
             "sid": self.sid,
             "account_sid": self.call.account_sid,
@@ -227,7 +227,7 @@ class Recording:
 
 def account_uri(account_sid: str) -> str:
     """Return the path of an account."""
-    return f"{API_PREFIX}/Accounts/{quote(account_sid, safe='')}"
+    return f"{API_PREFIX}/Accounts/{_quoted(account_sid)}"
 
 
 def account_record(account_sid: str, project: str, created_at: float) -> Record:
@@ -250,6 +250,11 @@ def account_record(account_sid: str, project: str, created_at: float) -> Record:
             **dict.fromkeys(_UNSUPPORTED_RESOURCES.split()),
         },
     }
+
+
+@functools.lru_cache(maxsize=8192)
+def _quoted(segment: str) -> str:
+    return quote(segment, safe="")
 
 
 def rfc_2822(moment: float | None) -> str | None:

@@ -63,18 +63,13 @@ class Application:
         except ClientGoneError:
             return
         exchange = Exchange(scope, receive, send, body)
-        if is_control:
-            await exchange.respond(await self._handle(exchange, self._control))
-            return
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # as in every coroutine of a server
-        self._simulation.in_flight.add(task)
         try:
-            await self._serve_api(exchange)
+            if is_control:
+                await exchange.respond(await self._handle(exchange, self._control))
+            else:
+                await self._serve_api(exchange)
         except (ClientGoneError, asyncio.CancelledError):  # the latter by a reset or the end of the server
             await exchange.abort()
-        finally:
-            self._simulation.in_flight.discard(task)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -96,13 +91,18 @@ class Application:
         if self._simulation.faults and refused is None:
             fired = (fault for fault in self._simulation.faults if fault.fires(exchange.method, exchange.path))
             fault = next(fired, None)
-        if latency := self._state.settings.latency_ms:
+        process = functools.partial(self._handle, exchange, self._api, form_error)
+        latency = self._state.settings.latency_ms
+        if fault is None and not latency:
+            await exchange.respond(refused or await process())
+            return
+        with self._simulation.ended_by_reset():
             await asyncio.sleep(latency / 1000)
-        if fault is None:
-            await exchange.respond(refused or await self._handle(exchange, self._api, form_error))
-        else:
-            exchange.entry.fault = fault.kind
-            await fault.act(exchange, functools.partial(self._handle, exchange, self._api, form_error))
+            if fault is None:
+                await exchange.respond(refused or await process())
+            else:
+                exchange.entry.fault = fault.kind
+                await fault.act(exchange, process)
 
     def _count(self, exchange: Exchange, limit: RateLimit, now: float) -> Response | None:
         """Count a request towards the rate limit, and return the refusal when that is reached."""

@@ -15,6 +15,8 @@ INTERNAL_ERROR = 20001
 WRONG_CALL_STATE = 21220
 INVALID_STREAM_URL = 31922
 
+_MAX_COMMAS = 50_000  # in JSON: more values would block other requests for too long
+
 _CODE_BY_STATUS = {401: 20003, 403: 20003, 404: 20404, 405: 20004, 429: 20429, 502: 20504, 503: 20504, 504: 20504}
 
 
@@ -56,6 +58,8 @@ def parse_json(body: bytes) -> Any:
 
     :raises ApiError: 400
     """
+    if body.count(b",") > _MAX_COMMAS:
+        raise ApiError(400, f"The body has more than {_MAX_COMMAS:,} values.")
     try:
         value = json.loads(body or b"{}", parse_constant=_refuse_constant)
         # What is parsed may be written again: no lone surrogates, and no deeper than what json can write.

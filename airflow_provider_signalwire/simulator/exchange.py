@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import json
 import socket
 import struct
@@ -25,6 +26,9 @@ Headers = list[tuple[bytes, bytes]]
 JSON_TYPE = (b"content-type", b"application/json; charset=utf-8")
 
 _WITHOUT_BODY = (204, 304)
+# Of a UUID's length, at a tenth of its cost: unique beside other processes by the first part, in this one by the last.
+_REQUEST_ID = str(uuid.uuid4())[:24]
+_REQUEST_NUMBERS = itertools.count(1)
 
 
 class ClientGoneError(Exception):
@@ -102,7 +106,7 @@ class Exchange:
                 self.authorization = value
             elif name == b"content-type":
                 self.content_type = value.decode("latin-1")
-        self.request_id = str(uuid.uuid4())
+        self.request_id = f"{_REQUEST_ID}{next(_REQUEST_NUMBERS):012x}"
         self.extra_headers: Headers = [(b"x-request-id", self.request_id.encode())]
         self.entry: Entry | None = None
         self.route: Route | None = None

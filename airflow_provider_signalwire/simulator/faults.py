@@ -37,6 +37,7 @@ _SLOW_PARTS = 20
 _TIME_TO_READ = 0.05
 _PART = b"x" * 65536
 _MAX_DEPTH = 100
+MAX_FAULTS = 1000
 
 _STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -144,7 +145,7 @@ _MODELS = tuple(
 )
 # ruff: noqa: UP007  # a union of what a tuple holds cannot be written with "|"
 _AnyFault = Annotated[Union[_MODELS], Field(discriminator="kind")]  # type: ignore[valid-type]
-FAULTS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[_AnyFault], Field(max_length=1000)])
+FAULTS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[_AnyFault], Field(max_length=MAX_FAULTS)])
 
 
 def parse_faults(descriptions: object) -> list[Fault]:
@@ -152,6 +153,8 @@ def parse_faults(descriptions: object) -> list[Fault]:
 
     :raises ValueError: if one of them is invalid
     """
+    if isinstance(descriptions, list) and len(descriptions) > MAX_FAULTS:
+        raise ValueError(f"the list has more than {MAX_FAULTS:,} faults")  # before each of them is validated
     try:
         return FAULTS.validate_python(descriptions)
     except ValidationError as error:

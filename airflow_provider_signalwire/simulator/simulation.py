@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.simulator.callbacks import CallbackSender
@@ -52,6 +53,17 @@ class Simulation:
         self._apply(settings)
         self.request_log.clear()
         self.callbacks.sent.clear()
+
+    @contextlib.contextmanager
+    def ended_by_reset(self) -> Iterator[None]:
+        """Let a reset cancel the current task."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # as in every coroutine of a server
+        self.in_flight.add(task)
+        try:
+            yield
+        finally:
+            self.in_flight.discard(task)
 
     def _on_stream_event(self, stream: Stream, event: str, due: float, delay: float) -> None:
         if stream.callback_url:

@@ -51,9 +51,12 @@ class CallIndex:
         self._ordered: list[tuple[Place, Call]] = []
 
     def add(self, calls: Iterable[Call]) -> None:
-        """Add calls: nearly always at the end."""
-        self._ordered.extend((call.place, call) for call in calls)
-        self._ordered.sort()  # what is sorted already costs little
+        """Add calls, which are in order among themselves: nearly always at the end."""
+        entries = [(call.place, call) for call in calls]
+        must_sort = bool(self._ordered) and entries[0][0] < self._ordered[-1][0]
+        self._ordered += entries
+        if must_sort:
+            self._ordered.sort()
 
     def remove(self, call: Call) -> None:
         """Remove a call."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from airflow_provider_signalwire.simulator.compatibility.calls import ENDED_STATUSES, NEVER, Call, CallStatus, Stream
+from airflow_provider_signalwire.simulator.compatibility.calls import (
+    ENDED_STATUSES,
+    NEVER,
+    Call,
+    CallStatus,
+    Stream,
+    new_sid,
+)
 from airflow_provider_signalwire.simulator.errors import describe_problem
 
 CALL_SIZE, STREAM_SIZE = 1000, 600  # bytes in memory beside their strings
@@ -63,11 +69,11 @@ class CallSeed(BaseModel):
 
     def calls(self, project: str, now: float, numbers: Iterator[int]) -> Iterator[Call]:
         """Yield the calls."""
-        created_at = now - self.age_seconds
+        created_at, size = now - self.age_seconds, self.size
         was_answered = self.status in ("in-progress", "completed")
         for _ in range(self.count):
             call = Call(
-                sid=self.sid or str(uuid.uuid4()),
+                sid=self.sid or new_sid(),
                 account_sid=self.account_sid or project,
                 to=self.to,
                 from_=self.from_,
@@ -75,11 +81,11 @@ class CallSeed(BaseModel):
                 dialed_at=NEVER if self.status == "queued" else created_at,
                 answered_at=created_at if was_answered else NEVER,
                 number=next(numbers),
-                size=self.size,
+                size=size,
                 parent_call_sid=self.parent_call_sid,
             )
             for seed in self.streams:
-                sid = seed.sid or str(uuid.uuid4())
+                sid = seed.sid or new_sid()
                 call.streams[sid] = Stream(sid=sid, call=call, name=seed.name, url=seed.url, started_at=created_at)
             if self.status in ENDED_STATUSES:
                 call.end(self.status, now)

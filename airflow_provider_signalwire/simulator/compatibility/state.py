@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import itertools
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     Recording,
     Stream,
     account_record,
+    new_sid,
 )
 from airflow_provider_signalwire.simulator.compatibility.fields import Fields, check_fields, text
 from airflow_provider_signalwire.simulator.compatibility.listing import QUERY, CallIndex, PageRequest
@@ -27,12 +27,14 @@ from airflow_provider_signalwire.simulator.settings import Settings
 
 API = Router(API_PREFIX)
 CAPACITY = 128 * 1024 * 1024  # bytes, estimated
+_CALLS_AT_ONCE = 1000  # so that seeding many calls does not block other requests
 
 STARTED, STOPPED = "stream-started", "stream-stopped"
 
 _ACCOUNT = "/Accounts/{AccountSid}"
 _CALLS = f"{_ACCOUNT}/Calls"
 _CALL = f"{_CALLS}/{{CallSid}}"
+_RECORDING = f"{_CALL}/Recordings/{{RecordingSid}}"
 
 
 def _form(schemas: fields.Schemas, *required: str) -> dict[str, Any]:
@@ -88,7 +90,7 @@ class State:
         check_fields(form, fields.NEW_CALL)
         now, answer_delay = self.clock(), self.settings.answer_delay_ms / 1000
         call = Call(
-            sid=str(uuid.uuid4()),
+            sid=new_sid(),
             account_sid=account_sid,
             to=text(form, "To"),
             from_=text(form, "From"),
@@ -152,7 +154,7 @@ class State:
             raise ApiError(422, f"Name {name!r} is already in use by a running stream of this call.")
         self._reserve(call, STREAM_SIZE + len(url) + len(name) + sum(map(len, itertools.chain(*parameters.items()))))
         stream = Stream(
-            sid=str(uuid.uuid4()),
+            sid=new_sid(),
             call=call,
             name=name,
             url=url,
@@ -190,11 +192,10 @@ class State:
         check_fields(form, fields.NEW_RECORDING)
         self._reserve(call, STREAM_SIZE)
         now = self.clock()
-        channels = "2" if text(form, "RecordingChannels") == "dual" else "1"
         recording = Recording(
-            sid=str(uuid.uuid4()),
+            sid=new_sid(),
             call=call,
-            channels=channels,
+            channels="2" if text(form, "RecordingChannels") == "dual" else "1",
             trim=text(form, "Trim", "do-not-trim"),
             started_at=now,
             updated_at=now,
@@ -202,12 +203,7 @@ class State:
         call.recordings[recording.sid] = recording
         return recording.record()
 
-    @API.route(
-        "POST",
-        f"{_CALL}/Recordings/{{RecordingSid}}",
-        returns="Recording",
-        body=_form(fields.RECORDING_UPDATE, "Status"),
-    )
+    @API.route("POST", _RECORDING, returns="Recording", body=_form(fields.RECORDING_UPDATE, "Status"))
     def update_recording(self, account_sid: str, call_sid: str, recording_sid: str, form: Fields) -> Record:
         """Pause, resume or stop a recording."""
         recording = self._call(account_sid, call_sid).recordings.get(recording_sid)
@@ -238,9 +234,8 @@ class State:
         :raises ValueError: if it is invalid; then no call is added
         """
         seeds = parse_seeds(plan)
-        for seed in seeds:
-            if seed.account_sid not in (None, self.settings.project, *self.settings.subprojects):
-                raise ValueError(f"there is no account {seed.account_sid!r}")
+        if unknown := {seed.account_sid for seed in seeds} - {None, self.settings.project, *self.settings.subprojects}:
+            raise ValueError(f"there is no account {unknown.pop()!r}")
         size = sum(seed.count * seed.size for seed in seeds)
         if self._size + size > CAPACITY:
             raise ValueError(f"the calls do not fit in the simulator's memory of {CAPACITY >> 20} MiB")
@@ -251,9 +246,11 @@ class State:
             if len(by_sid) < len(calls) or not self._calls.keys().isdisjoint(by_sid):
                 raise ValueError("there is a call with this sid already")
             self._size += size
-            self._calls |= by_sid
-            for account_sid in {call.account_sid for call in calls}:
-                self._indexes[account_sid].add(call for call in calls if call.account_sid == account_sid)
+        for at in range(0, len(calls), _CALLS_AT_ONCE):
+            with self.lock:
+                for call in calls[at : at + _CALLS_AT_ONCE]:
+                    self._calls[call.sid] = call
+                    self._indexes[call.account_sid].add([call])
         return [
             {"sid": call.sid, "streams": [{"sid": one.sid, "name": one.name} for one in call.streams.values()]}
             for call in calls
@@ -264,7 +261,7 @@ class State:
         return {key: list(value) if isinstance(value, Iterator) else value for key, value in self.describe().items()}
 
     def describe(self) -> dict[str, Any]:
-        """Return what :meth:`snapshot` does, with iterators instead of lists."""
+        """Return the snapshot with iterators instead of lists."""
         with self.lock:
             calls, now = list(self._calls.values()), self.clock()
         streams = [stream for call in calls for stream in list(call.streams.values())]

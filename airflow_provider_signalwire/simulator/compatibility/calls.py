@@ -27,6 +27,7 @@ CALL_STATUSES: tuple[str, ...] = get_args(CallStatus)
 
 Record = dict[str, Any]
 
+_RANDOM = random.Random()  # noqa: S311  # no secret; not the one that tests seed
 _NO_PARAMETERS: dict[str, str] = {}
 _AMERICAN_NUMBER = re.compile(r"\+1([0-9]{3})([0-9]{3})([0-9]{4})")
 _ACCOUNT_RESOURCES = (

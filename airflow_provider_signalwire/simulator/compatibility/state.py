@@ -262,8 +262,7 @@ class State:
 
     def describe(self) -> dict[str, Any]:
         """Return the snapshot with iterators instead of lists."""
-        with self.lock:
-            calls, now = list(self._calls.values()), self.clock()
+        calls, now = list(self._calls.values()), self.clock()
         streams = [stream for call in calls for stream in list(call.streams.values())]
         running = sum(stream.status(now) != "stopped" for stream in streams)
         return {

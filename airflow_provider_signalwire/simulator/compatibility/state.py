@@ -241,9 +241,9 @@ class State:
             raise ValueError(f"the calls do not fit in the simulator's memory of {CAPACITY >> 20} MiB")
         now = self.clock()
         calls = [call for seed in seeds for call in seed.calls(self.settings.project, now, self._numbers)]
-        by_sid = {call.sid: call for call in calls}
+        sids = {call.sid for call in calls}
         with self.lock:
-            if len(by_sid) < len(calls) or not self._calls.keys().isdisjoint(by_sid):
+            if len(sids) < len(calls) or not sids.isdisjoint(self._calls):
                 raise ValueError("there is a call with this sid already")
             self._size += size
         for at in range(0, len(calls), _CALLS_AT_ONCE):

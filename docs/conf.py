@@ -40,7 +40,7 @@ autodoc_preserve_defaults = True
 
 # The build fetches nothing, so it cannot know what others document. All names of our own must resolve.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(airflow|collections|datetime|types|requests|aiohttp|tenacity|starlette)\..*"),
+    (r"py:.*", r"(airflow|collections|datetime|types|requests|aiohttp|tenacity|pydantic)\..*"),
     (r"py:exc", r"ApiError"),  # the simulator's own: it becomes an answer, and no caller sees it
     (r"py:class", r"timedelta"),  # named in a signature without its module
     (r"py:class", r"airflow_provider_signalwire\..*\.[A-Z]"),  # type variables

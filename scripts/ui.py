@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from local_airflow import PROJECT_DIR, LocalAirflow, StandaloneAirflow, free_port
 
-from airflow_provider_signalwire.simulator.seeding import SeededCall
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 AIRFLOW_HOME = PROJECT_DIR / ".build" / "ui"
@@ -64,7 +64,7 @@ def add_connection(airflow: StandaloneAirflow, simulator: SimulatorServer) -> No
     airflow.call_api("POST", "connections", connection)
 
 
-def explain(airflow: StandaloneAirflow, calls: list[SeededCall], seconds: float) -> None:
+def explain(airflow: StandaloneAirflow, calls: list[dict[str, Any]], seconds: float) -> None:
     """Say where everything is, and what to paste."""
     say(
         f"""

@@ -1,5 +1,22 @@
-"""An in-memory SignalWire: calls, their streams and recordings, served over real HTTP for tests and demos.
+"""An in-memory SignalWire for tests and demos: calls, their streams and recordings, served over real HTTP.
 
-Start it with ``python -m airflow_provider_signalwire.simulator``, or inside a test with
-:class:`airflow_provider_signalwire.simulator.server.SimulatorServer`.
+Start it with ``python -m airflow_provider_signalwire.simulator``, or inside a test with :class:`SimulatorServer`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+__all__ = ["SimulatorServer"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: pytest imports this package for its plugin, also where the extra is not installed.
+    if name == "SimulatorServer":
+        from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+        return SimulatorServer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

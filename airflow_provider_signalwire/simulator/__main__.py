@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from pydantic import ValidationError
+
+from airflow_provider_signalwire.simulator.errors import describe_problem
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 from airflow_provider_signalwire.simulator.settings import SCOPES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until told to end.
+    """Serve until SIGINT or SIGTERM.
 
     :param arguments: the command line, that of the process unless given
     """
@@ -25,28 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = vars(parser.parse_args(arguments))
     options["subprojects"] = tuple(options.pop("subproject"))
     options["scopes"] = tuple(options["scopes"])
-    with _ending_signals() as wait:
-        try:
-            server = SimulatorServer(**options)
-            server.start()
-        except (OSError, ValueError) as error:
-            parser.error(str(error))
-        print(f"SignalWire simulator listening on {server.url}", flush=True)
-        wait()
-        server.stop()
-
-
-@contextlib.contextmanager
-def _ending_signals() -> Iterator[Callable[[], object]]:
-    """Hold back SIGINT and SIGTERM, and hand out a way to wait for one of them.
-
-    They are blocked before the server's thread starts, which inherits that: nothing is interrupted halfway.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    # Blocked before the server's thread starts, which inherits that: a signal interrupts nothing.
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        yield lambda: signal.sigwait(_ENDING)
+        with SimulatorServer(**options) as server:
+            print(f"SignalWire simulator listening on {server.url}", flush=True)
+            signal.sigwait(_SIGNALS)
+    except ValidationError as error:
+        parser.error(describe_problem(error))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,18 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="loopback host to listen on (%(default)s)")
-    add("--port", type=_port, default=8787, help="port to listen on, 0 for any that is free (%(default)s)")
+    add("--port", type=_port, default=8787, help="port to listen on, 0 for any free one (%(default)s)")
     add("--project", required=True, help="Project ID, the API's user name")
     add("--token", required=True, help="API token, the API's password")
-    add(
-        "--subproject",
-        action="append",
-        default=[],
-        metavar="SID",
-        help="further account SID; may be repeated",
-    )
+    add("--subproject", action="append", default=[], metavar="SID", help="another account SID; may be repeated")
     add("--scopes", nargs="+", choices=SCOPES, default=SCOPES, help="scopes of the token (all)")
-    add("--latency-ms", type=float, default=0, help="pause before each answer (%(default)s)")
+    add("--latency-ms", type=float, default=0, help="pause before each response (%(default)s)")
     add("--answer-delay-ms", type=float, default=500, help="time until a call is answered (%(default)s)")
     add("--stop-delay-ms", type=float, default=500, help="time until a stream is stopped (%(default)s)")
     add("--rate-limit", metavar="N/SECONDS", help="limit of POST, PUT and PATCH requests (none)")
@@ -77,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a port is an integer from 0 to 65535, not {text!r}")
     return int(text)
 
 

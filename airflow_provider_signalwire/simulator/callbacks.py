@@ -1,72 +1,111 @@
-"""Status callbacks of streams: which are due when, and what they say."""
+"""Status callbacks of streams: what they contain, and sending them."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import dataclasses
+import collections
 import datetime
 import hashlib
-import heapq
 import hmac
+import importlib
 import ipaddress
-import itertools
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from airflow_provider_signalwire.simulator.compatibility.state import STOPPED
+
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.simulator.entities import Stream
+    import aiohttp
 
-STARTED = "stream-started"
-STOPPED = "stream-stopped"
+    from airflow_provider_signalwire.simulator.compatibility.calls import Stream
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Callback:
-    """One request to the URL a stream's starter named."""
-
-    method: str
-    url: str
-    fields: dict[str, str]
-
-    def target(self) -> str:
-        """Return the URL to request, which carries the fields when the method is GET."""
-        if self.method == "POST":
-            return self.url
-        return f"{self.url}{'&' if urlsplit(self.url).query else '?'}{urlencode(self.fields)}"
-
-    def form(self) -> dict[str, str]:
-        """Return the form to send, empty when the method is GET."""
-        return self.fields if self.method == "POST" else {}
+_MAX_DELIVERIES = 3
+_PAUSE = 0.1  # seconds between two deliveries
+_MAX_PENDING = 10_000
+_MAX_SENT = 1000
 
 
-class CallbackSchedule:
-    """The callbacks still to be sent, soonest first."""
+class CallbackSender:
+    """Sends the status callbacks of streams, beside the API's responses.
+
+    ``sent`` holds the latest callbacks, each with its outcome.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, str, Stream]] = []
-        self._numbers = itertools.count()
+        self.sent: collections.deque[dict[str, Any]] = collections.deque(maxlen=_MAX_SENT)
+        self.pending: set[asyncio.Task[None]] = set()
+        self._session: aiohttp.ClientSession | None = None
 
-    def add(self, due: float, event: str, stream: Stream) -> None:
-        """Plan a callback, if the stream has anywhere to send it."""
-        if stream.callback_url:
-            heapq.heappush(self._heap, (due, next(self._numbers), event, stream))
+    def plan(self, stream: Stream, event: str, due: float, delay: float, key: str) -> None:
+        """Send a callback after a delay; call it in the event loop.
 
-    def next_due(self) -> float | None:
-        """Return when the next callback is due, or None if there is none."""
-        return self._heap[0][0] if self._heap else None
+        :param due: the time it reports
+        :param key: the project's signing key
+        """
+        if len(self.pending) >= _MAX_PENDING:
+            self._note(stream, event, 0, "lost: too many callbacks are pending")
+            return
+        task = asyncio.create_task(self._run(stream, event, due, delay, key))
+        self.pending.add(task)
+        task.add_done_callback(self.pending.discard)
 
-    def take_due(self, now: float) -> list[Callback]:
-        """Take out the callbacks whose time has come."""
-        callbacks = []
-        while self._heap and self._heap[0][0] <= now:
-            due, _, event, stream = heapq.heappop(self._heap)
-            if event == STOPPED:
-                # A stream whose call ends before its stop took effect stands here twice.
-                if stream.stop_announced:
-                    continue
-                stream.stop_announced = True
-            callbacks.append(Callback(stream.callback_method, stream.callback_url, _fields(stream, event, due)))
-        return callbacks
+    async def close(self) -> None:
+        """Forget what has not been sent."""
+        pending = set(self.pending)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    async def _run(self, stream: Stream, event: str, due: float, delay: float, key: str) -> None:
+        await asyncio.sleep(delay)
+        if event == STOPPED and stream.stopped_at != due:
+            return  # the call ended before the stop took effect, which another callback has reported
+        previous, stream.last_callback = stream.last_callback, asyncio.current_task()
+        if previous is not None:
+            await asyncio.wait([previous])
+        if not is_loopback(urlsplit(stream.callback_url).hostname):
+            self._note(stream, event, 0, "not sent: the host is not loopback")
+            return
+        fields = _fields(stream, event, due)
+        for delivery in range(1, _MAX_DELIVERIES + 1):
+            try:
+                status = await self._deliver(stream, fields, key)
+                outcome = f"sent: {status}"
+            except Exception as error:  # the receiver may do anything
+                status, outcome = 599, f"failed: {type(error).__name__}"
+            if status < 500 or delivery == _MAX_DELIVERIES:
+                self._note(stream, event, delivery, outcome)
+                return
+            await asyncio.sleep(_PAUSE)
+
+    async def _deliver(self, stream: Stream, fields: dict[str, str], key: str) -> int:
+        # Imported for the first callback, since most simulators never send one; in a thread, since it takes a while.
+        await asyncio.to_thread(importlib.import_module, "aiohttp")
+        import aiohttp
+        from yarl import URL
+
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=5)
+            self._session = aiohttp.ClientSession(timeout=timeout)
+        url, form = stream.callback_url, fields
+        if stream.callback_method == "GET":
+            url, form = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(fields)}", {}
+        headers = dict.fromkeys(("X-SignalWire-Signature", "X-Twilio-Signature"), signature(key, url, form))
+        # Encoded already: what is signed must be what is requested.
+        target = URL(url, encoded=True)
+        async with self._session.request(
+            stream.callback_method, target, data=form or None, headers=headers, allow_redirects=False
+        ) as response:
+            return response.status
+
+    def _note(self, stream: Stream, event: str, deliveries: int, outcome: str) -> None:
+        url = stream.callback_url.partition("?")[0]
+        note = {"url": url, "stream_sid": stream.sid, "event": event, "outcome": outcome, "deliveries": deliveries}
+        self.sent.append(note)
 
 
 def _fields(stream: Stream, event: str, moment: float) -> dict[str, str]:
@@ -74,10 +113,11 @@ def _fields(stream: Stream, event: str, moment: float) -> dict[str, str]:
         "AccountSid": stream.call.account_sid,
         "CallSid": stream.call.sid,
         "StreamSid": stream.sid,
-        "StreamName": stream.name,
+        "StreamName": stream.name or stream.sid,
         "StreamEvent": event,
         "StreamTrack": stream.track,
         "Timestamp": datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds"),
+        "Unique-ID": str(uuid.uuid4()),
     }
 
 
@@ -89,12 +129,12 @@ def signature(key: str, url: str, form: dict[str, str]) -> str:
     :param form: the form sent with it
     """
     signed = url + "".join(name + form[name] for name in sorted(form))
-    # SHA-1 is what the vendor signs with.
+    # The vendor signs with SHA-1.
     return base64.b64encode(hmac.new(key.encode(), signed.encode(), hashlib.sha1).digest()).decode()
 
 
 def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name or address is this machine itself."""
+    """Return whether a host name or address is this machine itself."""
     if host == "localhost":
         return True
     try:

@@ -1,107 +1,92 @@
-"""The simulator's own endpoints under ``/_simulator``: looking in, resetting, seeding, breaking things."""
+"""The simulator's own endpoints under ``/_simulator``: state, requests, reset, faults, seeds. They need no login."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from pydantic import TypeAdapter
+
+from airflow_provider_signalwire.simulator.compatibility.seeds import SEED_REQUEST
+from airflow_provider_signalwire.simulator.compatibility.state import API
+from airflow_provider_signalwire.simulator.errors import parse_json
+from airflow_provider_signalwire.simulator.exchange import JSON_TYPE, Response, json_response
+from airflow_provider_signalwire.simulator.faults import FAULTS, parse_faults
+from airflow_provider_signalwire.simulator.openapi import openapi_document
+from airflow_provider_signalwire.simulator.routing import Router
+from airflow_provider_signalwire.simulator.settings import Behavior
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from airflow_provider_signalwire.simulator.simulation import Simulation
 
-_SEED_KEYS = (
-    "count",
-    "status",
-    "age_seconds",
-    "to",
-    "from",
-    "streams",
-    "sid",
-    "account_sid",
-    "parent_call_sid",
-)
+CONTROL = Router("/_simulator")
+
+_ITEMS_PER_PART = 200
 
 
-class Control:
-    """The control endpoints of a simulation. They ask for no credentials.
-
-    :param simulation: what they control
-    """
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-
-    def routes(self) -> list[Route]:
-        """Return the routes, to be mounted."""
-        return [
-            Route("/state", self._state, methods=["GET"]),
-            Route("/requests", self._requests, methods=["GET"]),
-            Route("/reset", self._reset, methods=["POST"]),
-            Route("/faults", self._get_faults, methods=["GET"]),
-            Route("/faults", self._set_faults, methods=["POST"]),
-            Route("/calls", self._seed, methods=["POST"]),
-        ]
-
-    async def _state(self, request: Request) -> Response:
-        return JSONResponse(self._simulation.describe())
-
-    async def _requests(self, request: Request) -> Response:
-        journal = self._simulation.journal
-        entries = journal.entries(request.query_params.get("path_contains", ""))
-        return JSONResponse({"total": journal.total, "requests": entries})
-
-    async def _reset(self, request: Request) -> Response:
-        try:
-            self._simulation.reset(**await _json_object(request))
-        except ValueError as error:
-            return _refused(error)
-        return JSONResponse({"settings": self._simulation.state.settings.public()})
-
-    async def _get_faults(self, request: Request) -> Response:
-        return JSONResponse(self._simulation.faults.describe())
-
-    async def _set_faults(self, request: Request) -> Response:
-        try:
-            self._simulation.faults.replace(_parsed(await request.body()))
-        except ValueError as error:
-            return _refused(error)
-        return JSONResponse(self._simulation.faults.describe())
-
-    async def _seed(self, request: Request) -> Response:
-        try:
-            plan = await _json_object(request)
-            for key in plan:
-                if key not in _SEED_KEYS:
-                    raise ValueError(f"unknown key {key!r}: it takes {', '.join(_SEED_KEYS)}")
-            if "from" in plan:
-                plan["from_"] = plan.pop("from")
-            # In a thread, since many calls take a while.
-            calls = await asyncio.to_thread(self._simulation.state.seed, **plan)
-        except ValueError as error:
-            return _refused(error)
-        return JSONResponse({"calls": calls}, status_code=201)
+@CONTROL.route("GET", "/state", returns="State")
+def _get_state(simulation: Simulation, body: bytes, query: dict[str, str]) -> Response:
+    state = simulation.state.describe()
+    state["counts"]["requests"] = simulation.request_log.total
+    settings = simulation.state.settings.model_dump()
+    return _streamed({"settings": settings, **state, "callbacks": list(simulation.callbacks.sent.copy())})
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise ValueError(f"the body is not valid JSON: {error}") from None
+@CONTROL.route("GET", "/requests", returns="Requests", query={"path_contains": {"type": "string"}})
+def _get_requests(simulation: Simulation, body: bytes, query: dict[str, str]) -> Response:
+    log = simulation.request_log
+    return _streamed({"total": log.total, "requests": log.entries(query.get("path_contains", ""))})
 
 
-async def _json_object(request: Request) -> dict[str, Any]:
-    """Read a body that may be left out."""
-    body = await request.body()
-    value = _parsed(body) if body else {}
-    if not isinstance(value, dict):
+@CONTROL.route("POST", "/reset", returns="Reset", body=TypeAdapter(Behavior))
+def _reset(simulation: Simulation, body: bytes, query: dict[str, str]) -> Response:
+    changes = parse_json(body)
+    if not isinstance(changes, dict):
         raise ValueError("the body must be a JSON object")
-    return value
+    simulation.reset(**changes)
+    return json_response(200, {"settings": simulation.state.settings.model_dump()})
 
 
-def _refused(error: ValueError) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=400)
+@CONTROL.route("GET", "/faults", returns="Faults")
+def _get_faults(simulation: Simulation, body: bytes, query: dict[str, str]) -> Response:
+    return json_response(200, [fault.describe() for fault in simulation.faults])
+
+
+@CONTROL.route("POST", "/faults", returns="Faults", body=FAULTS)
+def _set_faults(simulation: Simulation, body: bytes, query: dict[str, str]) -> Response:
+    simulation.faults = parse_faults(parse_json(body))
+    return _get_faults(simulation, body, query)
+
+
+@CONTROL.route("POST", "/calls", returns="SeededCalls", body=SEED_REQUEST, status=201)
+def _seed(simulation: Simulation, body: bytes, query: dict[str, str]) -> Response:
+    return _streamed({"calls": iter(simulation.state.seed(parse_json(body)))}, 201)
+
+
+@CONTROL.route("GET", "/openapi.json", returns="OpenApi")
+def _get_openapi(simulation: Simulation, body: bytes, query: dict[str, str]) -> Response:
+    return json_response(200, openapi_document(API, CONTROL))
+
+
+def _streamed(document: dict[str, Any], status: int = 200) -> Response:
+    """Return a response that is made in small parts: encoding a large one at once would block all others."""
+    return Response(status, _encode(document), [JSON_TYPE])
+
+
+def _encode(document: dict[str, Any]) -> Iterator[bytes]:
+    opening = "{"
+    for key, value in document.items():
+        part = f"{opening}{json.dumps(key)}: "
+        if not isinstance(value, Iterator):
+            yield (part + json.dumps(value)).encode()
+        else:
+            separator = "["
+            while items := list(itertools.islice(value, _ITEMS_PER_PART)):
+                part += separator + ", ".join(map(json.dumps, items))
+                yield part.encode()
+                part, separator = "", ", "
+            yield (part + ("]" if separator == ", " else "[]")).encode()
+        opening = ", "
+    yield b"}"

@@ -1,91 +1,81 @@
-"""Refusals, in the two shapes the API documents for them."""
+"""Errors: the two shapes that the API documents, and what makes a body or a value invalid."""
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 MORE_INFO = "https://signalwire.com/docs/compatibility-api/reference/errors"
 
-# The documented error codes this simulator answers with.
-INVALID_ARGUMENT = 10000  # also: the call has already ended
+INVALID_ARGUMENT = 10000
 INTERNAL_ERROR = 20001
-NOT_AUTHENTICATED = 20003
-METHOD_NOT_ALLOWED = 20004
-NOT_FOUND = 20404
-TOO_MANY_REQUESTS = 20429
-UNAVAILABLE = 20504
 WRONG_CALL_STATE = 21220
 INVALID_STREAM_URL = 31922
 
-_CODE_OF_STATUS = {
-    401: NOT_AUTHENTICATED,
-    403: NOT_AUTHENTICATED,
-    404: NOT_FOUND,
-    405: METHOD_NOT_ALLOWED,
-    429: TOO_MANY_REQUESTS,
-    502: UNAVAILABLE,
-    503: UNAVAILABLE,
-    504: UNAVAILABLE,
-}
+_MAX_COMMAS = 50_000  # in JSON: more values would block other requests for too long
+
+_CODE_BY_STATUS = {401: 20003, 403: 20003, 404: 20404, 405: 20004, 429: 20429, 502: 20504, 503: 20504, 504: 20504}
 
 
 class ApiError(Exception):
-    """A request refused.
+    """A refused request.
 
-    :param status: HTTP status of the answer
-    :param code: SignalWire's error code
-    :param messages: what is wrong, one text per problem
-    :param headers: further headers of the answer
+    :param status: HTTP status of the response
+    :param messages: what is wrong, one string per problem
+    :param code: SignalWire's error code, the usual one of the status unless given
+    :param headers: additional headers of the response
     """
 
-    def __init__(self, status: int, code: int, *messages: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, *messages: str, code: int | None = None, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(*messages)
         self.status = status
-        self.code = code
+        self.code = code or _CODE_BY_STATUS.get(status, INTERNAL_ERROR if status >= 500 else INVALID_ARGUMENT)
         self.messages = messages
         self.headers = headers or {}
 
     def record(self) -> dict[str, object]:
         """Return the usual error body."""
-        return {
-            "code": self.code,
-            "message": " ".join(self.messages),
-            "more_info": MORE_INFO,
-            "status": self.status,
-        }
+        message = " ".join(self.messages)
+        return {"code": self.code, "message": message, "more_info": MORE_INFO, "status": self.status}
 
     def listed_record(self) -> dict[str, object]:
-        """Return the body that creating a call documents for status 400: a list, with codes as text."""
-        return {
-            "errors": [
-                {"code": str(self.code), "message": message, "more_info": MORE_INFO} for message in self.messages
-            ]
-        }
-
-
-def code_for(status: int) -> int:
-    """Return the error code that usually goes with an HTTP status."""
-    return _CODE_OF_STATUS.get(status, INTERNAL_ERROR if status >= 500 else INVALID_ARGUMENT)
-
-
-def not_authenticated(message: str = "Authentication failed") -> ApiError:
-    """Return the refusal of credentials, of an account, or of a token without the scope."""
-    return ApiError(401, NOT_AUTHENTICATED, message)
+        """Return the body documented for status 400 of creating a call: a list, with codes as strings."""
+        return {"errors": [{"code": str(self.code), "message": one, "more_info": MORE_INFO} for one in self.messages]}
 
 
 def not_found(what: str) -> ApiError:
-    """Return the refusal of something that does not exist."""
-    return ApiError(404, NOT_FOUND, f"The requested resource was not found: {what}.")
+    """Return the error for something that does not exist."""
+    return ApiError(404, f"The requested resource was not found: {what}.")
 
 
-def invalid(message: str) -> ApiError:
-    """Return the refusal of an argument whose value is wrong."""
-    return ApiError(422, INVALID_ARGUMENT, message)
+def parse_json(body: bytes) -> Any:
+    """Parse a body; an empty one is an empty object.
+
+    :raises ApiError: 400
+    """
+    if body.count(b",") > _MAX_COMMAS:
+        raise ApiError(400, f"The body has more than {_MAX_COMMAS:,} values.")
+    try:
+        value = json.loads(body or b"{}", parse_constant=_refuse_constant)
+        # What is parsed may be written again: no lone surrogates, and no deeper than what json can write.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:  # UnicodeError is a ValueError
+        reason = "a lone surrogate" if isinstance(error, UnicodeEncodeError) else str(error)
+        raise ApiError(400, f"The body is not valid JSON: {reason}.") from None
+    return value
 
 
-def malformed(*messages: str) -> ApiError:
-    """Return the refusal of a request that cannot be read as one."""
-    return ApiError(400, INVALID_ARGUMENT, *messages)
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
 
 
-def wrong_state(message: str) -> ApiError:
-    """Return the refusal of a request that the call's present state rules out."""
-    return ApiError(422, WRONG_CALL_STATE, message)
+def describe_problem(error: ValidationError) -> str:
+    """Return the first problem that pydantic found, without the value: it may be a secret."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg']}" if where else problem["msg"]

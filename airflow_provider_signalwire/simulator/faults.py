@@ -1,215 +1,256 @@
-"""Faults: which requests are to go wrong, and how.
-
-A fault is given as JSON: ``{"match": {…}, "times": 1, "skip": 0, "probability": 1, "seed": null, "kind": …}``
-and what its kind takes besides. :mod:`~airflow_provider_signalwire.simulator.misbehaviour` acts them out.
-"""
+"""Faults: which requests go wrong, and how."""
 
 from __future__ import annotations
 
-import dataclasses
+import asyncio
+import contextlib
+import json
 import random
-import re
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal, Union
 
-from airflow_provider_signalwire.simulator.records import API_PREFIX
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 
-MEBIBYTE = 1024 * 1024
-REQUIRED = object()
+from airflow_provider_signalwire.simulator.compatibility.calls import API_PREFIX
+from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
+from airflow_provider_signalwire.simulator.exchange import (
+    JSON_TYPE,
+    ClientGoneError,
+    Exchange,
+    Response,
+    encode_headers,
+    error_response,
+    json_response,
+)
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+_HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>\n"
+_SLOW_PARTS = 20
+_TIME_TO_READ = 0.05
+_PART = b"x" * 65536
+_MAX_DEPTH = 100
+MAX_FAULTS = 1000
 
-Check = Callable[[Any], bool]
+_STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_seconds(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 86_400
-
-
-def _is_status(value: Any) -> bool:
-    return _is_whole(value) and 200 <= value <= 599
-
-
-def _is_header_map(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        _HEADER_NAME.fullmatch(name) and isinstance(text, str) and text.isprintable() for name, text in value.items()
-    )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Option:
-    """One key a kind of fault takes: its default, what it must be, and that in words."""
-
-    default: Any
-    check: Check
-    meaning: str
+Process = Callable[[], Awaitable[Response]]
 
 
-_STATUS = Option(200, _is_status, "an HTTP status from 200 to 599")
-_SECONDS = Option(REQUIRED, _is_seconds, "a number of seconds, at most a day")
-_BEFORE_OR_AFTER = Option("before", lambda value: value in ("before", "after"), "before or after")
+def _check_depth(value: Any, depth: int = 0) -> Any:
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_depth(inner, depth + 1)
+    return value
 
-KINDS: dict[str, dict[str, Option]] = {
-    "status": {
-        "status": dataclasses.replace(_STATUS, default=REQUIRED),
-        "headers": Option({}, _is_header_map, "an object of header names and texts"),
-        "body": Option(None, lambda value: True, "any JSON value, or a text"),
-        "when": _BEFORE_OR_AFTER,
-    },
-    "reset": {
-        "when": Option("before", lambda value: value in ("before", "middle", "after"), "before, middle or after")
-    },
-    "hang": {
-        "seconds": dataclasses.replace(_SECONDS, default=3600),
-        "when": _BEFORE_OR_AFTER,
-    },
-    "slow": {"seconds": _SECONDS},
+
+Json = Annotated[Any, AfterValidator(_check_depth)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Status = Annotated[int, Field(ge=200, le=599)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=10_000)]
+HeaderName = Annotated[str, Field(pattern="^[A-Za-z0-9-]+$", max_length=100)]
+When = (Literal["before", "after"], "before")
+
+# The keys that each kind takes besides the common ones: type and default.
+_KINDS: dict[str, dict[str, Any]] = {
+    "status": {"status": (Status, ...), "headers": (dict[HeaderName, Line], {}), "body": (Json, None), "when": When},
+    "reset": {"when": (Literal["before", "middle", "after"], "before")},
+    "hang": {"seconds": (Seconds, 3600), "when": When},
+    "slow": {"seconds": (Seconds, ...)},
     "truncate": {},
-    "html": {"status": _STATUS},
+    "html": {"status": (Status, 200)},
     "empty": {},
-    "json": {"status": _STATUS, "body": Option(REQUIRED, lambda value: True, "any JSON value")},
-    "patch": {
-        "set": Option({}, lambda value: isinstance(value, dict), "an object"),
-        "drop": Option(
-            [],
-            lambda value: isinstance(value, list) and all(isinstance(key, str) for key in value),
-            "a list of keys",
-        ),
-    },
-    "oversize": {
-        "bytes": Option(20 * MEBIBYTE, lambda value: _is_whole(value) and value >= 10, "a number of bytes, 10 or more")
-    },
-    "redirect": {
-        "location": Option(REQUIRED, lambda value: isinstance(value, str) and value.isprintable(), "a URL"),
-        "status": Option(302, lambda value: _is_status(value) and 300 <= value <= 399, "a status from 300 to 399"),
-    },
+    "json": {"status": (Status, 200), "body": (Json, ...)},
+    "patch": {"set": (Annotated[dict[str, Any], AfterValidator(_check_depth)], {}), "drop": (list[str], [])},
+    "oversize": {"bytes": (Annotated[int, Field(ge=10, le=2**30)], 20 * 2**20)},
+    "redirect": {"location": (Line, ...), "status": (Annotated[int, Field(ge=300, le=399)], 302)},
 }
 
-_COMMON: dict[str, Option] = {
-    "match": Option({}, lambda value: isinstance(value, dict), "an object"),
-    "times": Option(1, lambda value: value is None or (_is_whole(value) and value > 0), "1 or more, or null: always"),
-    "skip": Option(0, lambda value: _is_whole(value) and value >= 0, "0 or more"),
-    "probability": Option(1, lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
-    "seed": Option(None, lambda value: value is None or _is_whole(value), "a whole number"),
-}
-_MATCH_KEYS = ("method", "path_contains", "path")
+
+class Match(BaseModel):
+    """Which requests a fault affects: those that fit every key given."""
+
+    model_config = _STRICT
+
+    method: str | None = None
+    path_contains: str = ""
+    path: str | None = None
 
 
-class Fault:
-    """One fault, and how often it was met and fired.
+class Fault(BaseModel):
+    """A fault, and how often it has fired."""
 
-    :param description: the fault as JSON
-    :raises ValueError: if it is not one
-    """
+    model_config = _STRICT
 
-    def __init__(self, description: object) -> None:
-        if not isinstance(description, Mapping):
-            raise ValueError(f"a fault must be an object, not {description!r}")
-        kind = description.get("kind")
-        if not isinstance(kind, str) or kind not in KINDS:
-            raise ValueError(f"unknown kind {kind!r}: use {', '.join(KINDS)}")
-        known = _COMMON | KINDS[kind]
-        for key in description:
-            if key != "kind" and key not in known:
-                raise ValueError(f"unknown key {key!r}: kind {kind} takes {', '.join(known)}")
-        self.description = dict(description)
-        self.kind: str = kind
-        self.options = {key: _value(description, key, option) for key, option in KINDS[kind].items()}
-        common = {key: _value(description, key, option) for key, option in _COMMON.items()}
-        self.match = _match(common["match"])
-        self.times: int | None = common["times"]
-        self.skip: int = common["skip"]
-        self.probability: float = common["probability"]
-        # Chance with a seed is what a test can repeat; nothing secret hangs on it.
-        self._random = random.Random(common["seed"])  # noqa: S311
-        self.fired = 0
-        self._skipped = 0
+    kind: str
+    match: Match = Match()
+    times: Annotated[Count, Field(ge=1)] | None = 1
+    skip: Count = 0
+    probability: Annotated[float, Field(ge=0, le=1)] = 1
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    _fired: int = PrivateAttr(0)
+    _skipped: int = PrivateAttr(0)
+    _random: random.Random = PrivateAttr()
+
+    def model_post_init(self, context: Any) -> None:
+        """Prepare the chance: with a seed, it is the same each time."""
+        self._random = random.Random(self.seed)  # noqa: S311  # nothing secret depends on it
 
     def fires(self, method: str, path: str) -> bool:
-        """Tell whether this request is to go wrong, and count it."""
-        if self.times is not None and self.fired >= self.times:
-            return False
-        if not self._matches(method, path):
+        """Return whether this request goes wrong, and count it."""
+        match = self.match
+        if (
+            (self.times is not None and self._fired >= self.times)
+            or (match.method is not None and match.method.upper() != method)
+            or match.path_contains not in path
+            or (match.path is not None and match.path != path.removeprefix(API_PREFIX).removesuffix(".json"))
+        ):
             return False
         if self._skipped < self.skip:
             self._skipped += 1
             return False
         if self.probability < 1 and self._random.random() >= self.probability:
             return False
-        self.fired += 1
+        self._fired += 1
         return True
 
-    def _matches(self, method: str, path: str) -> bool:
-        match = self.match
-        return (
-            match.get("method", method).upper() == method
-            and match.get("path_contains", "") in path
-            and ("path" not in match or match["path"] == path.removeprefix(API_PREFIX).removesuffix(".json"))
-        )
+    def describe(self) -> dict[str, Any]:
+        """Return the fault as it was given, and how often it fired."""
+        return {**self.model_dump(exclude_unset=True), "fired": self._fired}
 
+    async def act(self, exchange: Exchange, process: Process) -> None:
+        """Let a request go wrong.
 
-class FaultList:
-    """The faults in force. The first that fires has the request."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._faults: list[Fault] = []
-
-    def replace(self, descriptions: object) -> None:
-        """Put other faults in force.
-
-        :param descriptions: a list of faults as JSON
-        :raises ValueError: if one of them is no fault; then the old ones stay
+        :param process: processes the request and returns its response; some kinds do not call it
         """
-        if not isinstance(descriptions, Sequence) or isinstance(descriptions, str):
-            raise ValueError("faults must be a list")
-        faults = []
-        for number, description in enumerate(descriptions):
-            try:
-                faults.append(Fault(description))
-            except ValueError as error:
-                raise ValueError(f"fault {number}: {error}") from None
-        with self._lock:
-            self._faults = faults
-
-    def take(self, method: str, path: str) -> Fault | None:
-        """Return the fault this request runs into, if any.
-
-        :param path: the path as it was sent, percent-encoded
-        """
-        if not self._faults:
-            return None
-        with self._lock:
-            return next((fault for fault in self._faults if fault.fires(method, path)), None)
-
-    def describe(self) -> list[dict[str, Any]]:
-        """Return the faults as they were given, each with how often it fired."""
-        with self._lock:
-            return [{**fault.description, "fired": fault.fired} for fault in self._faults]
+        response_of = _RESPONSES.get(self.kind)
+        if response_of:
+            await exchange.respond(await response_of(self, process))
+        else:
+            await _CONNECTIONS[self.kind](self, exchange, process)
 
 
-def _value(description: Mapping[str, Any], key: str, option: Option) -> Any:
-    value = description.get(key, option.default)
-    if value is REQUIRED:
-        raise ValueError(f"{key} is missing: {option.meaning}")
-    if not option.check(value):
-        raise ValueError(f"{key} must be {option.meaning}, not {value!r}")
-    return value
+_MODELS = tuple(
+    create_model(f"{kind.title()}Fault", __base__=Fault, kind=(Literal[kind], ...), **keys)  # type: ignore[arg-type]
+    for kind, keys in _KINDS.items()
+)
+# ruff: noqa: UP007  # a union of what a tuple holds cannot be written with "|"
+_AnyFault = Annotated[Union[_MODELS], Field(discriminator="kind")]  # type: ignore[valid-type]
+FAULTS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[_AnyFault], Field(max_length=MAX_FAULTS)])
 
 
-def _match(match: dict[str, Any]) -> dict[str, str]:
-    for key, value in match.items():
-        if key not in _MATCH_KEYS:
-            raise ValueError(f"unknown key {key!r} in match: it takes {', '.join(_MATCH_KEYS)}")
-        if not isinstance(value, str):
-            raise ValueError(f"{key} in match must be a text, not {value!r}")
-    return match
+def parse_faults(descriptions: object) -> list[Fault]:
+    """Parse a list of faults.
+
+    :raises ValueError: if one of them is invalid
+    """
+    if isinstance(descriptions, list) and len(descriptions) > MAX_FAULTS:
+        raise ValueError(f"the list has more than {MAX_FAULTS:,} faults")  # before each of them is validated
+    try:
+        return FAULTS.validate_python(descriptions)
+    except ValidationError as error:
+        raise ValueError(describe_problem(error)) from None
+
+
+async def _status(fault: Any, process: Process) -> Response:
+    if fault.when == "after":
+        await process()
+    if fault.body is None:
+        return error_response(ApiError(fault.status, "A fault of the simulator.", headers=fault.headers))
+    if isinstance(fault.body, str):
+        plain = (b"content-type", b"text/plain; charset=utf-8")
+        return Response(fault.status, fault.body.encode(errors="replace"), [plain, *encode_headers(fault.headers)])
+    return json_response(fault.status, fault.body, fault.headers)
+
+
+async def _truncate(fault: Any, process: Process) -> Response:
+    response = await process()
+    return Response(response.status, response.body[: len(response.body) // 2], response.headers)
+
+
+async def _html(fault: Any, process: Process) -> Response:
+    return Response(fault.status, _HTML, [(b"content-type", b"text/html; charset=utf-8")])
+
+
+async def _empty(fault: Any, process: Process) -> Response:
+    return Response(200, b"", [JSON_TYPE])
+
+
+async def _json(fault: Any, process: Process) -> Response:
+    return json_response(fault.status, fault.body)
+
+
+async def _patch(fault: Any, process: Process) -> Response:
+    response = await process()
+    if response.body:
+        record = {**json.loads(response.body), **fault.set}
+        response.body = json.dumps({key: value for key, value in record.items() if key not in fault.drop}).encode()
+    return response
+
+
+async def _redirect(fault: Any, process: Process) -> Response:
+    return Response(fault.status, b"", encode_headers({"Location": fault.location}))
+
+
+async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
+    response = None if fault.when == "before" else await process()
+    if response is not None and fault.when == "middle":
+        await exchange.start(response.status, response.headers, len(response.body))
+        await exchange.send_body(response.body[: len(response.body) // 2], more=True)
+        # A reset overtakes what the client has not read yet: leave time to read.
+        with contextlib.suppress(ClientGoneError):
+            await exchange.pause(_TIME_TO_READ)
+    await exchange.reset()
+
+
+async def _hang(fault: Any, exchange: Exchange, process: Process) -> None:
+    response = await process() if fault.when == "after" else None
+    await exchange.pause(fault.seconds)
+    await exchange.respond(response or await process())
+
+
+async def _slow(fault: Any, exchange: Exchange, process: Process) -> None:
+    response = await process()
+    body = response.body
+    await exchange.start(response.status, response.headers, len(body))
+    size = max(1, len(body) // _SLOW_PARTS)
+    for at in range(0, len(body), size):
+        await exchange.pause(fault.seconds * size / len(body))
+        await exchange.send_body(body[at : at + size], more=True)
+    await exchange.send_body(b"")
+
+
+async def _oversize(fault: Any, exchange: Exchange, process: Process) -> None:
+    await exchange.start(200, [JSON_TYPE], fault.bytes)
+    await exchange.send_body(b'{"sid":"', more=True)
+    # In parts, so that the server waits for a slow client and notices one that has gone.
+    for left in range(fault.bytes - 10, 0, -len(_PART)):
+        await exchange.send_body(_PART[:left], more=True)
+        await asyncio.sleep(0)
+    await exchange.send_body(b'"}')
+
+
+_RESPONSES: dict[str, Callable[[Any, Process], Awaitable[Response]]] = {
+    "status": _status,
+    "truncate": _truncate,
+    "html": _html,
+    "empty": _empty,
+    "json": _json,
+    "patch": _patch,
+    "redirect": _redirect,
+}
+_CONNECTIONS: dict[str, Callable[[Any, Exchange, Process], Awaitable[None]]] = {
+    "reset": _reset,
+    "hang": _hang,
+    "slow": _slow,
+    "oversize": _oversize,
+}

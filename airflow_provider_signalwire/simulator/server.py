@@ -1,19 +1,18 @@
-"""Running the simulator: uvicorn in a thread of its own."""
+"""Running the simulator: uvicorn in its own thread."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from airflow_provider_signalwire.simulator.app import create_app
+from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
-from airflow_provider_signalwire.simulator.protocol import with_transport
+from airflow_provider_signalwire.simulator.faults import parse_faults
 from airflow_provider_signalwire.simulator.settings import Settings
 from airflow_provider_signalwire.simulator.simulation import Simulation
 
@@ -21,22 +20,50 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from airflow_provider_signalwire.simulator.seeding import SeededCall
-    from airflow_provider_signalwire.simulator.state import State
+    from airflow_provider_signalwire.simulator.compatibility.state import State
+
+_MAX_HEAD = 64 * 1024
+
+
+def with_transport(base: Any) -> Any:
+    """Derive a uvicorn protocol that puts its connection's transport into ``scope["state"]``, and bounds the head.
+
+    ASGI cannot abort a connection, so faults need the transport. Both protocols copy ``app_state`` into each scope.
+
+    :param base: ``HttpToolsProtocol`` or ``H11Protocol``
+    """
+
+    class TransportProtocol(base):  # type: ignore[misc]
+        app_state: dict[str, Any]
+        head_size = 0
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            self.app_state = {**self.app_state, "transport": transport}
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            is_head = self.cycle is None or self.cycle.response_complete
+            self.head_size = self.head_size + len(data) if is_head else 0
+            if self.head_size > _MAX_HEAD:
+                self.transport.abort()
+
+    return TransportProtocol
+
 
 HTTP_PROTOCOL = with_transport(AutoHTTPProtocol)
 
 
 class SimulatorServer:
-    """A simulator on a port of this machine, ready when entered and gone when left.
+    """A simulator on a port of this machine. As a context manager, it serves until it is left.
 
-    :param host: a loopback host; no other is served
-    :param port: 0 takes any that is free
+    :param host: a loopback host
+    :param port: 0 takes any free port
     :param ssl_certfile: certificate, to serve HTTPS
     :param ssl_keyfile: its key
-    :param clock: tells the time, in seconds since the epoch
+    :param clock: returns the time in seconds since the epoch; a test may pass its own
     :param settings: as of :class:`~airflow_provider_signalwire.simulator.settings.Settings`
-    :raises ValueError: for a setting that cannot be
+    :raises ValueError: for an invalid setting
     """
 
     def __init__(
@@ -46,7 +73,7 @@ class SimulatorServer:
         port: int = 0,
         ssl_certfile: str | None = None,
         ssl_keyfile: str | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         **settings: Any,
     ) -> None:
         if not is_loopback(host):
@@ -83,31 +110,36 @@ class SimulatorServer:
         """The simulated world."""
         return self.simulation.state
 
-    def seed(self, /, **plan: Any) -> list[SeededCall]:
-        """Put calls in place, as ``State.seed`` does."""
-        return self.state.seed(**plan)
+    def seed(self, /, **plan: Any) -> list[dict[str, Any]]:
+        """Add calls, and return their SIDs and those of their streams.
+
+        :param plan: keys of :class:`~airflow_provider_signalwire.simulator.compatibility.seeds.CallSeed`, with
+            ``from_`` for ``from``; or ``calls``, a list of such mappings
+        :raises ValueError: if it is invalid; then no call is added
+        """
+        return self.state.seed({"from" if key == "from_" else key: value for key, value in plan.items()})
 
     def set_faults(self, faults: Sequence[object]) -> None:
-        """Put faults in force, in place of those that are.
+        """Replace the faults in force.
 
-        :raises ValueError: if one of them is no fault
+        :raises ValueError: if one of them is invalid
         """
-        self.simulation.faults.replace(faults)
+        self.simulation.faults = parse_faults(faults)
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults in force, each with how often it fired."""
-        return self.simulation.faults.describe()
+        return [fault.describe() for fault in self.simulation.faults]
 
     def requests(self, path_contains: str = "") -> list[dict[str, object]]:
-        """Return the requests the API was sent, oldest first."""
-        return self.simulation.journal.entries(path_contains)
+        """Return the API requests received, oldest first."""
+        return list(self.simulation.request_log.entries(path_contains))
 
     def connections(self) -> list[object]:
-        """Return the connections that are open."""
+        """Return the open connections."""
         return list(self._server.server_state.connections) if self._server is not None else []
 
-    def reset(self, /, **changes: object) -> None:
-        """Forget calls, requests and faults, as ``Simulation.reset`` does."""
+    def reset(self, /, **changes: Any) -> None:
+        """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
         self.simulation.reset(**changes)
 
     def start(self) -> None:
@@ -153,9 +185,8 @@ class SimulatorServer:
             self._started.set()
 
     async def _serve(self, listener: socket.socket) -> None:
-        stopping = asyncio.Event()
         config = uvicorn.Config(
-            create_app(self.simulation, stopping),
+            Application(self.simulation),
             http=HTTP_PROTOCOL,
             loop="none",
             ws="none",
@@ -170,27 +201,26 @@ class SimulatorServer:
             ssl_certfile=self._ssl_certfile,
             ssl_keyfile=self._ssl_keyfile,
         )
-        self._server = _Server(config, self._started.set, stopping)
+        self._server = _Server(config, self._started.set)
         await self._server.serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it is ready and does not wait for anybody when it ends."""
+    """uvicorn's server; it reports that it is ready, and waits for no client when it ends."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], stopping: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
-        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping.set()
-        # Whoever is waiting for an answer now will not get one.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
         await super().shutdown(sockets=sockets)
 
 

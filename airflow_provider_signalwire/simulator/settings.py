@@ -1,90 +1,108 @@
-"""How one simulator is set up: who may call it, how slow it is, how much it takes."""
+"""The settings of a simulator, and the rate limit that one of them sets."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING
+import base64
+import collections
+import math
+import re
+from typing import Annotated, Any, Literal, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_PROJECT = "5a1c0f6e-9d34-4b7a-8f21-c0ffee000001"
 SCOPES = ("Voice", "Management")
+LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
-# What a reset may change: the behaviour, never the identity a client is configured with.
-CHANGEABLE = ("latency_ms", "answer_delay_ms", "stop_delay_ms", "rate_limit")
+_MAX_REQUESTS = 1_000_000
+_MAX_SECONDS = 86_400.0
+
+Milliseconds = Annotated[float, Field(strict=True, ge=0, le=_MAX_SECONDS * 1000, allow_inf_nan=False)]
+Secret = Annotated[str, Field(min_length=1, repr=False, exclude=True)]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Behavior(BaseModel):
+    """The settings that a reset may change.
+
+    :param latency_ms: pause before each API response
+    :param answer_delay_ms: time from creating a call to its being answered
+    :param stop_delay_ms: time from the request to stop a stream to its being stopped
+    :param rate_limit: ``N/SECONDS`` for POST, PUT and PATCH together, or None
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    latency_ms: Milliseconds = 0
+    answer_delay_ms: Milliseconds = 500
+    stop_delay_ms: Milliseconds = 500
+    rate_limit: str | None = None
+
+    @model_validator(mode="after")
+    def _check_rate_limit(self) -> Self:
+        self.new_rate_limit()
+        return self
+
+    def new_rate_limit(self) -> RateLimit | None:
+        """Return an unused rate limit, or None if there is none."""
+        return None if self.rate_limit is None else RateLimit(self.rate_limit)
+
+
+class Settings(Behavior):
     """Settings of a simulator.
 
     :param project: Project ID, the user name of the API
     :param token: API token, the password of the API
-    :param subprojects: further account SIDs the token reaches
+    :param subprojects: more account SIDs that the token may use
     :param scopes: scopes of the token: ``Voice``, ``Management``
-    :param latency_ms: pause before each API answer
-    :param answer_delay_ms: time from the creation of a call to its being answered
-    :param stop_delay_ms: time from the request to stop a stream to its being stopped
-    :param rate_limit: ``N/SECONDS`` for POST, PUT and PATCH together, or None
-    :param signing_key: key the status callbacks are signed with
+    :param signing_key: key that status callbacks are signed with
     """
 
-    project: str = DEFAULT_PROJECT
-    token: str = dataclasses.field(default="PT-simulator-token", repr=False)
+    project: Annotated[str, Field(min_length=1, pattern="^[^:]+$")] = DEFAULT_PROJECT
+    token: Secret = "PT-simulator-token"  # noqa: S105  # no token of anybody's
     subprojects: tuple[str, ...] = ()
-    scopes: tuple[str, ...] = SCOPES
-    latency_ms: float = 0
-    answer_delay_ms: float = 500
-    stop_delay_ms: float = 500
-    rate_limit: str | None = None
-    signing_key: str = dataclasses.field(default="simulator-signing-key", repr=False)
+    scopes: tuple[Literal["Voice", "Management"], ...] = ("Voice", "Management")
+    signing_key: Secret = "simulator-signing-key"
 
-    def __post_init__(self) -> None:
-        for name in ("project", "token", "signing_key"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} must not be empty")
-        if ":" in self.project:
-            raise ValueError("project must not contain a colon: HTTP Basic cannot carry it")
-        for name in ("latency_ms", "answer_delay_ms", "stop_delay_ms"):
-            _check_milliseconds(name, getattr(self, name))
-        for scope in self.scopes:
-            if scope not in SCOPES:
-                raise ValueError(f"unknown scope {scope!r}: use {' or '.join(SCOPES)}")
-        if self.rate_limit is not None:
-            parse_rate_limit(self.rate_limit)
+    def changed(self, changes: dict[str, Any]) -> Settings:
+        """Return these settings with other behavior.
 
-    def changed(self, changes: Mapping[str, object]) -> Settings:
-        """Return these settings with some of the behaviour replaced.
-
-        :param changes: new values by name
-        :raises ValueError: for a name that cannot be changed, or a value that cannot be
+        :raises ValueError: for a name that a reset cannot change, or a value out of range
         """
-        for name in changes:
-            if name not in CHANGEABLE:
-                raise ValueError(f"unknown setting {name!r}: a reset changes {', '.join(CHANGEABLE)}")
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return self.model_copy(update=Behavior(**changes).model_dump(exclude_unset=True))
 
-    def public(self) -> dict[str, object]:
-        """Return the settings without the secrets."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.repr}
+    def credentials(self) -> bytes:
+        """Return the credentials as HTTP Basic sends them."""
+        return base64.b64encode(f"{self.project}:{self.token}".encode())
 
 
-def parse_rate_limit(text: object) -> tuple[int, float]:
-    """Split ``N/SECONDS`` into its two numbers.
+class RateLimit:
+    """A maximum number of requests within any period of a length.
 
+    The period slides. A refused request does not count, or clients that retry would never get through.
+
+    :param description: ``N/SECONDS``
     :raises ValueError: if it is anything else
     """
-    count, separator, seconds = text.partition("/") if isinstance(text, str) else ("", "", "")
-    try:
-        limit = int(count), float(seconds)
-    except ValueError:
-        limit = 0, 0.0
-    if not separator or limit[0] < 1 or not 0 < limit[1] < float("inf"):
-        raise ValueError(f"rate_limit must look like 13800/10, requests per seconds, not {text!r}")
-    return limit
 
+    def __init__(self, description: str) -> None:
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,9})?)", description)
+        self.limit, self.seconds = (int(match[1]), float(match[2])) if match else (0, 0.0)
+        if not 1 <= self.limit <= _MAX_REQUESTS or not 0 < self.seconds <= _MAX_SECONDS:
+            raise ValueError("rate_limit must be N/SECONDS, such as 13800/10")
+        self._accepted: collections.deque[float] = collections.deque()
 
-def _check_milliseconds(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be a number of milliseconds, 0 or more, not {value!r}")
+    def take(self, now: float) -> int | None:
+        """Count one request.
+
+        :return: None if it is accepted, otherwise the seconds to wait
+        """
+        if not self.remaining(now):
+            return max(1, math.ceil(self._accepted[0] + self.seconds - now))
+        self._accepted.append(now)
+        return None
+
+    def remaining(self, now: float) -> int:
+        """Return how many requests would be accepted now."""
+        while self._accepted and self._accepted[0] <= now - self.seconds:
+            self._accepted.popleft()
+        return self.limit - len(self._accepted)

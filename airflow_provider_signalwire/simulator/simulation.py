@@ -1,62 +1,86 @@
-"""Everything one simulator holds: its state, and what surrounds it."""
+"""Everything that one simulator holds: its state, and what surrounds it."""
 
 from __future__ import annotations
 
-import collections
+import asyncio
+import contextlib
 import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_signalwire.simulator.faults import FaultList
-from airflow_provider_signalwire.simulator.journal import Journal
-from airflow_provider_signalwire.simulator.rate_limit import RateLimit
-from airflow_provider_signalwire.simulator.settings import Settings, parse_rate_limit
-from airflow_provider_signalwire.simulator.state import State
+from airflow_provider_signalwire.simulator.callbacks import CallbackSender
+from airflow_provider_signalwire.simulator.compatibility.state import State
+from airflow_provider_signalwire.simulator.faults import Fault
+from airflow_provider_signalwire.simulator.request_log import RequestLog
+from airflow_provider_signalwire.simulator.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_CALLBACKS_KEPT = 1000
+    from airflow_provider_signalwire.simulator.compatibility.calls import Stream
 
 
 class Simulation:
-    """A simulated SignalWire, without the HTTP around it.
+    """A simulated SignalWire.
 
-    :param settings: how it is set up
-    :param clock: tells the time, in seconds since the epoch
+    :param settings: its settings
+    :param clock: returns the time in seconds since the epoch
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] | None = None) -> None:
         self._initial = settings
-        self.state = State(settings, clock)
-        self.faults = FaultList()
-        self.journal = Journal()
-        self.sent_callbacks: collections.deque[dict[str, str]] = collections.deque(maxlen=_CALLBACKS_KEPT)
-        self.rate_limit = _rate_limit(settings)
+        self.loop: asyncio.AbstractEventLoop | None = None  # set while it is served
+        self.in_flight: set[asyncio.Task[Any]] = set()
+        self.state = State(settings, clock or _steady_clock())
+        self.state.on_stream_event = self._on_stream_event
+        self.faults: list[Fault] = []  # the first one that fires affects the request
+        self.request_log = RequestLog()
+        self.callbacks = CallbackSender()
+        self._apply(settings)
 
-    def reset(self, /, **changes: object) -> None:
-        """Forget calls, requests and faults, and return to the settings of the start.
+    def _apply(self, settings: Settings) -> None:
+        self.state.reset(settings)
+        self.rate_limit = settings.new_rate_limit()
+        self.credentials = settings.credentials()
 
-        :param changes: settings that are to differ: ``latency_ms``, ``answer_delay_ms``, ``stop_delay_ms``,
-            ``rate_limit``
-        :raises ValueError: for a setting that cannot be; then nothing is reset
+    def reset(self, /, **changes: Any) -> None:
+        """Forget calls, requests and faults, end what is in flight, and return to the initial settings.
+
+        :param changes: settings that differ: ``latency_ms``, ``answer_delay_ms``, ``stop_delay_ms``, ``rate_limit``
+        :raises ValueError: for an invalid setting; then nothing is reset
         """
         settings = self._initial.changed(changes)
-        self.faults.replace([])
-        self.state.reset(settings)
-        self.journal.clear()
-        self.sent_callbacks.clear()
-        self.rate_limit = _rate_limit(settings)
+        self._in_loop(_cancel, self.in_flight | self.callbacks.pending)
+        self.faults = []
+        self._apply(settings)
+        self.request_log.clear()
+        self.callbacks.sent.clear()
 
-    def describe(self) -> dict[str, Any]:
-        """Return settings, calls, streams, counts and callbacks, without secrets."""
-        snapshot = self.state.snapshot()
-        snapshot["counts"]["requests"] = self.journal.total
-        return {
-            "settings": self.state.settings.public(),
-            **snapshot,
-            "callbacks": list(self.sent_callbacks.copy()),
-        }
+    @contextlib.contextmanager
+    def ended_by_reset(self) -> Iterator[None]:
+        """Let a reset cancel the current task."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # as in every coroutine of a server
+        self.in_flight.add(task)
+        try:
+            yield
+        finally:
+            self.in_flight.discard(task)
+
+    def _on_stream_event(self, stream: Stream, event: str, due: float, delay: float) -> None:
+        if stream.callback_url:
+            self._in_loop(self.callbacks.plan, stream, event, due, delay, self.state.settings.signing_key)
+
+    def _in_loop(self, function: Callable[..., None], *args: Any) -> None:
+        # A test may call from its own thread.
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(function, *args)
 
 
-def _rate_limit(settings: Settings) -> RateLimit | None:
-    return None if settings.rate_limit is None else RateLimit(*parse_rate_limit(settings.rate_limit))
+def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+def _steady_clock() -> Callable[[], float]:
+    """Return a clock that starts with the system's time and ignores its jumps."""
+    offset = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset

@@ -65,7 +65,7 @@ def test_the_metadata_requires_what_is_imported(metadata: Message) -> None:
         "requests",
         "tenacity",
         "aiohttp",
-        "starlette",
+        "pydantic",
         "uvicorn",
     }
     assert metadata.get_all("Provides-Extra") == ["simulator"]

@@ -1,4 +1,4 @@
-"""Status callbacks: what is sent, when, and that nothing waits for them."""
+"""Status callbacks: what they contain, when they are sent, and that no response waits for them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from airflow_provider_signalwire.simulator import SimulatorServer, callbacks
 from airflow_provider_signalwire.simulator.callbacks import is_loopback, signature
-from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 SIGNING_KEY = "test-signing-key"
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """Takes callbacks in, answering only while its door is open."""
+    """Receives callbacks; it responds with the next of its statuses, and only while it is open."""
 
     daemon_threads = True
 
@@ -28,8 +28,9 @@ class Receiver(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/status"
         self.requests: queue.Queue = queue.Queue()
-        self.door = threading.Event()
-        self.door.set()
+        self.statuses: list[int] = []
+        self.is_open = threading.Event()
+        self.is_open.set()
 
     def next(self):
         return self.requests.get(timeout=10)
@@ -39,8 +40,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         self.server.requests.put((self.command, self.path, body, self.headers))
-        self.server.door.wait(10)
-        self.send_response(204)
+        self.server.is_open.wait(10)
+        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
         self.end_headers()
 
     do_POST = do_GET
@@ -55,7 +56,7 @@ def receiver():
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
-        server.door.set()
+        server.is_open.set()
         server.shutdown()
         thread.join()
 
@@ -80,12 +81,17 @@ def start(api, call_sid, url, **fields):
     return response.json()["sid"]
 
 
-def test_start_and_stop_are_reported_though_nobody_looks(api, simulator, receiver, call_sid):
+def fields_of(request):
+    return dict(parse_qsl(request[2], keep_blank_values=True))
+
+
+def test_start_and_stop_are_reported(api, simulator, receiver, call_sid):
     sid = start(api, call_sid, receiver.url, Name="grüße & more", Track="inbound_track")
     method, path, body, headers = receiver.next()
     fields = dict(parse_qsl(body, keep_blank_values=True))
     timestamp = datetime.datetime.fromisoformat(fields.pop("Timestamp"))
     assert abs(timestamp - datetime.datetime.now(datetime.UTC)) < datetime.timedelta(minutes=1)
+    assert len(fields.pop("Unique-ID")) == 36
     assert (method, path) == ("POST", "/status")
     assert headers["Content-Type"].startswith("application/x-www-form-urlencoded")
     assert fields == {
@@ -97,92 +103,116 @@ def test_start_and_stop_are_reported_though_nobody_looks(api, simulator, receive
         "StreamTrack": "inbound_track",
     }
     api.stop(call_sid, sid)
-    assert dict(parse_qsl(receiver.next()[2]))["StreamEvent"] == "stream-stopped"
+    assert fields_of(receiver.next())["StreamEvent"] == "stream-stopped"
 
 
-def test_callbacks_are_signed_over_url_and_sorted_fields(api, receiver, call_sid):
+def test_name_of_unnamed_stream_is_its_sid(api, receiver, call_sid):
+    sid = start(api, call_sid, receiver.url)
+    assert fields_of(receiver.next())["StreamName"] == sid
+
+
+def test_callback_is_signed_over_url_and_sorted_fields(api, receiver, call_sid):
     start(api, call_sid, receiver.url + "?a=b")
     _, _, body, headers = receiver.next()
     fields = parse_qsl(body, keep_blank_values=True)
     signed = f"{receiver.url}?a=b" + "".join(name + value for name, value in sorted(fields))
     expected = base64.b64encode(hmac.digest(SIGNING_KEY.encode(), signed.encode(), hashlib.sha1)).decode()
-    assert headers["X-SignalWire-Signature"] == expected
-
-
-def test_a_signature_is_what_it_always_was():
-    assert signature("key", "https://example.com/", {"b": "2", "a": "1"}) == "MbMK5qpVfq6o8t9GkWsAX84lTs4="
+    assert headers["X-SignalWire-Signature"] == headers["X-Twilio-Signature"] == expected
 
 
 @pytest.mark.parametrize("query", ["", "?kept=1"])
-def test_a_get_carries_the_fields_in_its_query(api, receiver, call_sid, query):
+def test_get_has_the_fields_in_its_query(api, receiver, call_sid, query):
     sid = start(api, call_sid, receiver.url + query, StatusCallbackMethod="GET")
     method, path, body, headers = receiver.next()
     fields = dict(parse_qsl(path.partition("?")[2]))
-    assert (method, body, fields["StreamSid"]) == ("GET", "", sid)
-    assert ("kept" in fields) == bool(query)
-    url = receiver.url.removesuffix("/status") + path
-    assert headers["X-SignalWire-Signature"] == signature(SIGNING_KEY, url, {})
+    assert (method, body, fields["StreamSid"], "kept" in fields) == ("GET", "", sid, bool(query))
+    assert headers["X-SignalWire-Signature"] == signature(SIGNING_KEY, receiver.url.removesuffix("/status") + path, {})
 
 
-def test_a_call_that_ends_reports_its_streams_stopped_once(api, simulator, receiver, eventually, call_sid):
-    simulator.reset(stop_delay_ms=3_600_000)
+def test_end_of_call_reports_each_stream_once(api, simulator, receiver, eventually):
+    simulator.reset(stop_delay_ms=200)
     call_sid = simulator.seed()[0]["sid"]
-    asked, left = (start(api, call_sid, receiver.url, Name=name) for name in ("asked", "left"))
-    api.stop(call_sid, asked)
+    requested, running = (start(api, call_sid, receiver.url, Name=name) for name in ("requested", "running"))
+    api.stop(call_sid, requested)
     api.post(f"/Calls/{call_sid}", data={"Status": "completed"})
-    events = sorted((fields["StreamSid"], fields["StreamEvent"]) for fields in map(_fields, _take(receiver, 4)))
-    assert events == sorted((sid, event) for sid in (asked, left) for event in ("stream-started", "stream-stopped"))
-    eventually(lambda: len(simulator.simulation.sent_callbacks) == 4)
-    # The stop that was planned for later finds that its stream has been reported.
-    simulator.state.clock, real = lambda: 4e9, simulator.state.clock
-    try:
-        assert simulator.state.take_due_callbacks() == []
-        assert simulator.state.seconds_to_next_callback() is None
-    finally:
-        simulator.state.clock = real
+    events = sorted((fields["StreamSid"], fields["StreamEvent"]) for fields in map(fields_of, take(receiver, 4)))
+    assert events == sorted(
+        (sid, event) for sid in (requested, running) for event in ("stream-started", "stream-stopped")
+    )
+    # The stop that was planned for later finds its stream reported.
+    eventually(lambda: not simulator.simulation.callbacks.pending)
+    assert receiver.requests.empty()
 
 
-def _take(receiver, count):
+def take(receiver, count):
     return [receiver.next() for _ in range(count)]
 
 
-def _fields(request):
-    return dict(parse_qsl(request[2]))
-
-
-def test_a_slow_receiver_holds_no_answer_up_and_gets_events_in_order(api, simulator, receiver, eventually, call_sid):
-    receiver.door.clear()
+def test_slow_receiver_delays_no_response_and_gets_events_in_order(api, simulator, receiver, eventually, call_sid):
+    receiver.is_open.clear()
     sid = start(api, call_sid, receiver.url)
-    assert _fields(receiver.next())["StreamEvent"] == "stream-started"
+    assert fields_of(receiver.next())["StreamEvent"] == "stream-started"
     api.stop(call_sid, sid)
     eventually(lambda: api.stop(call_sid, sid).json()["status"] == "stopped")
-    with pytest.raises(queue.Empty):
-        # The second event must wait for the first to be taken.
-        receiver.requests.get(timeout=0.1)
-    receiver.door.set()
-    assert _fields(receiver.next())["StreamEvent"] == "stream-stopped"
-    eventually(lambda: len(simulator.simulation.sent_callbacks) == 2)
-    assert simulator.simulation.describe()["callbacks"] == [
-        {"url": receiver.url, "stream_sid": sid, "event": event, "outcome": "sent: 204"}
+    assert receiver.requests.empty(), "the second event must wait for the first"
+    receiver.is_open.set()
+    assert fields_of(receiver.next())["StreamEvent"] == "stream-stopped"
+    eventually(lambda: len(simulator.simulation.callbacks.sent) == 2)
+    assert api.get(f"{simulator.url}/_simulator/state").json()["callbacks"] == [
+        {"url": receiver.url, "stream_sid": sid, "event": event, "outcome": "sent: 204", "deliveries": 1}
         for event in ("stream-started", "stream-stopped")
     ]
 
 
 @pytest.mark.parametrize(
-    ("url", "outcome"),
+    ("statuses", "deliveries", "outcome"),
+    [([503, 502], 3, "sent: 204"), ([500, 500, 503], 3, "sent: 503"), ([404], 1, "sent: 404")],
+)
+def test_failed_delivery_is_repeated_twice(
+    api, simulator, receiver, eventually, call_sid, statuses, deliveries, outcome
+):
+    receiver.statuses = statuses
+    start(api, call_sid, receiver.url)
+    received = {fields_of(request)["Unique-ID"] for request in take(receiver, deliveries)}
+    [note] = eventually(lambda: list(simulator.simulation.callbacks.sent))
+    assert (len(received), note["deliveries"], note["outcome"]) == (1, deliveries, outcome)
+    assert receiver.requests.empty()
+
+
+@pytest.mark.parametrize(
+    ("url", "outcome", "deliveries"),
     [
-        ("http://example.com/status?secret=1", "not sent: the host is not loopback"),
-        ("http://127.0.0.1:9/status", "failed: ClientConnectorError"),
+        ("http://example.com/status?secret=1", "not sent: the host is not loopback", 0),
+        ("http://127.0.0.1:9/status", "failed: ClientConnectorError", 3),
     ],
 )
-def test_what_cannot_be_sent_is_noted(api, simulator, eventually, call_sid, url, outcome):
+def test_unsent_callback_is_noted(api, simulator, eventually, call_sid, url, outcome, deliveries):
     start(api, call_sid, url)
-    [note] = eventually(lambda: simulator.simulation.describe()["callbacks"])
-    assert (note["outcome"], note["url"]) == (outcome, url.partition("?")[0])
+    [note] = eventually(lambda: list(simulator.simulation.callbacks.sent))
+    assert (note["outcome"], note["url"], note["deliveries"]) == (outcome, url.partition("?")[0], deliveries)
 
 
-def test_the_end_of_the_simulator_waits_for_no_receiver(make_api, receiver):
-    receiver.door.clear()
+def test_pending_callbacks_are_limited(api, simulator, eventually, call_sid, monkeypatch):
+    monkeypatch.setattr(callbacks, "_MAX_PENDING", 0)
+    start(api, call_sid, "http://127.0.0.1:9/status")
+    [note] = eventually(lambda: list(simulator.simulation.callbacks.sent))
+    assert note["outcome"] == "lost: too many callbacks are pending"
+
+
+def test_reset_ends_pending_callbacks(api, simulator, receiver, eventually, call_sid):
+    receiver.is_open.clear()
+    simulator.reset(stop_delay_ms=3_600_000)
+    call_sid = simulator.seed()[0]["sid"]
+    sid = start(api, call_sid, receiver.url)
+    api.stop(call_sid, sid)
+    receiver.next()
+    simulator.reset()
+    eventually(lambda: not simulator.simulation.callbacks.pending)
+    assert not simulator.simulation.callbacks.sent
+
+
+def test_stopping_the_simulator_waits_for_no_receiver(make_api, receiver):
+    receiver.is_open.clear()
     with SimulatorServer() as server, make_api(server) as api:
         start(api, server.seed()[0]["sid"], receiver.url)
         receiver.next()
@@ -190,19 +220,10 @@ def test_the_end_of_the_simulator_waits_for_no_receiver(make_api, receiver):
         stopping.start()
         stopping.join(3)
         assert not stopping.is_alive()
-    assert list(server.simulation.sent_callbacks) == []
 
 
 @pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.0.0.9", True),
-        ("::1", True),
-        ("10.0.0.1", False),
-        ("example.com", False),
-        (None, False),
-    ],
+    ("host", "expected"), [("localhost", True), ("127.0.0.9", True), ("::1", True), ("10.0.0.1", False), (None, False)]
 )
-def test_loopback_hosts_are_known(host, expected):
+def test_loopback_hosts_are_recognized(host, expected):
     assert is_loopback(host) is expected

@@ -1,14 +1,15 @@
-"""The simulator's own endpoints: looking in, resetting, seeding."""
+"""The control endpoints: state, requests, reset, faults, seeds, OpenAPI."""
 
 from __future__ import annotations
 
 import logging
-import time
+import threading
 
+import jsonschema
 import pytest
 import requests
 
-from airflow_provider_signalwire.simulator import journal
+from airflow_provider_signalwire.simulator.compatibility import state
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def control(simulator):
         yield request
 
 
-def test_the_state_shows_calls_streams_and_counts(api, simulator, control, clock):
+def test_state_shows_calls_streams_and_counts(api, simulator, control, clock):
     seeded = simulator.seed(count=2, streams=[{"name": "a", "url": "wss://example.com/a?key=1"}, {"name": "b"}])
     api.stop(seeded[0]["sid"], "a")
     api.stop(seeded[1]["sid"], "b")
@@ -56,12 +57,12 @@ def test_the_state_shows_calls_streams_and_counts(api, simulator, control, clock
     assert simulator.token not in control("GET", "/state").text
 
 
-def test_the_journal_shows_what_was_sent_without_credentials(api, simulator, control, clock, call_sid):
+def test_request_log_shows_requests_without_credentials(api, simulator, control, clock, call_sid):
     api.post(f"/Calls/{call_sid}.json?x=1&y=%20", data={"Status": "completed"})
     api.get("/Nothing")
-    answer = control("GET", "/requests")
-    assert answer.json()["total"] == 2
-    first, second = answer.json()["requests"]
+    response = control("GET", "/requests")
+    assert response.json()["total"] == 2
+    first, second = response.json()["requests"]
     request_id = first.pop("request_id")
     assert len(request_id) == 36
     assert first == {
@@ -74,11 +75,11 @@ def test_the_journal_shows_what_was_sent_without_credentials(api, simulator, con
         "fault": None,
     }
     assert (second["method"], second["status"]) == ("GET", 404)
-    assert "authorization" not in answer.text.lower()
-    assert simulator.token not in answer.text
+    assert "authorization" not in response.text.lower()
+    assert simulator.token not in response.text
 
 
-def test_the_journal_can_be_searched_by_path(api, simulator, control, call_sid):
+def test_request_log_can_be_filtered_by_path(api, simulator, control, call_sid):
     api.get(f"/Calls/{call_sid}")
     api.stop(call_sid, "with%20space")
     [found] = control("GET", "/requests", params={"path_contains": "/Streams/with%20space"}).json()["requests"]
@@ -86,22 +87,24 @@ def test_the_journal_can_be_searched_by_path(api, simulator, control, call_sid):
     assert simulator.requests("/Streams/")[0]["request_id"] == found["request_id"]
 
 
-def test_the_journal_forgets_the_oldest_but_counts_them(monkeypatch):
-    monkeypatch.setattr(journal, "CAPACITY", 3)
-    short = journal.Journal()
-    for number in range(5):
-        short.add(journal.Entry("GET", str(number), "", {}, 0.0, ""))
-    assert short.total == 5
-    assert [entry["path"] for entry in short.entries()] == ["2", "3", "4"]
-
-
-def test_control_requests_are_neither_noted_nor_broken(control):
+def test_control_requests_are_neither_logged_nor_affected_by_faults(control):
     control("POST", "/faults", json=[{"kind": "status", "status": 503, "times": None}])
     assert control("GET", "/state").status_code == 200
     assert control("GET", "/requests").json() == {"total": 0, "requests": []}
 
 
-def test_a_reset_forgets_everything(api, simulator, control):
+def test_faults_are_set_and_shown(api, control):
+    fault = {"kind": "status", "status": 503, "match": {"method": "GET"}}
+    response = control("POST", "/faults", json=[fault])
+    assert (response.status_code, response.json()) == (200, [fault | {"fired": 0}])
+    assert api.get("").status_code == 503
+    assert control("GET", "/faults").json() == [fault | {"fired": 1}]
+    refused = control("POST", "/faults", json=[{"kind": "odd"}])
+    assert (refused.status_code, "'odd'" in refused.json()["error"]) == (400, True)
+    assert control("GET", "/faults").json() == [fault | {"fired": 1}]
+
+
+def test_reset_forgets_everything(api, simulator, control):
     simulator.seed(streams=[{"name": "a"}])
     simulator.set_faults([{"kind": "empty", "times": None}])
     api.get("")
@@ -113,7 +116,7 @@ def test_a_reset_forgets_everything(api, simulator, control):
     assert set(state["counts"].values()) == {0}
 
 
-def test_a_reset_takes_settings_and_the_next_one_returns_to_the_first(control):
+def test_reset_changes_settings_until_the_next_reset(control):
     changes = {"latency_ms": 1, "answer_delay_ms": 2.5, "stop_delay_ms": 3, "rate_limit": "100/10"}
     changed = control("POST", "/reset", json=changes).json()["settings"]
     assert changes.items() <= changed.items()
@@ -126,21 +129,22 @@ def test_a_reset_takes_settings_and_the_next_one_returns_to_the_first(control):
     [
         ('{"latency_ms": -1}', "latency_ms"),
         ('{"rate_limit": 5}', "rate_limit"),
-        ('{"project": "other"}', "unknown setting 'project'"),
-        ('{"self": 1}', "unknown setting 'self'"),
+        ('{"project": "other"}', "project: Extra inputs"),
+        ('{"self": 1}', "self: Extra inputs"),
+        ('{"latency_ms": NaN}', "NaN"),
         ("[]", "JSON object"),
         ("{", "not valid JSON"),
     ],
 )
-def test_a_reset_with_wrong_settings_changes_nothing(simulator, control, body, problem):
+def test_invalid_reset_changes_nothing(simulator, control, body, problem):
     simulator.seed()
-    answer = control("POST", "/reset", data=body)
-    assert answer.status_code == 400
-    assert problem in answer.json()["error"]
+    response = control("POST", "/reset", data=body)
+    assert response.status_code == 400
+    assert problem in response.json()["error"]
     assert simulator.state.snapshot()["counts"]["calls"] == 1
 
 
-def test_calls_are_seeded(api, control, subproject):
+def test_seed_adds_calls(api, control, subproject):
     plan = {
         "count": 3,
         "status": "completed",
@@ -151,9 +155,9 @@ def test_calls_are_seeded(api, control, subproject):
         "parent_call_sid": "parent",
         "streams": [{"name": "a"}, {"name": "b"}],
     }
-    answer = control("POST", "/calls", json=plan)
-    assert answer.status_code == 201
-    calls = answer.json()["calls"]
+    response = control("POST", "/calls", json=plan)
+    assert response.status_code == 201
+    calls = response.json()["calls"]
     assert [[stream["name"] for stream in call["streams"]] for call in calls] == [["a", "b"]] * 3
     record = api.get(f"{api.root}/Accounts/{subproject}/Calls/{calls[0]['sid']}").json()
     assert (record["to"], record["from"], record["parent_call_sid"]) == ("+1", "+2", "parent")
@@ -163,14 +167,23 @@ def test_calls_are_seeded(api, control, subproject):
     assert [stream["sid"] for stream in streams] == [stream["sid"] for call in calls for stream in call["streams"]]
 
 
-def test_one_call_may_be_seeded_with_sids_of_choice(api, control):
-    plan = {"sid": "CA-1", "streams": [{"sid": "ST-1"}]}
-    assert control("POST", "/calls", json=plan).json()["calls"] == [
-        {"sid": "CA-1", "streams": [{"sid": "ST-1", "name": ""}]}
-    ]
-    assert api.stop("CA-1", "ST-1").json()["sid"] == "ST-1"
-    again = control("POST", "/calls", json=plan)
-    assert (again.status_code, again.json()["error"]) == (400, "there is a call CA-1 already")
+def test_seeds_may_have_chosen_sids_and_be_sent_back(api, simulator, control):
+    seeded = control("POST", "/calls", json={"sid": "CA-1", "streams": [{"sid": "ST-1", "name": "a"}]}).json()
+    assert seeded == {"calls": [{"sid": "CA-1", "streams": [{"sid": "ST-1", "name": "a"}]}]}
+    assert api.stop("CA-1", "ST-1").json()["name"] == "a"
+    again = control("POST", "/calls", json=seeded)
+    assert (again.status_code, again.json()["error"]) == (400, "there is a call with this sid already")
+    simulator.reset()
+    again = control("POST", "/calls", json=seeded)
+    assert (again.status_code, again.json()) == (201, seeded)
+
+
+@pytest.mark.parametrize("shape", [lambda seeds: seeds, lambda seeds: {"calls": seeds}])
+def test_one_request_seeds_different_calls(control, shape):
+    seeds = [{"sid": "CA-1", "status": "completed"}, {"count": 2}, {"sid": "CA-2", "streams": [{"name": "a"}]}]
+    calls = control("POST", "/calls", json=shape(seeds)).json()["calls"]
+    assert [len(call["streams"]) for call in calls] == [0, 0, 0, 1]
+    assert [call["status"] for call in control("GET", "/state").json()["calls"]] == ["completed", *["in-progress"] * 3]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +196,7 @@ def test_one_call_may_be_seeded_with_sids_of_choice(api, control):
         ("no-answer", 0, True, True),
     ],
 )
-def test_seeded_calls_stay_as_they_are(api, simulator, clock, status, duration, has_started, has_ended):
+def test_seeded_calls_keep_their_status(api, simulator, clock, status, duration, has_started, has_ended):
     [call] = simulator.seed(status=status, age_seconds=60)
     clock.advance(3600)
     record = api.get(f"/Calls/{call['sid']}").json()
@@ -194,50 +207,87 @@ def test_seeded_calls_stay_as_they_are(api, simulator, clock, status, duration, 
 @pytest.mark.parametrize(
     ("plan", "problem"),
     [
-        ({"count": 0}, "count"),
-        ({"count": True}, "count"),
-        ({"count": "5"}, "count"),
+        *(({"count": value}, "count") for value in (0, True, "5", 10**9, 10**30)),
         ({"status": "asleep"}, "status"),
-        ({"age_seconds": -1}, "age_seconds"),
-        ({"age_seconds": "old"}, "age_seconds"),
+        *(({"age_seconds": value}, "age_seconds") for value in (-1, "old", 1e300)),
         ({"account_sid": "unknown"}, "no account"),
-        ({"to": 5}, "text"),
-        ({"streams": ["a"]}, "a stream takes"),
-        ({"streams": [{"track": "a"}]}, "a stream takes"),
-        ({"streams": [{"name": 1}]}, "must be texts"),
+        ({"to": 5}, "to:"),
+        ({"to": "\ud800"}, "surrogate"),
+        ({"streams": ["a"]}, "streams.0"),
+        ({"streams": [{"track": "a"}]}, "streams.0.track"),
+        ({"streams": [{"sid": "x"}, {"sid": "x"}]}, "same sid"),
         ({"count": 2, "sid": "x"}, "one call only"),
         ({"count": 2, "streams": [{"sid": "x"}]}, "one call only"),
-        ({"number": 5}, "unknown key 'number'"),
-        ([], "JSON object"),
+        ([{"sid": "x"}, {"sid": "x"}], "already"),
+        ({"from_": "x"}, "from_: Extra inputs"),
+        ({"count": 100_000, "streams": [{}] * 1000}, "memory"),
+        ("call", "list"),
     ],
+    ids=lambda value: str(value)[:40],
 )
-def test_a_seed_that_makes_no_sense_is_refused(simulator, control, plan, problem):
-    answer = control("POST", "/calls", json=plan)
-    assert answer.status_code == 400
-    assert problem in answer.json()["error"]
+def test_invalid_seed_is_refused(simulator, control, plan, problem):
+    response = control("POST", "/calls", json=plan)
+    assert (response.status_code, problem in response.json()["error"]) == (400, True), response.text
     assert simulator.state.snapshot()["calls"] == []
 
 
-def test_ten_thousand_calls_are_seeded_in_a_moment(control):
-    began = time.monotonic()
-    answer = control("POST", "/calls", json={"count": 10_000, "streams": [{"name": "a"}]})
-    assert time.monotonic() - began < 5
-    assert len({call["streams"][0]["sid"] for call in answer.json()["calls"]}) == 10_000
+def test_full_simulator_refuses_more_until_calls_are_deleted(api, simulator, monkeypatch):
+    monkeypatch.setattr(state, "CAPACITY", 10_000)
+    [call] = simulator.seed(streams=[{}] * 11)
+    assert api.post("/Calls", data={"To": "a" * 3000, "From": "b", "Twiml": "c"}).status_code == 503
+    simulator.state.end_call(call["sid"])
+    api.delete(f"/Calls/{call['sid']}")
+    assert api.post("/Calls", data={"To": "a" * 3000, "From": "b", "Twiml": "c"}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "code"), [("GET", "/nothing", 404, 20404), ("PUT", "/state", 405, 20004)]
-)
-def test_control_endpoints_that_are_not_there_say_so(control, method, path, status, code):
-    answer = control(method, path)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+def test_reset_ends_requests_in_flight(api, simulator, control, eventually):
+    simulator.reset(latency_ms=3_600_000)
+    errors = []
+
+    def get():
+        try:
+            requests.get(api.root, timeout=10)
+        except requests.ConnectionError as error:
+            errors.append(error)
+
+    waiting = threading.Thread(target=get)
+    waiting.start()
+    eventually(simulator.requests)
+    control("POST", "/reset")
+    waiting.join(5)
+    assert len(errors) == 1
 
 
-def test_a_fault_of_the_simulators_own_is_an_internal_error(api, simulator, monkeypatch, caplog, eventually):
-    monkeypatch.setattr(simulator.state, "account", lambda account_sid: 1 / 0)
-    for name in ("uvicorn", "uvicorn.error"):  # an Airflow that has set up its logging may have silenced them
-        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
-        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
-    answer = api.get("")
-    assert (answer.status_code, answer.json()["code"]) == (500, 20001)
-    eventually(lambda: "ZeroDivisionError" in caplog.text)
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("PUT", "/state", 405)])
+def test_unknown_control_endpoint_is_an_error(control, method, path, status):
+    response = control(method, path)
+    assert (response.status_code, list(response.json())) == (status, ["error"])
+
+
+def test_openapi_document_describes_every_response(api, simulator, control, call_sid):
+    document = control("GET", "/openapi.json").json()
+    api.post(f"/Calls/{call_sid}/Streams", data={"Url": "wss://example.com", "Name": "a"})
+    api.get("/Calls/x?y")
+    for path, options in [("/state", {}), ("/requests", {}), ("/faults", {}), ("/reset", {"json": {"latency_ms": 0}})]:
+        response = control("POST" if options else "GET", path, **options)
+        assert_described(document, f"/_simulator{path}", "post" if options else "get", response)
+    call_sid = simulator.seed(status="completed", parent_call_sid="p")[0]["sid"]
+    calls = "/api/laml/2010-04-01/Accounts/{AccountSid}/Calls"
+    assert_described(document, calls, "get", api.get("/Calls?PageSize=1"))
+    assert_described(document, calls, "post", api.post("/Calls", data={"To": "a"}))
+    assert_described(document, calls + "/{CallSid}", "get", api.get(f"/Calls/{call_sid}"))
+    assert_described(document, calls + "/{CallSid}", "get", api.get("/Calls/x"))
+
+
+def assert_described(document, path, method, response):
+    described = document["paths"][path][method]["responses"][str(response.status_code)]
+    schema = {**described["content"]["application/json"]["schema"], "components": document["components"]}
+    jsonschema.validate(response.json(), schema, jsonschema.Draft202012Validator)
+
+
+def test_unexpected_exception_is_an_internal_error(api, simulator, monkeypatch, caplog):
+    monkeypatch.setattr(simulator.state, "clock", lambda: "not a time")
+    monkeypatch.setattr(logging.getLogger("airflow_provider_signalwire.simulator.app"), "propagate", True)
+    response = api.post("/Calls", data={"To": "a", "From": "b", "Twiml": "c"})
+    assert (response.status_code, response.json()["code"]) == (500, 20001)
+    assert "TypeError" in caplog.text

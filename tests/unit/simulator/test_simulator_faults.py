@@ -13,8 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from airflow_provider_signalwire.simulator import server as server_module
-from airflow_provider_signalwire.simulator.protocol import with_transport
-from airflow_provider_signalwire.simulator.server import SimulatorServer
+from airflow_provider_signalwire.simulator.server import SimulatorServer, with_transport
 
 
 @pytest.fixture(scope="module", params=[HttpToolsProtocol, H11Protocol], ids=["httptools", "h11"])

@@ -18,9 +18,9 @@ import pytest
 import requests
 import trustme
 
+from airflow_provider_signalwire.simulator import SimulatorServer
 from airflow_provider_signalwire.simulator import __main__ as command
 from airflow_provider_signalwire.simulator import server as server_module
-from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 
 def test_a_server_listens_while_it_is_entered_and_only_then():
@@ -186,9 +186,9 @@ def test_the_command_serves_until_a_signal_comes(monkeypatch, capsys):
     [
         (["--project", "p"], "--token"),
         (["--token", "t"], "--project"),
-        (["--project", "p", "--token", ""], "token must not be empty"),
-        (["--project", "p", "--token", "t", "--port", "70000"], "a port is a number from 0 to 65535"),
-        (["--project", "p", "--token", "t", "--port", "x"], "a port is a number"),
+        (["--project", "p", "--token", ""], "token: String should have at least 1 character"),
+        (["--project", "p", "--token", "t", "--port", "70000"], "a port is an integer from 0 to 65535"),
+        (["--project", "p", "--token", "t", "--port", "x"], "a port is an integer"),
         (["--project", "p", "--token", "t", "--host", "0.0.0.0"], "loopback"),
         (["--project", "p", "--token", "t", "--rate-limit", "fast"], "13800/10"),
         (["--project", "p", "--token", "t", "--latency-ms", "-5"], "latency_ms"),

@@ -1,0 +1,1 @@
+"""The engine of the Compatibility API: its calls, and what requests can do to them."""

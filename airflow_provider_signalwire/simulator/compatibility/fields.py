@@ -1,0 +1,170 @@
+"""Request bodies of the Compatibility API: reading them, as a form or as JSON, and checking their fields."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_signalwire.simulator.errors import ApiError, parse_json
+
+Fields = Mapping[str, "str | list[str]"]
+Schemas = dict[str, dict[str, Any]]  # JSON schemas by field
+
+MAX_FIELDS = 1000
+
+_PARAMETER = re.compile(r"Parameter([0-9]+)\.(Name|Value)")
+
+
+def read_fields(content_type: str, body: bytes) -> dict[str, str | list[str]]:
+    """Read a body. A field that is repeated becomes a list.
+
+    :raises ApiError: 400 if the body is not what its content type says
+    """
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        return _read_json(body)
+    fields: dict[str, str | list[str]] = {}
+    try:
+        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise ApiError(400, f"The request body has more than {MAX_FIELDS} fields.") from None
+    for name, value in pairs:
+        known = fields.get(name)
+        if known is None:
+            fields[name] = value
+        elif isinstance(known, list):
+            known.append(value)
+        else:
+            fields[name] = [known, value]
+    return fields
+
+
+def _read_json(body: bytes) -> dict[str, str | list[str]]:
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise ApiError(400, "The request body must be a JSON object.")
+    return {
+        name: [_as_text(name, one) for one in item] if isinstance(item, list) else _as_text(name, item)
+        for name, item in value.items()
+        if item is not None
+    }
+
+
+def _as_text(name: str, value: object) -> str:
+    if isinstance(value, str | bool | int | float):
+        return value if isinstance(value, str) else json.dumps(value)
+    raise ApiError(400, f"{name} must be a string, a number or a boolean.")
+
+
+def text(fields: Fields, name: str, default: str = "") -> str:
+    """Return a field's value, the last one if there are several; the default if it is missing or empty."""
+    value = fields.get(name, "")
+    return (value if isinstance(value, str) else value[-1] if value else "") or default
+
+
+def check_fields(fields: Fields, schemas: Schemas) -> None:
+    """Check the fields that are not empty.
+
+    :raises ApiError: 422 for the first invalid one
+    """
+    for name, schema in schemas.items():
+        value = text(fields, name)
+        if value and (problem := _problem(value, schema)):
+            raise ApiError(422, f"{name} must be {problem}.")
+
+
+def _problem(value: str, schema: dict[str, Any]) -> str | None:
+    if "enum" in schema:
+        return None if value in schema["enum"] else f"one of {', '.join(schema['enum'])}"
+    if "minimum" in schema:
+        low, high = schema["minimum"], schema["maximum"]
+        is_valid = re.fullmatch("[0-9]{1,9}", value) and low <= int(value) <= high
+        return None if is_valid else f"an integer from {low} to {high}"
+    if "format" in schema:
+        is_valid = len(value) <= schema["maxLength"] and has_scheme(value, "http", "https")
+        return None if is_valid else f"an absolute http or https URL of at most {schema['maxLength']} characters"
+    return None if re.search(schema["pattern"], value) else f"a string that matches {schema['pattern']}"
+
+
+def has_scheme(url: str, *schemes: str) -> bool:
+    """Return whether a string is a URL with a host and one of some schemes."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def stream_parameters(fields: Fields) -> dict[str, str]:
+    """Collect ``Parameter1.Name``, ``Parameter1.Value`` to ``Parameter99.Value``.
+
+    :raises ApiError: 422 for a number outside 1 to 99, or a value without a name
+    """
+    parameters = {}
+    for field in fields:
+        if not (matched := _PARAMETER.fullmatch(field)):
+            continue
+        number = matched[1]
+        if len(number) > 2 or int(number) == 0:
+            raise ApiError(422, f"{field} is out of range: parameters are numbered 1 to 99.")
+        name = text(fields, f"Parameter{number}.Name")
+        if not name:
+            raise ApiError(422, f"{field} needs Parameter{number}.Name.")
+        parameters[name] = text(fields, f"Parameter{number}.Value")
+    return parameters
+
+
+def _enum(*values: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(values)}
+
+
+def _integer(low: int, high: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": low, "maximum": high}
+
+
+_TEXT = {"type": "string", "pattern": ""}
+_URL = {"type": "string", "format": "uri", "maxLength": 2048}
+_METHOD = _enum("GET", "POST")
+_STATUS_CALLBACK: Schemas = {"StatusCallback": _URL, "StatusCallbackMethod": _METHOD}
+_REQUESTS: Schemas = {"Url": _URL, "Method": _METHOD, "FallbackUrl": _URL, "FallbackMethod": _METHOD}
+
+CALL_UPDATE: Schemas = {**_REQUESTS, **_STATUS_CALLBACK, "Status": _enum("canceled", "completed")}
+NEW_RECORDING: Schemas = {
+    "RecordingChannels": _enum("mono", "dual"),
+    "RecordingTrack": _enum("inbound", "outbound", "both"),
+    "RecordingStatusCallback": _URL,
+    "RecordingStatusCallbackMethod": _METHOD,
+    "Trim": _enum("trim-silence", "do-not-trim"),
+}
+NEW_CALL: Schemas = {
+    **dict.fromkeys(("To", "From", "ApplicationSid", "Laml", "Twiml"), _TEXT),
+    **_REQUESTS,
+    **_STATUS_CALLBACK,
+    **NEW_RECORDING,
+    "SendDigits": {"type": "string", "pattern": r"^[0-9#*wW]{1,32}$"},
+    "Timeout": _integer(1, 600),
+    "MachineDetection": _enum("Enable", "DetectMessageEnd", "none"),
+    "MachineDetectionTimeout": _integer(1, 120),
+    "MachineDetectionSpeechThreshold": _integer(1000, 6000),
+    "MachineDetectionSpeechEndThreshold": _integer(500, 5000),
+    "MachineDetectionSilenceTimeout": _integer(2000, 10000),
+    "MachineWordsThreshold": _integer(1, 100),
+    **dict.fromkeys(("AsyncAmd", "AsyncAmdPartialResults", "Record"), _enum("true", "false")),
+    "AsyncAmdStatusCallback": _URL,
+    "AsyncAmdStatusCallbackMethod": _METHOD,
+    "MaxPricePerMinute": {"type": "string", "pattern": r"^[0-9]{1,9}\.?[0-9]{0,4}$"},
+}
+NEW_STREAM: Schemas = {
+    "Url": {"type": "string", "pattern": "^wss://"},
+    "Name": _TEXT,
+    "Track": _enum("inbound_track", "outbound_track", "both_tracks"),
+    **_STATUS_CALLBACK,
+    "AuthorizationBearerToken": _TEXT,
+}
+STREAM_STOP: Schemas = {"Status": _enum("stopped")}
+RECORDING_UPDATE: Schemas = {
+    "Status": _enum("paused", "in-progress", "stopped"),
+    "PauseBehavior": _enum("skip", "silence"),
+}

@@ -1,0 +1,78 @@
+"""Routes: from a request's method and path to the function that handles it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from airflow_provider_signalwire.simulator.errors import ApiError, not_found
+
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """A route, and what the OpenAPI document says about it.
+
+    :param returns: name of the response's schema; None for a response without a body
+    :param body: schema of the request body
+    :param query: schemas of the query parameters
+    :param scope: scope that the API token needs
+    :param in_thread: whether the handler may take long
+    :param lists_errors: whether a 400 has the shape of a list of errors
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    returns: str | None
+    status: int = 200
+    body: dict[str, Any] | None = None
+    query: dict[str, dict[str, Any]] | None = None
+    scope: str = "Voice"
+    in_thread: bool = False
+    lists_errors: bool = False
+
+
+class Router:
+    """The routes below a prefix. In their paths, words and variable segments alternate.
+
+    :param prefix: path that all routes begin with
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.routes: list[Route] = []
+        self._by_shape: dict[tuple[str, int], dict[str, Route]] = {}
+
+    def route(self, method: str, path: str, **details: Any) -> Callable[[HandlerT], HandlerT]:
+        """Register the decorated function for a method and a path such as ``/Calls/{CallSid}``."""
+
+        def register(handler: HandlerT) -> HandlerT:
+            route = Route(method=method, path=path, handler=handler, **details)
+            self.routes.append(route)
+            self._by_shape.setdefault(_shape(path)[0], {})[method] = route
+            return handler
+
+        return register
+
+    def find(self, method: str, path: str) -> tuple[Route, list[str]]:
+        """Return the route of a request and the variable segments of its path.
+
+        :param path: the path as it was sent: a stream's name may contain an encoded slash
+        :raises ApiError: 404 or 405
+        """
+        shape, values = _shape(path.removeprefix(self.prefix))
+        methods = self._by_shape.get(shape)
+        if methods is None or not path.startswith(f"{self.prefix}/") or not all(values):
+            raise not_found(path)
+        if method not in methods:
+            raise ApiError(405, f"{method} is not allowed here.", headers={"Allow": ", ".join(methods)})
+        return methods[method], [unquote(value) for value in values]
+
+
+def _shape(path: str) -> tuple[tuple[str, int], list[str]]:
+    segments = path.removesuffix(".json").split("/")[1:]
+    return ("/".join(segments[0::2]), len(segments)), segments[1::2]

@@ -1,0 +1,154 @@
+"""Authentication, routing, rate limit, latency and request log of the simulated API."""
+
+from __future__ import annotations
+
+import base64
+import time
+
+import pytest
+
+from airflow_provider_signalwire.simulator import SimulatorServer, request_log
+from airflow_provider_signalwire.simulator.request_log import Entry, RequestLog
+from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
+
+
+def assert_refused(response, status, code):
+    record = response.json()
+    assert (response.status_code, record["code"], record["status"]) == (status, code, status)
+    assert record["message"]
+    assert record["more_info"].startswith("https://")
+
+
+def test_account_record_names_owner(api, simulator, subproject):
+    record = api.get("").json()
+    assert (record["sid"], record["subproject"], record["auth_token"]) == (simulator.project, False, "redacted")
+    record = api.get(f"{api.root}/Accounts/{subproject}").json()
+    assert (record["sid"], record["owner_account_sid"], record["subproject"]) == (subproject, simulator.project, True)
+
+
+@pytest.mark.parametrize(("user", "password"), [("somebody", None), (None, "something"), (None, None)])
+def test_wrong_credentials_are_refused(api, simulator, user, password):
+    api.auth = (user or simulator.project, password or simulator.token) if user or password else None
+    assert_refused(api.get(""), 401, 20003)
+
+
+def test_only_basic_authentication_is_accepted(api, simulator):
+    api.auth = None
+    encoded = base64.b64encode(f"{simulator.project}:{simulator.token}".encode()).decode()
+    assert api.get("", headers={"Authorization": f"basic {encoded}"}).status_code == 200
+    assert_refused(api.get("", headers={"Authorization": f"Bearer {encoded}"}), 401, 20003)
+
+
+def test_calls_belong_to_one_account(api, call_sid, subproject):
+    assert_refused(api.get(f"{api.root}/Accounts/someone-else/Calls"), 401, 20003)
+    assert_refused(api.get(f"{api.root}/Accounts/{subproject}/Calls/{call_sid}"), 404, 20404)
+    assert api.get(f"{api.root}/Accounts/{subproject}/Calls").json()["calls"] == []
+
+
+@pytest.mark.parametrize(("scope", "refused", "allowed"), [("Voice", "", "/Calls"), ("Management", "/Calls", "")])
+def test_scopes_limit_what_a_token_can_do(make_api, scope, refused, allowed):
+    with SimulatorServer(scopes=(scope,)) as server, make_api(server) as api:
+        assert api.get(allowed).status_code == 200
+        response = api.get(refused)
+        assert_refused(response, 401, 20003)
+        assert "scope" in response.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/Nothing", "/Calls//Streams", "/Calls/x/Streams/y/z", "/Calls/"])
+def test_unknown_path_is_not_found(api, simulator, path):
+    assert_refused(api.get(path), 404, 20404)
+    assert_refused(api.get(f"{simulator.url}/Accounts/{simulator.project}{path}"), 404, 20404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("DELETE", "", "GET"), ("PATCH", "/Calls/x", "GET, POST, DELETE"), ("GET", "/Calls/x/Streams/y", "POST")],
+)
+def test_unsupported_method_is_refused_with_those_allowed(api, method, path, allowed):
+    response = api.request(method, path)
+    assert_refused(response, 405, 20004)
+    assert response.headers["Allow"] == allowed
+
+
+def test_response_has_its_own_request_id_and_json_suffix_is_optional(api, simulator, call_sid):
+    responses = [api.get(f"/Calls/{call_sid}.json"), api.get(f"/Calls/{call_sid}"), api.get("/Nothing")]
+    assert responses[0].json() == responses[1].json()
+    ids = [response.headers["X-Request-Id"] for response in responses]
+    assert len(set(ids)) == 3
+    assert [entry["request_id"] for entry in simulator.requests()] == ids
+
+
+def test_rate_limit_refuses_until_its_period_has_passed(api, simulator, clock):
+    simulator.reset(rate_limit="2/10")
+    change = f"/Calls/{simulator.seed()[0]['sid']}"
+    first = api.post(change)
+    assert (first.headers["X-RateLimit-Limit"], first.headers["X-RateLimit-Remaining"]) == ("2", "1")
+    clock.advance(4)
+    assert api.post(change).headers["X-RateLimit-Remaining"] == "0"
+    refused = api.put(change)
+    assert_refused(refused, 429, 20429)
+    assert (refused.headers["Retry-After"], refused.headers["X-RateLimit-Remaining"]) == ("6", "0")
+    assert api.get(change).status_code == 200, "reading is not limited"
+    clock.advance(6)
+    assert api.post(change).status_code == 200
+    assert api.patch(change).headers["Retry-After"] == "4"
+
+
+def test_rate_limited_request_is_not_processed_and_uses_no_fault(api, simulator):
+    simulator.reset(rate_limit="1/10")
+    [call] = simulator.seed(streams=[{"name": "a"}])
+    api.post("/Calls/x")
+    simulator.set_faults([{"kind": "empty"}])
+    assert api.stop(call["sid"], "a").status_code == 429
+    assert simulator.faults()[0]["fired"] == 0
+    assert simulator.state.snapshot()["counts"]["running_streams"] == 1
+
+
+def test_rate_limit_wait_is_at_least_a_second():
+    limit = RateLimit("1/0.1")
+    assert limit.take(5.0) is None
+    assert limit.take(5.05) == 1
+    assert limit.remaining(5.1) == 1
+
+
+@pytest.mark.parametrize("faults", [[], [{"kind": "empty"}]])
+def test_latency_delays_every_response(api, simulator, faults):
+    simulator.reset(latency_ms=60)
+    simulator.set_faults(faults)
+    began = time.monotonic()
+    assert api.get("").status_code == 200
+    assert time.monotonic() - began >= 0.06
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"rate_limit": limit} for limit in ("13800", "0/10", "10/0", "10/inf", "a/b", "1/2/3", 5, "9999999/1")),
+        *({name: ""} for name in ("project", "token", "signing_key")),
+        {"project": "a:b"},
+        *({"latency_ms": value} for value in (-1, "soon", True, float("inf"), float("nan"), 10**400)),
+        {"scopes": ("Everything",)},
+        {"unknown": 1},
+    ],
+    ids=str,
+)
+def test_invalid_setting_is_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Settings(**settings)
+
+
+def test_settings_hide_secrets():
+    settings = Settings(token="hidden-token", signing_key="hidden-key")
+    assert "hidden" not in f"{settings!r} {settings} {settings.model_dump()}"
+    with pytest.raises(ValueError, match="token") as error:
+        Settings(token=["hidden"])
+    assert "hidden" not in str(error.value)
+
+
+def test_request_log_drops_the_oldest_beyond_its_size(monkeypatch):
+    monkeypatch.setattr(request_log, "CAPACITY", 5000)
+    log = RequestLog()
+    for number in range(5):
+        log.add(Entry("GET", str(number), "", {}, 0.0, ""), 1000)
+    assert log.total == 5
+    assert [entry["path"] for entry in log.entries()] == ["2", "3", "4"]

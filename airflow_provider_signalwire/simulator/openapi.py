@@ -77,9 +77,8 @@ def _schemas() -> dict[str, Any]:
     seeded = state.seed([{"sid": "a", "parent_call_sid": "b"}, {"sid": "c", "status": "queued", "streams": [{}]}])
     token = {"AuthorizationBearerToken": "secret"}
     stream = state.start_stream(project, "a", {"Url": "wss://example.com", **token})
-    ended = state.start_recording(project, "a", {})["sid"]
-    state.update_recording(project, "a", ended, {"Status": "stopped"})
-    state.start_recording(project, "a", {})
+    running = state.start_recording(project, "a", {})
+    state.update_recording(project, "a", running["sid"], {"Status": "stopped"})
     calls = [state.update_call(project, "a", {"Status": "completed"}), state.call(project, "c")]
     entries = [Entry("GET", "/", "", {}, now, "", *result).as_dict() for result in ((), (200, "html"))]
     sent = {"url": "", "stream_sid": "", "event": "", "outcome": "", "deliveries": 1}
@@ -91,7 +90,7 @@ def _schemas() -> dict[str, Any]:
         "Call": calls,
         "CallList": [state.list_calls(project, {"PageSize": "1", "Page": page}) for page in "01"],
         "Stream": [stream],
-        "Recording": world["recordings"],
+        "Recording": [running, *world["recordings"]],
         "State": [reset | world for reset in resets],
         "Requests": [{"total": 0, "requests": entries}],
         "Reset": resets,

@@ -16,4 +16,7 @@ def test_simulator_obeys_its_own_description(api, mode):
     found = [operation.ok() for operation in description.get_all_operations()]
     assert found
     for operation in found:
+        takes_input = any(operation.iter_parameters()) or operation.body
+        if mode is schemathesis.GenerationMode.NEGATIVE and not takes_input:
+            continue  # there is nothing to get wrong
         send_made_up_requests(api, api.server.url, operation, mode)

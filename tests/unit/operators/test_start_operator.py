@@ -1,0 +1,325 @@
+"""StartCallStreamOperator: a task that succeeds has started one stream, a task that fails left none or says so."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from simulated import STARTS, STOPS, http_status, methods, running, streams
+
+from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.exceptions import (
+    SignalWireAuthenticationError,
+    SignalWireConfigurationError,
+    SignalWireConnectionError,
+    SignalWireNotFoundError,
+    SignalWireRateLimitError,
+    SignalWireRequestError,
+)
+from airflow_provider_signalwire.operators import start_guard
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
+from airflow_provider_signalwire.operators.start_guard import TaskKilled
+from airflow_provider_signalwire.task_state import TaskState
+
+URL = "wss://media.example.com/stream"
+
+
+@pytest.fixture
+def call_sid(simulator, connection, no_backoff):
+    [call] = simulator.seed()
+    return call["sid"]
+
+
+@pytest.fixture
+def make_operator(call_sid):
+    def make(**arguments):
+        return StartCallStreamOperator(task_id="media", **{"call_sid": call_sid, "url": URL, **arguments})
+
+    return make
+
+
+@pytest.fixture
+def start(make_operator, run_task):
+    """Run a StartCallStreamOperator."""
+
+    def start(*, try_number=1, map_index=-1, **arguments):
+        context = run_task.context(try_number=try_number, map_index=map_index)
+        return make_operator(**arguments).execute(context)
+
+    return start
+
+
+def starts(call_sid, simulator):
+    return {"method": "POST", "path": f"/Accounts/{simulator.project}/Calls/{call_sid}/Streams"}
+
+
+def test_start_returns_the_record_of_the_only_stream(simulator, start, call_sid):
+    record = start()
+    assert set(record) == {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
+    assert running(simulator) == [record["sid"]]
+    assert methods(simulator) == "POST"
+
+
+def test_start_runs_in_an_empty_context(simulator, make_operator):
+    assert make_operator().execute({})["sid"] in running(simulator)
+
+
+@pytest.mark.parametrize(("map_index", "suffix"), [(-1, ""), (None, ""), (0, ".0"), (7, ".7")])
+def test_default_name_is_that_of_the_task(start, map_index, suffix):
+    assert start(map_index=map_index)["name"] == f"adhoc_airflow.media{suffix}"
+
+
+def test_every_argument_is_sent(simulator, start):
+    start(
+        name="my stream",
+        track="inbound_track",
+        status_callback="http://127.0.0.1:9/callback",
+        status_callback_method="GET",
+        parameters={"language": "en", "who": "Ann & Bob"},
+        authorization_bearer_token="token-of-the-bot",
+    )
+    [request] = simulator.requests("/Streams")
+    assert request["form"] == {
+        "Url": URL,
+        "Name": "my stream",
+        "Track": "inbound_track",
+        "StatusCallback": "http://127.0.0.1:9/callback",
+        "StatusCallbackMethod": "GET",
+        "Parameter1.Name": "language",
+        "Parameter1.Value": "en",
+        "Parameter2.Name": "who",
+        "Parameter2.Value": "Ann & Bob",
+        "AuthorizationBearerToken": "redacted",
+    }
+
+
+def test_record_and_each_key_are_pushed_once(start, run_task):
+    record = start()
+    assert run_task.pushed == [*record.items(), ("return_value", record)]
+
+
+def test_do_xcom_push_false_pushes_nothing(start, run_task):
+    start(do_xcom_push=False)
+    assert run_task.pushed == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "reset", "when": "after"},
+        {"kind": "truncate"},
+        {"kind": "status", "status": 503},
+        {"kind": "status", "status": 503, "when": "after"},
+        {"kind": "patch", "set": {"sid": ""}},
+    ],
+    ids=str,
+)
+def test_start_with_an_unknown_outcome_is_stopped_and_repeated(simulator, start, fault):
+    simulator.set_faults([{"match": STARTS, **fault}])
+    record = start()
+    assert running(simulator) == [record["sid"]]
+    assert [request["path"].rpartition("/")[2] for request in simulator.requests("/Streams")][::2] == ["Streams"] * 2
+
+
+def test_start_that_cannot_be_proved_stopped_is_named_in_the_error(simulator, start, make_connection):
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}, http_status(401)])
+    with pytest.raises(SignalWireConnectionError, match=r"'adhoc_airflow\.media' may be running on call .* since 20"):
+        start()
+
+
+def test_rate_limited_start_is_repeated_without_a_stop(simulator, start, make_connection):
+    make_connection(extra={"max_attempts": 3})
+    simulator.set_faults([http_status(429, times=2, match=STARTS)])
+    record = start()
+    assert running(simulator) == [record["sid"]]
+    assert methods(simulator) == "POST POST POST"
+    simulator.set_faults([http_status(429, match=STARTS)])
+    with pytest.raises(SignalWireRateLimitError):
+        start(name="another")
+    assert methods(simulator) == " ".join(["POST"] * 6)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, SignalWireAuthenticationError), (404, SignalWireNotFoundError), (422, SignalWireRequestError)],
+)
+def test_refused_start_is_final_and_stops_nothing(simulator, start, status, error):
+    simulator.set_faults([http_status(status, match=STARTS)])
+    with pytest.raises(error) as caught:
+        start()
+    assert isinstance(caught.value, AirflowFailException)
+    assert methods(simulator) == "POST"
+
+
+def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start):
+    [call] = simulator.seed(streams=[{"name": "adhoc_airflow.media"}])
+    for try_number in (1, 2):
+        with pytest.raises(SignalWireRequestError, match="already runs on this call, stop it or choose another name"):
+            start(call_sid=call["sid"], try_number=try_number)
+    assert running(simulator) == [call["streams"][0]["sid"]]
+
+
+@pytest.mark.parametrize("name", [None, "my stream"])
+def test_next_try_replaces_the_stream_of_a_try_with_an_unknown_outcome(
+    simulator, start, make_connection, run_task, name
+):
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}, http_status(401)])
+    with pytest.raises(SignalWireConnectionError):
+        start(name=name)
+    assert run_task.store.entries != {}
+    simulator.set_faults([])
+
+    record = start(name=name, try_number=2)
+
+    assert running(simulator) == [record["sid"]]
+    assert len(streams(simulator)) == 2
+    assert run_task.store.entries == {}
+
+
+def test_next_try_that_cannot_clean_up_starts_nothing_and_says_so(simulator, start, run_task):
+    intent = {"call_sid": start()["call_sid"], "name": "adhoc_airflow.media", "since": 1_790_000_000.0}
+    run_task.store.set("signalwire_start", intent)
+    simulator.set_faults([http_status(401)])
+    with pytest.raises(SignalWireAuthenticationError, match="may be running on call .* since 2026-09-21T"):
+        start(try_number=2)
+    assert len(streams(simulator)) == 1
+    assert run_task.store.get("signalwire_start") is not None
+
+
+class TestTaskThatEndsEarly:
+    """Each test ends a task whose start was, or may have been, processed."""
+
+    @pytest.fixture
+    def end_during(self, monkeypatch, make_operator, run_task):
+        """Raise an error, or call on_kill, when the record is pushed; return the operator and the error raised."""
+
+        def end(raised):
+            operator = make_operator()
+            context = run_task.context()
+
+            def push(*, key, value):
+                raise raised if raised is not None else operator.on_kill()
+
+            context["ti"].xcom_push = push
+            with pytest.raises(BaseException) as caught:  # noqa: PT011, B017 - TaskKilled is none of the exceptions
+                operator.execute(context)
+            return operator, caught.value
+
+        return end
+
+    def test_failed_xcom_push_stops_the_stream(self, simulator, end_during, run_task):
+        error = OSError("The API server is away.")
+        assert end_during(error)[1] is error
+        assert running(simulator) == []
+        assert len(streams(simulator)) == 1
+        assert run_task.store.entries == {}
+
+    def test_execution_timeout_stops_the_stream(self, simulator, end_during):
+        assert isinstance(end_during(AirflowTaskTimeout("Timed out"))[1], AirflowTaskTimeout)
+        assert running(simulator) == []
+        assert len(streams(simulator)) == 1
+
+    def test_on_kill_ends_the_task_and_stops_the_stream(self, simulator, end_during):
+        assert isinstance(end_during(None)[1], TaskKilled)
+        assert running(simulator) == []
+        assert len(streams(simulator)) == 1
+
+    def test_second_on_kill_is_ignored(self, simulator, end_during):
+        operator, _ = end_during(None)
+        sent = methods(simulator)
+        operator.on_kill()
+        assert methods(simulator) == sent
+
+    def test_on_kill_before_the_start_is_ignored(self, simulator, make_operator):
+        make_operator().on_kill()
+        assert simulator.requests() == []
+
+    def test_on_kill_after_the_record_is_stored_stops_the_stream(self, simulator, make_operator, run_task):
+        operator = make_operator()
+        operator.execute(run_task.context())
+        with pytest.raises(TaskKilled):
+            operator.on_kill()
+        operator.on_kill()
+        assert running(simulator) == []
+
+    def test_failed_cleanup_is_said_in_error_and_log(self, simulator, end_during, monkeypatch, caplog):
+        monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.2)
+        simulator.set_faults([http_status(503)])
+        _, error = end_during(OSError("The API server is away."))
+        [note] = error.__notes__
+        assert "'adhoc_airflow.media' may be running" in note
+        assert note in caplog.text
+        assert len(running(simulator)) == 1
+
+    def test_try_that_airflow_has_given_up_stops_nothing(self, simulator, end_during, run_task, monkeypatch):
+        class Refused(Exception):
+            response = type("Response", (), {"status_code": 409})
+
+        def refuse(key):
+            raise Refused
+
+        monkeypatch.setattr(run_task.store, "get", refuse)
+        _, error = end_during(AirflowTaskTimeout("Timed out"))
+        assert "Airflow has given up this try" in error.__notes__[0]
+        assert len(running(simulator)) == 1
+
+
+def test_failing_task_state_store_does_not_fail_the_start(simulator, make_operator, run_task, caplog):
+    context = run_task.context()
+
+    class Broken:
+        def __getattr__(self, name):
+            raise OSError("The API server is away.")
+
+    context["task_state_store"] = Broken()
+    assert make_operator().execute(context)["sid"] in running(simulator)
+    assert "The work goes on" in caplog.text
+    assert TaskState({}, "any").load() is None  # Airflow before 3.3 has no store
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameter"),
+    [
+        ({"url": "ws://media.example.com"}, "url"),
+        ({"url": "wss://"}, "url"),
+        ({"url": None}, "url"),
+        ({"track": "both"}, "track"),
+        ({"status_callback": "ftp://example.com"}, "status_callback"),
+        ({"status_callback_method": "PUT"}, "status_callback_method"),
+        ({"parameters": {f"p{number}": "v" for number in range(100)}}, "parameters"),
+        ({"parameters": {"n": 1}}, "parameters"),
+        ({"parameters": ["n"]}, "parameters"),
+        ({"authorization_bearer_token": ""}, "authorization_bearer_token"),
+        ({"authorization_bearer_token": "a\nb"}, "authorization_bearer_token"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_invalid_argument_is_refused_before_any_request(simulator, start, arguments, parameter):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'") as caught:
+        start(**arguments)
+    assert isinstance(caught.value, AirflowFailException)
+    assert simulator.requests() == []
+
+
+def test_secrets_that_signalwire_quotes_are_in_no_error_and_no_log(simulator, start, call_sid, caplog, capfd):
+    caplog.set_level("DEBUG")
+    said = {"message": "bot-secret, customer-secret and wss://media.example.com/?key=long-key-1 are wrong"}
+    simulator.set_faults([http_status(422, match=starts(call_sid, simulator), body=said)])
+    with pytest.raises(SignalWireRequestError, match="are wrong") as caught:
+        start(
+            url="wss://media.example.com/?key=long-key-1",
+            parameters={"customer": "customer-secret"},
+            authorization_bearer_token="bot-secret",
+        )
+    shown = f"{caught.value!r} {caplog.text} {capfd.readouterr()}"
+    assert not [secret for secret in ("bot-secret", "customer-secret", "long-key-1") if secret in shown]
+
+
+def test_stop_of_an_earlier_start_waits_until_the_name_is_free(simulator, start, run_task):
+    simulator.reset(stop_delay_ms=200)
+    [call] = simulator.seed(streams=[{"name": "adhoc_airflow.media"}])
+    run_task.store.set("signalwire_start", {"call_sid": call["sid"], "name": "adhoc_airflow.media", "since": 1.0})
+    simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": "queued"}}])
+    record = start(call_sid=call["sid"], try_number=2)
+    assert running(simulator) == [record["sid"]]

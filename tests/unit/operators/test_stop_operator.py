@@ -1,0 +1,217 @@
+"""StopCallStreamOperator, apart from how waits end, which is tested in test_waits_agree."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from simulated import STOPS, http_status, methods, running, stop_always_returns, stop_returns
+
+from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.client.transport import sync_client
+from airflow_provider_signalwire.exceptions import (
+    SignalWireConfigurationError,
+    SignalWireError,
+    SignalWireRequestError,
+    SignalWireTimeoutError,
+)
+from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
+
+deferred_or_not = pytest.mark.parametrize("deferrable", [False, True], ids=["in worker", "deferred"])
+
+
+def stop_operator(stream, **arguments):
+    return StopCallStreamOperator(task_id="stop", **{**stream, **arguments})
+
+
+@pytest.fixture
+def stop(run_task, stream):
+    """Run a StopCallStreamOperator to its end."""
+    return lambda **arguments: run_task(lambda: stop_operator(stream, poll_interval=60, **arguments))
+
+
+def test_stop_without_waiting_returns_the_first_record_unchanged(simulator, stop, stream):
+    simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": "queued", "new_key": [1, None]}}])
+    record = stop()
+    expected = simulator.state.stop_stream(simulator.project, *stream.values(), {"Status": "stopped"})
+    assert record == {**expected, "status": "queued", "new_key": [1, None]}
+    assert [request["form"] for request in simulator.requests()] == [{"Status": "stopped"}]
+
+
+def test_stop_runs_in_an_empty_context(stream):
+    assert stop_operator(stream).execute({})["status"] == "stopped"
+    assert stop_operator(stream, wait_for_completion=True).execute({})["status"] == "stopped"
+
+
+def test_stop_acts_in_a_subproject_also_when_deferred(make_subproject, run_task):
+    server, subproject, connection = make_subproject
+    [call] = server.seed(account_sid=subproject, streams=[{"name": "media"}])
+    server.set_faults(stop_returns("queued"))
+    arguments = {"account_sid": subproject, "signalwire_conn_id": connection, "wait_for_completion": True}
+    stream = {"call_sid": call["sid"], "stream_sid": "media"}
+    record = run_task(lambda: stop_operator(stream, deferrable=True, **arguments))
+    assert record["account_sid"] == subproject
+    assert len(server.requests(f"/Accounts/{subproject}/")) == len(server.requests()) == 3
+
+
+@deferred_or_not
+@pytest.mark.parametrize("missing", ["stream_sid", "call_sid"])
+def test_ignore_if_missing_returns_none_and_warns(stop, caplog, missing, deferrable):
+    record = stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True, **{missing: "unknown"})
+    assert record is None
+    [warning] = [record for record in caplog.records if "ignored" in record.getMessage()]
+    assert warning.levelname == "WARNING"
+    assert "Not found (ignored)" in warning.getMessage()
+    assert "'unknown'" in warning.getMessage()
+
+
+@deferred_or_not
+def test_ignore_if_missing_ignores_nothing_but_404(simulator, stop, deferrable):
+    simulator.set_faults([*stop_returns("queued"), http_status(422)])
+    with pytest.raises(SignalWireRequestError):
+        stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
+
+
+@deferred_or_not
+def test_stream_that_vanishes_after_an_accepted_stop_is_stopped_not_missing(simulator, stop, deferrable):
+    simulator.set_faults([*stop_returns("queued"), http_status(404)])
+    record = stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
+    assert record["status"] == "stopped"
+
+
+def test_error_keeps_its_details_across_the_triggerer(simulator, stop):
+    body = {"code": "20404", "message": "No such stream", "more_info": "https://example.com/20404"}
+    simulator.set_faults([*stop_returns("queued"), http_status(422, body=body)])
+    with pytest.raises(SignalWireRequestError, match="No such stream") as caught:
+        stop(wait_for_completion=True, deferrable=True)
+    error = caught.value
+    assert isinstance(error, AirflowFailException)
+    assert (error.http_status, error.code, error.message) == (422, 20404, "No such stream")
+    assert error.request_id in str(error)
+
+
+@deferred_or_not
+def test_timeout_of_zero_polls_once(simulator, stop, deferrable):
+    simulator.set_faults([stop_always_returns("queued")])
+    with pytest.raises(SignalWireTimeoutError, match="'queued'"):
+        stop(wait_for_completion=True, deferrable=deferrable, timeout=0)
+    assert methods(simulator) in ("POST GET", "POST GET POST GET")  # a trigger polls once, too
+
+
+def test_execution_timeout_ends_a_deferred_wait_as_a_task_timeout(simulator, stop, run_task):
+    simulator.set_faults([stop_always_returns("queued")])
+    with pytest.raises(AirflowTaskTimeout, match="Raise 'execution_timeout'"):
+        stop(wait_for_completion=True, deferrable=True, execution_timeout=timedelta(seconds=100))
+    assert [round(pause) for pause in run_task.clock.pauses] == [60, 40]
+
+
+def test_execution_timeout_ends_an_in_worker_wait(simulator, stream, monkeypatch):
+    def time_out(seconds):
+        raise AirflowTaskTimeout("Timed out")
+
+    simulator.set_faults([stop_always_returns("queued")])
+    monkeypatch.setattr(sync_client.time, "sleep", time_out)
+    operator = stop_operator(stream, wait_for_completion=True, deferrable=False)
+    with pytest.raises(AirflowTaskTimeout):
+        operator.execute({})
+    operator.on_kill()
+    assert methods(simulator) == "POST GET"
+
+
+def test_deferral_outlives_both_deadlines_and_carries_them(simulator, stream, clock):
+    simulator.set_faults([stop_always_returns("queued")])
+    operator = stop_operator(
+        {**stream, "stream_sid": "media"},
+        wait_for_completion=True,
+        timeout=timedelta(seconds=30),
+        poll_interval=timedelta(seconds=2),
+        execution_timeout=timedelta(hours=1),
+        deferrable=True,
+    )
+    with pytest.raises(TaskDeferred) as caught:
+        operator.execute({})
+    arguments = caught.value.trigger.serialize()[1]
+    assert caught.value.timeout == timedelta(seconds=90)
+    assert arguments["poll_interval"] == 2
+    assert (arguments["deadline"], arguments["execution_deadline"]) == (clock.now + 30, clock.now + 3600)
+    assert (arguments["stream_sid"], arguments["known_sid"]) == ("media", stream["stream_sid"])
+
+
+RECORD = {"sid": "stream", "call_sid": "call", "name": "media", "status": "stopped"}
+REQUESTED = {"call_sid": "call", "stream_sid": "stream"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {},
+        [],
+        "success",
+        {"status": "success"},
+        {"status": "timeout"},
+        {"record": RECORD},
+        {"status": "done", "record": RECORD},
+        {"status": "success", "record": None},
+        {"status": "success", "record": {**RECORD, "status": "queued"}, "requested": REQUESTED},
+        {"status": "success", "record": {**RECORD, "sid": "other"}},
+        {"status": "success", "record": {**RECORD, "call_sid": "other"}},
+        {"status": "success", "record": {**RECORD, "sid": 7}, "requested": REQUESTED},
+        {"status": "success", "record": "stopped", "requested": REQUESTED},
+        {"status": "success", "record": RECORD | {"sid": "x"}, "requested": {"call_sid": "call", "stream_sid": "y"}},
+        {"status": "error", "error": ["unhashable"], "message": 7},
+    ],
+    ids=repr,
+)
+def test_event_that_is_not_this_streams_stop_fails_clearly(event):
+    operator = stop_operator({"call_sid": "call", "stream_sid": "stream"})
+    with pytest.raises(SignalWireError) as caught:
+        operator.resume_execution("execute_complete", {"event": event}, {})
+    assert "does not fit this task" in str(caught.value) or "7" in str(caught.value)
+
+
+def test_event_with_the_requested_stream_is_accepted():
+    accept = stop_operator({"call_sid": "call", "stream_sid": "stream"}).execute_complete
+    assert accept({}, {"status": "success", "record": RECORD}) == RECORD
+    other = {**RECORD, "sid": "other"}  # a mock server's record, about which the trigger has warned
+    assert accept({}, {"status": "success", "record": other, "requested": REQUESTED}) == other
+    ignoring = stop_operator({"call_sid": "call", "stream_sid": "stream"}, ignore_if_missing=True)
+    assert ignoring.execute_complete({}, {"status": "success", "record": None}) is None
+
+
+def test_record_about_other_ids_is_accepted_with_one_warning(simulator, stop, caplog):
+    other = {"sid": "other", "call_sid": "other", "name": "other"}
+    patches = [
+        {"match": STOPS, "kind": "patch", "set": {**other, "status": status}} for status in ("queued", "stopped")
+    ]
+    simulator.set_faults(patches)
+    assert stop(wait_for_completion=True, deferrable=False)["sid"] == "other"
+    assert sum("another stream" in message for message in caplog.messages) == 1
+    assert "other" not in {request["path"].split("/")[-1] for request in simulator.requests()}
+
+
+@pytest.mark.parametrize("parameter", ["poll_interval", "timeout"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "5", None, True, timedelta(days=-1)], ids=repr)
+def test_invalid_duration_is_refused_when_the_task_is_made(parameter, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*seconds or a timedelta"):
+        stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
+
+
+@pytest.mark.parametrize("parameter", ["wait_for_completion", "ignore_if_missing", "deferrable"])
+@pytest.mark.parametrize("value", ["true", "False", 1, 0, None], ids=repr)
+def test_boolean_of_another_type_is_refused_when_the_task_is_made(parameter, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*True or False"):
+        stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
+
+
+def test_poll_interval_that_would_spin_is_refused():
+    with pytest.raises(SignalWireConfigurationError, match=r"from 0\.1 to"):
+        stop_operator({"call_sid": "call", "stream_sid": "stream"}, poll_interval=0)
+
+
+def test_failed_stop_leaves_the_stream_running(simulator, stop, stream):
+    simulator.set_faults([http_status(401)])
+    with pytest.raises(AirflowFailException):
+        stop()
+    assert running(simulator) == [stream["stream_sid"]]

@@ -181,7 +181,7 @@ def test_next_try_that_cannot_clean_up_starts_nothing_and_says_so(simulator, sta
     intent = {"call_sid": start()["call_sid"], "name": "adhoc_airflow.media", "since": 1_790_000_000.0}
     run_task.store.set("signalwire_start", intent)
     simulator.set_faults([http_status(401)])
-    with pytest.raises(SignalWireAuthenticationError, match="may be running on call .* since 2026-09-21T"):
+    with pytest.raises(SignalWireAuthenticationError, match=r"may be running on call .* since 2026-09-21T"):
         start(try_number=2)
     assert len(streams(simulator)) == 1
     assert run_task.store.get("signalwire_start") is not None
@@ -202,7 +202,7 @@ class TestTaskThatEndsEarly:
                 raise raised if raised is not None else operator.on_kill()
 
             context["ti"].xcom_push = push
-            with pytest.raises(BaseException) as caught:  # noqa: PT011, B017 - TaskKilled is none of the exceptions
+            with pytest.raises(BaseException) as caught:  # noqa: PT011 - TaskKilled is not an Exception
                 operator.execute(context)
             return operator, caught.value
 

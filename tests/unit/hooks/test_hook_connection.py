@@ -1,4 +1,4 @@
-"""From an Airflow connection to a client: accepted and refused fields, errors of the lookup, and how often it happens."""
+"""From an Airflow connection to a client: fields, errors of the lookup, sockets."""
 
 from __future__ import annotations
 

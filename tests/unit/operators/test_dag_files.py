@@ -132,7 +132,7 @@ def test_missing_or_malformed_id_is_refused_before_any_request(simulator, connec
 def test_missing_connection_id_is_refused(task_class):
     for value in (None, "", "None"):
         task = task_class(task_id="task", **{**CLASSES[task_class][0], "signalwire_conn_id": value})
-        with pytest.raises(SignalWireConfigurationError, match="'signalwire_conn_id'.*upstream task"):
+        with pytest.raises(SignalWireConfigurationError, match=r"'signalwire_conn_id'.*upstream task"):
             task.execute({})
 
 

@@ -185,5 +185,7 @@ _ERRORS_BY_NAME = {
         SignalWireServerError,
         SignalWireTimeoutError,
         SignalWireCallEndedError,
+        SignalWireBatchError,
+        SignalWireBatchRefusedError,
     )
 }

@@ -295,6 +295,8 @@ class SignalWireHook(BaseHook):
         """
         try:
             yield
+        except SignalWireError:
+            raise  # it names what is wrong
         except AirflowNotFoundException:
             problem = "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id"
         except (AirflowException, ValueError, TypeError, KeyError, LookupError) as error:

@@ -81,7 +81,13 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
 
     def execute(self, context: Context) -> StreamRecord | None:
         """Request the stop, wait for it if asked to, and return the record."""
-        from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, poll_once, wait_until
+        from airflow_provider_signalwire.client.flows.wait import (
+            PollSchedule,
+            StreamPoller,
+            poll_once,
+            retry_after_of,
+            wait_until,
+        )
 
         deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
         schedule = PollSchedule(poll_interval=self.poll_interval, deadline=time.monotonic() + self.timeout)
@@ -93,10 +99,10 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
                 return self._finish(client.run(poller.request_stop()))
             if not self.deferrable:
                 return self._finish(client.run(wait_until(poller, schedule)))
-            result, _ = client.run(poll_once(poller, schedule))
+            result, failure = client.run(poll_once(poller, schedule))
         if result is not None:
             return self._finish(result)
-        self._defer(poller, deadlines)
+        self._defer(poller, deadlines, retry_after_of(failure))
         raise AssertionError("unreachable: defer raises")  # pragma: no cover
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:
@@ -113,7 +119,7 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
             AIRFLOW_STATS.on_stream_stopped(result.outcome)
         return result.record
 
-    def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines) -> None:
+    def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines, retry_after: float) -> None:
         from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
         trigger = CallStreamStoppedTrigger(
@@ -125,6 +131,7 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
             poll_interval=self.poll_interval,
             ignore_if_missing=self.ignore_if_missing,
             last_status=poller.last_status,
+            retry_after=retry_after,
             **deadlines.trigger_arguments(),
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_signalwire._compat import convert_trigger_timeout
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean
-from airflow_provider_signalwire.exceptions import SignalWireTimeoutError
+from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireTimeoutError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.task_state import TaskState
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
@@ -53,6 +53,7 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self.deferrable = validate_boolean("deferrable", deferrable)
+        self._failure: SignalWireError | None = None
 
     def announce(self) -> None:
         """Log once, before the first poll, what the user has to know."""
@@ -82,7 +83,8 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
                 try:
                     return super().execute(context)
                 except AirflowSensorTimeout:
-                    raise self._timeout(self._poller) from None
+                    with self._end_as_configured():
+                        raise self._timeout() from None
         vars(self).pop("_poller", None)  # a new try knows nothing of the one before it
         with self._end_as_configured():
             deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
@@ -96,7 +98,7 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
 
         memory = _PollMemory(context, self._poller)
         with self.hook.get_conn() as client:
-            result, _ = client.run(poll_once(self._poller, self._schedule()))
+            result, self._failure = client.run(poll_once(self._poller, self._schedule()))
         if result is None:
             memory.save()
             return PokeReturnValue(is_done=False)
@@ -136,10 +138,10 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
             raise AirflowSensorTimeout(str(error)) from None
 
     def _poll_and_defer(self, deadlines: WaitDeadlines) -> Any:
-        from airflow_provider_signalwire.client.flows.wait import poll_once
+        from airflow_provider_signalwire.client.flows.wait import poll_once, retry_after_of
 
         with self.hook.get_conn() as client:
-            result, _ = client.run(poll_once(self._poller, self._schedule()))
+            result, failure = client.run(poll_once(self._poller, self._schedule()))
         if result is not None:
             return self.finish(result)
         trigger = self.make_trigger(
@@ -151,6 +153,7 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
             exponential_backoff=bool(self.exponential_backoff),
             max_wait=_seconds(self.max_wait),
             silent_fail=self.silent_fail,
+            retry_after=retry_after_of(failure),
             **deadlines.trigger_arguments(),
         )
         return self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
@@ -167,14 +170,17 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         )
 
     def _get_next_poke_interval(self, started_at: Any, run_duration: Callable[[], float], poke_count: int) -> float:
-        """End the last interval of reschedule mode at the deadline, as in the other modes."""
-        seconds: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
-        return min(seconds, max(self.timeout - run_duration(), 0.0))
+        """End the last interval of reschedule mode at the deadline and obey ``Retry-After``, as in the other modes."""
+        from airflow_provider_signalwire.client.flows.wait import retry_after_of
 
-    def _timeout(self, poller: Poller[Any]) -> AirflowSensorTimeout:
+        seconds: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
+        left = max(self.timeout - run_duration(), 0.0)
+        return min(max(seconds, retry_after_of(self._failure)), left)
+
+    def _timeout(self) -> AirflowSensorTimeout:
         from airflow_provider_signalwire.client.flows.wait import timeout_error
 
-        return AirflowSensorTimeout(str(timeout_error(poller, "timeout")))
+        return AirflowSensorTimeout(str(timeout_error(self._poller, "timeout", self._failure)))
 
     @contextmanager
     def _end_as_configured(self) -> Iterator[None]:

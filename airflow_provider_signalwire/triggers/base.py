@@ -35,6 +35,7 @@ class PollingTrigger(BaseTrigger):
     :param exponential_backoff: Whether each interval is twice as long as the one before it.
     :param max_wait: Longest interval in seconds.
     :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
+    :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class PollingTrigger(BaseTrigger):
         exponential_backoff: bool = False,
         max_wait: float | None = None,
         silent_fail: bool = False,
+        retry_after: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
         self.call_sid = call_sid
@@ -62,6 +64,7 @@ class PollingTrigger(BaseTrigger):
         self.exponential_backoff = exponential_backoff
         self.max_wait = max_wait
         self.silent_fail = silent_fail
+        self.retry_after = retry_after
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments to rebuild this trigger from: strings, numbers and booleans only."""
@@ -76,6 +79,7 @@ class PollingTrigger(BaseTrigger):
             "exponential_backoff": self.exponential_backoff,
             "max_wait": self.max_wait,
             "silent_fail": self.silent_fail,
+            "retry_after": self.retry_after,
         }
 
     def make_poller(self, account_sid: str) -> Poller[Any]:
@@ -96,7 +100,8 @@ class PollingTrigger(BaseTrigger):
             settings = await self._settings()
             poller = self.make_poller(self.account_sid if self.account_sid is not None else settings.project_id)
             async with shared_client(settings, observer=AIRFLOW_STATS) as client:
-                result = await client.run(wait_until(poller, self._schedule(), polled_before=True))
+                wait = wait_until(poller, self._schedule(), polled_before=True, retry_after=self.retry_after)
+                result = await client.run(wait)
         except SignalWireError as error:
             yield TriggerEvent(error_event(error))
         else:

@@ -30,6 +30,7 @@ class CallStreamStoppedTrigger(PollingTrigger):
     :param exponential_backoff: Whether each interval is twice as long as the one before it.
     :param max_wait: Longest interval in seconds.
     :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
+    :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class CallStreamStoppedTrigger(PollingTrigger):
         exponential_backoff: bool = False,
         max_wait: float | None = None,
         silent_fail: bool = False,
+        retry_after: float = 0.0,
     ) -> None:
         super().__init__(
             call_sid=call_sid,
@@ -60,6 +62,7 @@ class CallStreamStoppedTrigger(PollingTrigger):
             exponential_backoff=exponential_backoff,
             max_wait=max_wait,
             silent_fail=silent_fail,
+            retry_after=retry_after,
         )
         self.stream_sid = stream_sid
         self.known_sid = known_sid

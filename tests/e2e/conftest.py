@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from airflow_process import EXAMPLE_DAGS, DagRunner, airflow_environment, run_airflow
+from airflow_database import copy_migrated_database
+from airflow_process import EXAMPLE_DAGS, DagRunner, airflow_environment
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -21,7 +22,7 @@ def make_dag_runner(
     """Start a DAG runner, with settings of Airflow if given; the same settings share one."""
     home = tmp_path_factory.mktemp("airflow")
     environment = airflow_environment(home, EXAMPLE_DAGS, shared_simulator)
-    run_airflow(environment, "db", "migrate")
+    copy_migrated_database(home)
     runners: dict[str, DagRunner] = {}
     with ExitStack() as stack:
 

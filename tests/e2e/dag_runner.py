@@ -97,17 +97,17 @@ def fail(*args: Any, **kwargs: Any) -> None:
 
 def record_triggers() -> list[str]:
     """Return a list that takes up the names of the triggers that are run from now on."""
-    from airflow_provider_signalwire.triggers.base import FlowTrigger
+    from airflow_provider_signalwire.triggers.base import PollingTrigger
 
     names: list[str] = []
-    run_trigger = vars(FlowTrigger).get("run_unrecorded") or FlowTrigger.run
+    run_trigger = vars(PollingTrigger).get("run_unrecorded") or PollingTrigger.run
 
-    def run_and_record(trigger: FlowTrigger) -> Any:
+    def run_and_record(trigger: PollingTrigger) -> Any:
         names.append(type(trigger).__name__)
         return run_trigger(trigger)
 
-    FlowTrigger.run_unrecorded = run_trigger  # type: ignore[attr-defined]
-    FlowTrigger.run = run_and_record  # type: ignore[method-assign]
+    PollingTrigger.run_unrecorded = run_trigger  # type: ignore[attr-defined]
+    PollingTrigger.run = run_and_record  # type: ignore[method-assign]
     return names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_database import copy_migrated_database
 from fault_courses import CELLS
 from fault_model import Outcome, expected
 
@@ -28,16 +30,13 @@ RunTask = Callable[..., tuple[str, int]]
 @pytest.fixture(scope="module")
 def run_task() -> RunTask:
     """Run a DAG's only task; return its state and the number of its last try, as Airflow's database has them."""
-    from airflow import settings
-    from airflow.utils import db
-
-    db.initdb()
+    database = copy_migrated_database(Path(os.environ["AIRFLOW_HOME"]))
     bag = DagBag(dag_folder=DAGS)
     assert bag.import_errors == {}
 
     def run(dag_id: str, params: dict[str, Any]) -> tuple[str, int]:
         dag_run = bag.dags[dag_id].test(run_conf=params)
-        with closing(sqlite3.connect(settings.engine.url.database)) as connection:
+        with closing(sqlite3.connect(database)) as connection:
             query = "SELECT state, try_number FROM task_instance WHERE dag_id = ? AND run_id = ?"
             [end] = connection.execute(query, (dag_id, dag_run.run_id))
         return end

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_database import copy_migrated_database
 from cryptography.fernet import Fernet
 
 # As in any deployment: without a key, Airflow keeps connections and Variables in clear.
@@ -30,11 +31,7 @@ EXAMPLE_DAGS = Path(__file__).parent.parent.parent / "example_dags"
 @pytest.fixture(scope="session")
 def airflow_database() -> Path:
     """The path of Airflow's database, migrated."""
-    from airflow import settings
-    from airflow.utils import db
-
-    db.initdb()
-    return Path(settings.engine.url.database)
+    return copy_migrated_database(Path(os.environ["AIRFLOW_HOME"]))
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,13 @@ class Run:
 
     :param tasks: each task's state and the number of its last try
     :param results: what each task returned
+    :param xcom_keys: the XCom keys of each task
     """
 
     state: str
     tasks: dict[str, tuple[str, int]]
     results: dict[str, Any]
+    xcom_keys: dict[str, list[str]]
 
 
 RunDag = Callable[..., Run]
@@ -105,4 +104,7 @@ def _read_back(database: Path, dag_id: str, run_id: str) -> Run:
             for task_id, map_index, name, value in rows("xcom", "task_id, map_index, key, value")
             if name == "return_value"
         }
-    return Run(state, tasks, results)
+        xcom_keys: dict[str, list[str]] = {}
+        for task_id, map_index, name in rows("xcom", "task_id, map_index, key"):
+            xcom_keys.setdefault(key(task_id, map_index), []).append(name)
+    return Run(state, tasks, results, xcom_keys)

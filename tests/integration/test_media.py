@@ -1,4 +1,4 @@
-"""Starting streams by real Airflow: by name, mapped, retried, and torn down whatever happened."""
+"""Starts of streams in real Airflow: named, mapped, retried, and torn down after failed work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def running(simulator):
     return [stream for stream in simulator.state.snapshot()["streams"] if stream["status"] != "stopped"]
 
 
-def test_a_start_whose_answer_is_lost_leaves_one_stream_known_by_its_sid(run_dag, simulator, connection, my_bot):
+def test_start_with_a_lost_response_leaves_one_stream_known_by_its_sid(run_dag, simulator, connection, my_bot):
     [call] = simulator.seed()
     simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}])
 
@@ -33,12 +33,12 @@ def test_a_start_whose_answer_is_lost_leaves_one_stream_known_by_its_sid(run_dag
     assert stream["name"] == "start.start"
 
 
-def test_a_further_try_of_the_task_replaces_what_the_one_before_left(run_dag, simulator, make_connection, my_bot):
+def test_next_try_replaces_the_stream_of_a_try_with_an_unknown_outcome(run_dag, simulator, make_connection, my_bot):
     make_connection(extra={"max_attempts": 1})
     [call] = simulator.seed()
-    # The start is processed, but its answer is lost; the stream cannot be stopped either, so the try fails.
+    # The start is processed, but its response is lost; the stop is refused, so the try fails.
     simulator.set_faults(
-        [{"match": STARTS, "kind": "reset", "when": "after"}, {"match": STARTS, "kind": "status", "status": 503}]
+        [{"match": STARTS, "kind": "reset", "when": "after"}, {"match": STARTS, "kind": "status", "status": 401}]
     )
 
     run = run_dag("start", call_sid=call["sid"])
@@ -49,7 +49,7 @@ def test_a_further_try_of_the_task_replaces_what_the_one_before_left(run_dag, si
     assert len(simulator.state.snapshot()["streams"]) == 2
 
 
-def test_a_name_in_use_fails_the_task_for_good(run_dag, simulator, connection, my_bot):
+def test_name_in_use_fails_the_task_without_a_retry(run_dag, simulator, connection, my_bot):
     [call] = simulator.seed(streams=[{"name": "start.start"}])
 
     run = run_dag("start", call_sid=call["sid"])
@@ -58,7 +58,7 @@ def test_a_name_in_use_fails_the_task_for_good(run_dag, simulator, connection, m
     assert [stream["sid"] for stream in running(simulator)] == [call["streams"][0]["sid"]]
 
 
-def test_mapped_tasks_name_their_streams_by_their_index(run_dag, simulator, connection, my_bot):
+def test_mapped_tasks_name_their_streams_by_map_index(run_dag, simulator, connection, my_bot):
     [call, other] = simulator.seed(count=2)
 
     run = run_dag("start_on_many", call_sids=[call["sid"], other["sid"], call["sid"]])
@@ -72,7 +72,7 @@ def test_mapped_tasks_name_their_streams_by_their_index(run_dag, simulator, conn
     assert by_name["start_on_many.start.1"]["call_sid"] == other["sid"]
 
 
-def test_the_stream_is_stopped_although_the_work_failed(run_dag, simulator, connection):
+def test_stream_is_stopped_after_failed_work(run_dag, simulator, connection):
     simulator.reset(stop_delay_ms=150, answer_delay_ms=0)
     [call] = simulator.seed()
 
@@ -86,4 +86,37 @@ def test_the_stream_is_stopped_although_the_work_failed(run_dag, simulator, conn
     }
     assert run.results["stop"]["sid"] == run.results["start"]["sid"]
     assert run.results["stop"]["status"] == "stopped"
+    assert running(simulator) == []
+
+
+def test_each_key_of_the_record_can_be_used_downstream(run_dag, simulator, connection):
+    [call] = simulator.seed()
+
+    run = run_dag("start_stop_by_output", call_sid=call["sid"])
+
+    assert run.state == "success"
+    assert run.results["stop"]["sid"] == run.results["start"]["sid"]
+    assert set(run.xcom_keys["start"]) == {"return_value", *run.results["start"]}
+    assert running(simulator) == []
+
+
+def test_do_xcom_push_false_stores_nothing(run_dag, simulator, connection):
+    [call] = simulator.seed()
+
+    run = run_dag("start_without_xcom", call_sid=call["sid"])
+
+    assert run.state == "success"
+    assert run.xcom_keys == {}
+    assert len(running(simulator)) == 1
+
+
+def test_mapped_starts_can_be_expanded_over_downstream(run_dag, simulator, connection):
+    calls = simulator.seed(count=2)
+
+    run = run_dag("start_many_stop_many", call_sids=[call["sid"] for call in calls])
+
+    assert run.state == "success"
+    stopped = {result["sid"] for key, result in run.results.items() if key.startswith("stop.")}
+    assert stopped == {result["sid"] for key, result in run.results.items() if key.startswith("start.")}
+    assert len(stopped) == 2
     assert running(simulator) == []

@@ -13,15 +13,15 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+import airflow_artifacts
+import dag_runs_with_secrets
 import pytest
-import runs_in_confidence
-import traces
 from airflow.models.connection import Connection
 from airflow.models.trigger import Trigger
 from airflow.models.variable import Variable
 from airflow.utils.session import create_session
-from runs_in_confidence import Runs
-from secret_forms import search
+from dag_runs_with_secrets import Runs
+from secret_search import search
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 from airflow_provider_signalwire.triggers.call import CallStatusTrigger
@@ -35,11 +35,11 @@ LIBRARIES = ("urllib3", "requests", "aiohttp", "tenacity", "asyncio", "airflow_p
 @pytest.fixture
 def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     """The runs to be made; their connections and Variables lie in Airflow's database."""
-    with SimulatorServer(token=runs_in_confidence.TOKEN, answer_delay_ms=0, stop_delay_ms=0) as server:
+    with SimulatorServer(token=dag_runs_with_secrets.TOKEN, answer_delay_ms=0, stop_delay_ms=0) as server:
         runs = Runs(server)
         extra = {
             "proxy": runs.proxy(),
-            "api_secret": runs_in_confidence.UNKNOWN_EXTRA,
+            "api_secret": dag_runs_with_secrets.UNKNOWN_EXTRA,
             "max_attempts": 2,
             "max_retry_seconds": 5,
         }
@@ -49,12 +49,12 @@ def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ru
                 conn_type="signalwire",
                 host=server.url,
                 login=server.project,
-                password=runs_in_confidence.TOKEN,
+                password=dag_runs_with_secrets.TOKEN,
                 extra=json.dumps(extra),
             ),
-            Connection(conn_id="my_bot", conn_type="generic", password=runs_in_confidence.BOT_TOKEN),
-            Variable("bot_word", runs_in_confidence.BOT_WORD),
-            Variable("address_key", runs_in_confidence.ADDRESS_KEY),
+            Connection(conn_id="my_bot", conn_type="generic", password=dag_runs_with_secrets.BOT_TOKEN),
+            Variable("bot_word", dag_runs_with_secrets.BOT_WORD),
+            Variable("address_key", dag_runs_with_secrets.ADDRESS_KEY),
         ]
         # The triggers that dag.test() runs do not reach the database.
         monkeypatch.setenv("AIRFLOW_CONN_SIGNALWIRE_DEFAULT", kept[0].as_json())
@@ -96,7 +96,7 @@ def test_no_secret_is_left_behind(run_dag, dag_bags, runs, database, everything_
     print(f"Searched {sum(len(content) for _, content in left):,} bytes in {len({place for place, _ in left})} places.")
 
 
-@pytest.mark.parametrize("secret", runs_in_confidence.SECRETS.values())
+@pytest.mark.parametrize("secret", dag_runs_with_secrets.SECRETS.values())
 def test_the_search_finds_every_form_of_a_secret(secret):
     chance = random.Random(secret)
     forms = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr({"key": secret})]
@@ -118,14 +118,14 @@ def test_the_search_finds_a_secret_planted_anywhere(run_dag, simulator, connecti
     assert run_dag("stop_sync", call_sid=call["sid"], stream_sid="media").state == "success"
     database.execute("PRAGMA ignore_check_constraints = ON")
     planted_in = 0
-    for table in traces.tables(database):
+    for table in airflow_artifacts.tables(database):
         if row_ids := database.execute(f'SELECT rowid FROM "{table}"').fetchone():
             columns = database.execute(f'PRAGMA table_info("{table}")').fetchall()
             planted = {name: f"planted/in {name}" for _, name, kind, *_ in columns if kind != "INTEGER"}
             values = [base64.b64encode(text.encode()).decode() for text in planted.values()]
             settings = ", ".join(f'"{name}" = ?' for name in planted)
             database.execute(f'UPDATE "{table}" SET {settings} WHERE rowid = ?', [*values, *row_ids])
-            found = search(traces.rows(database, table), planted)
+            found = search(airflow_artifacts.rows(database, table), planted)
             database.rollback()
             assert found == {(f"table {table}", name) for name in planted}
             planted_in += len(planted)
@@ -133,8 +133,8 @@ def test_the_search_finds_a_secret_planted_anywhere(run_dag, simulator, connecti
 
     log = tmp_path / "dag_id=start" / "attempt=1.log"
     log.parent.mkdir()
-    log.write_text(json.dumps({"event": json.dumps({"token": runs_in_confidence.TOKEN})}))
-    assert search(traces.files(tmp_path), runs_in_confidence.SECRETS) == {
+    log.write_text(json.dumps({"event": json.dumps({"token": dag_runs_with_secrets.TOKEN})}))
+    assert search(airflow_artifacts.files(tmp_path), dag_runs_with_secrets.SECRETS) == {
         ("file dag_id=start/attempt=1.log", "API token")
     }
 
@@ -166,11 +166,11 @@ def test_a_triggers_row_holds_no_secret(runs, database, trigger_class, arguments
     assert search(shown, {"connection": "signalwire_default"}) == {("arguments", "connection")}
 
 
-def traces_of_airflow(database: sqlite3.Connection) -> Iterator[traces.Trace]:
-    yield from traces.files(Path(os.environ["AIRFLOW_HOME"]))
-    for table in traces.tables(database):
-        yield from traces.rows(database, table)
+def traces_of_airflow(database: sqlite3.Connection) -> Iterator[airflow_artifacts.Artifact]:
+    yield from airflow_artifacts.files(Path(os.environ["AIRFLOW_HOME"]))
+    for table in airflow_artifacts.tables(database):
+        yield from airflow_artifacts.rows(database, table)
 
 
-def places(left: list[traces.Trace], text: str) -> set[str]:
+def places(left: list[airflow_artifacts.Artifact], text: str) -> set[str]:
     return {place for place, _ in search(left, {"text": text})}

@@ -1,4 +1,4 @@
-"""Waiting for a stream's stop and a call's end, by real Airflow: the same end in every mode."""
+"""Waits for a stream's stop and a call's end in real Airflow: every mode ends alike."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stream(simulator, connection):
 
 
 @pytest.mark.parametrize("dag_id", STREAM_DAGS)
-def test_a_stop_that_takes_its_time_ends_with_the_unchanged_record(run_dag, simulator, stream, dag_id):
+def test_slow_stop_returns_the_unchanged_record(run_dag, simulator, stream, dag_id):
     statuses = ["queued", "in-progress"]
     simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": status}} for status in statuses])
 
@@ -32,7 +32,7 @@ def test_a_stop_that_takes_its_time_ends_with_the_unchanged_record(run_dag, simu
 
 
 @pytest.mark.parametrize("dag_id", STREAM_DAGS)
-def test_an_ended_call_is_a_success_with_a_derived_record(run_dag, simulator, connection, dag_id):
+def test_ended_call_succeeds_with_a_derived_record(run_dag, simulator, connection, dag_id):
     [call] = simulator.seed(status="completed", streams=[{"name": "media"}])
 
     run = run_dag(dag_id, call_sid=call["sid"], stream_sid="media")
@@ -45,17 +45,17 @@ def test_an_ended_call_is_a_success_with_a_derived_record(run_dag, simulator, co
 
 
 @pytest.mark.parametrize("dag_id", STREAM_DAGS)
-def test_an_unknown_stream_fails_the_task_for_good(run_dag, simulator, stream, dag_id):
+def test_unknown_stream_fails_the_task_without_a_retry(run_dag, simulator, stream, dag_id):
     run = run_dag(dag_id, call_sid=stream["call_sid"], stream_sid="nowhere")
 
-    # Its two retries are not used: one stop, and one look at the call to learn why it was refused.
+    # Its two retries are not used: one stop, and one read of the call to learn why it was refused.
     assert run.tasks == {"wait": ("failed", 1)}
     assert [request["method"] for request in simulator.requests()] == ["POST", "GET"]
     assert run.results == {}
 
 
 @pytest.mark.parametrize("dag_id", ["stop_deferred", "stream_sensor_deferrable"])
-def test_an_error_in_the_triggerer_fails_the_task_for_good_too(run_dag, simulator, stream, dag_id):
+def test_error_in_the_triggerer_fails_the_task_without_a_retry(run_dag, simulator, stream, dag_id):
     queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
     simulator.set_faults([queued, {"match": STOPS, "times": None, "kind": "status", "status": 401}])
 
@@ -66,7 +66,7 @@ def test_an_error_in_the_triggerer_fails_the_task_for_good_too(run_dag, simulato
 
 
 @pytest.mark.parametrize("dag_id", ["stop_sync_ignoring", "stop_deferred_ignoring"])
-def test_ignore_if_missing_makes_a_success_of_an_unknown_stream(run_dag, simulator, stream, dag_id):
+def test_ignore_if_missing_succeeds_for_an_unknown_stream(run_dag, simulator, stream, dag_id):
     run = run_dag(dag_id, call_sid=stream["call_sid"], stream_sid="nowhere")
 
     assert run.tasks == {"wait": ("success", 1)}
@@ -74,38 +74,38 @@ def test_ignore_if_missing_makes_a_success_of_an_unknown_stream(run_dag, simulat
 
 
 @pytest.mark.parametrize(
-    ("dag_id", "looks_before", "status"),
+    ("dag_id", "polls_before", "status"),
     [("stop_sync", 0, 503), ("stop_deferred", 1, 429), ("stream_sensor_deferrable", 1, 500)],
 )
-def test_what_may_pass_is_left_to_airflows_retries(
-    run_dag, simulator, make_connection, stream, dag_id, looks_before, status
+def test_transient_failure_does_not_end_the_wait(
+    run_dag, simulator, make_connection, stream, dag_id, polls_before, status
 ):
     make_connection(extra={"max_attempts": 1})
     queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
-    simulator.set_faults([*[queued] * looks_before, {"match": STOPS, "kind": "status", "status": status}])
+    simulator.set_faults([*[queued] * polls_before, {"match": STOPS, "kind": "status", "status": status}])
 
     run = run_dag(dag_id, **stream)
 
-    assert run.tasks == {"wait": ("success", 2)}
+    assert run.tasks == {"wait": ("success", 1)}
     assert run.results["wait"]["status"] == "stopped"
 
 
 @pytest.mark.parametrize("dag_id", ["stop_sync_in_vain", "stop_deferred_in_vain"])
-def test_a_stop_that_never_comes_fails_after_airflows_retries(run_dag, simulator, stream, dag_id):
+def test_stop_that_never_happens_fails_after_airflows_retries(run_dag, simulator, stream, dag_id):
     simulator.set_faults([{"match": STOPS, "times": None, "kind": "patch", "set": {"status": "queued"}}])
 
     assert run_dag(dag_id, **stream).tasks == {"wait": ("failed", 3)}
 
 
 @pytest.mark.parametrize("mode", SENSOR_MODES)
-def test_soft_fail_makes_a_skip_of_a_timeout(run_dag, simulator, stream, mode):
+def test_soft_fail_skips_on_a_timeout(run_dag, simulator, stream, mode):
     simulator.set_faults([{"match": STOPS, "times": None, "kind": "patch", "set": {"status": "queued"}}])
 
     assert run_dag(f"stream_sensor_{mode}_softly_in_vain", **stream).tasks == {"wait": ("skipped", 1)}
 
 
 @pytest.mark.parametrize("mode", SENSOR_MODES)
-def test_soft_fail_hides_no_error(run_dag, simulator, stream, mode):
+def test_soft_fail_raises_real_errors(run_dag, simulator, stream, mode):
     queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
     simulator.set_faults([queued, {"match": STOPS, "times": None, "kind": "status", "status": 401}])
 
@@ -116,10 +116,10 @@ def test_soft_fail_hides_no_error(run_dag, simulator, stream, mode):
 
 
 @pytest.mark.parametrize("mode", SENSOR_MODES)
-def test_a_call_is_waited_for_without_writing(run_dag, simulator, connection, mode):
+def test_call_sensor_only_reads(run_dag, simulator, connection, mode):
     [call] = simulator.seed(status="completed")
-    looks = {"method": "GET", "path_contains": "/Calls/"}
-    simulator.set_faults([{"match": looks, "kind": "patch", "set": {"status": "in-progress"}}])
+    reads = {"method": "GET", "path_contains": "/Calls/"}
+    simulator.set_faults([{"match": reads, "kind": "patch", "set": {"status": "in-progress"}}])
 
     run = run_dag(f"call_sensor_{mode}", call_sid=call["sid"])
 
@@ -129,10 +129,23 @@ def test_a_call_is_waited_for_without_writing(run_dag, simulator, connection, mo
 
 
 @pytest.mark.parametrize("mode", SENSOR_MODES)
-def test_a_call_that_ended_otherwise_fails_the_task_for_good(run_dag, simulator, connection, mode):
+def test_call_that_ended_otherwise_fails_the_task_without_a_retry(run_dag, simulator, connection, mode):
     [call] = simulator.seed(status="busy")
 
     run = run_dag(f"call_sensor_{mode}", call_sid=call["sid"])
 
     assert run.tasks == {"wait": ("failed", 1)}
     assert len(simulator.requests()) == 1
+
+
+def test_reschedule_mode_remembers_an_accepted_stop(run_dag, simulator, connection):
+    """A 404 after an accepted stop means stopped, and the SID is used, although each poke is a process of its own."""
+    [call] = simulator.seed(streams=[{"name": "media"}])
+    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
+    simulator.set_faults([queued, {"match": STOPS, "kind": "status", "status": 404}])
+
+    run = run_dag("stream_sensor_reschedule", call_sid=call["sid"], stream_sid="media")
+
+    assert run.tasks == {"wait": ("success", 1)}
+    assert run.results["wait"]["sid"] == call["streams"][0]["sid"]
+    assert len(simulator.requests(f"/Streams/{call['streams'][0]['sid']}")) == 1

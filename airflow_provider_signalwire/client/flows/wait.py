@@ -103,12 +103,16 @@ def poll_once(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None,
         return None, error
 
 
-def wait_until(poller: Poller[R], schedule: PollSchedule, *, polled_before: bool = False) -> Flow[R]:
+def wait_until(
+    poller: Poller[R], schedule: PollSchedule, *, polled_before: bool = False, retry_after: float = 0.0
+) -> Flow[R]:
     """Poll until there is a result.
 
-    A transient failure never ends the wait before its deadline; any other error ends it at once.
+    A transient failure never ends the wait before its deadline; any other error ends it at once. The last poll is at
+    the deadline, whatever a response asked for.
 
     :param polled_before: Whether the wait goes on after an earlier poll, so that it begins with a pause.
+    :param retry_after: Seconds that the response to the earlier poll asked to wait.
     :raises SignalWireTimeoutError: at the deadline.
     """
     failure: SignalWireError | None = None
@@ -118,14 +122,17 @@ def wait_until(poller: Poller[R], schedule: PollSchedule, *, polled_before: bool
             # A wait that goes on after its deadline, because the triggerer was away, still polls once.
             if left <= 0 and not (polled_before and number == 0):
                 break
-            retry_after = getattr(failure, "retry_after", None) or 0.0
             yield Pause(max(0.0, min(max(schedule.interval(number), retry_after), left)))
-            if retry_after > left:
-                break
         result, failure = yield from poll_once(poller, schedule)
         if result is not None:
             return result
+        retry_after = retry_after_of(failure)
     raise timeout_error(poller, schedule.limit, failure)
+
+
+def retry_after_of(failure: SignalWireError | None) -> float:
+    """Return the seconds that the response to a failed poll asked to wait."""
+    return getattr(failure, "retry_after", None) or 0.0
 
 
 def timeout_error(poller: Poller[object], limit: str, failure: SignalWireError | None = None) -> SignalWireTimeoutError:

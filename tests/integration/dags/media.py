@@ -1,4 +1,4 @@
-"""Starting streams: alone, mapped, and as the setup of work that is torn down again."""
+"""Starts of streams: alone, mapped, used downstream, and as the setup of work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_dag(dag_id: str) -> DAG:
 START = {"call_sid": "{{ params.call_sid }}", "url": "wss://media.example.com/stream"}
 # Secrets come from a connection or a Variable, never from a DAG file: Airflow stores and shows its text.
 KEY = "?key={{ var.value.address_key | urlencode }}"
-IN_CONFIDENCE = {
+WITH_SECRETS = {
     "url": START["url"] + KEY,
     "status_callback": "https://media.example.com/events" + KEY,
     "authorization_bearer_token": "{{ var.value.bot_word }}",
@@ -37,7 +37,7 @@ with make_dag("start"):
     StartCallStreamOperator(
         task_id="start",
         call_sid=START["call_sid"],
-        **{**IN_CONFIDENCE, "authorization_bearer_token": "{{ conn.my_bot.password }}"},
+        **{**WITH_SECRETS, "authorization_bearer_token": "{{ conn.my_bot.password }}"},
     )
 
 with make_dag("start_on_many"):
@@ -46,7 +46,7 @@ with make_dag("start_on_many"):
     def call_sids(params):
         return params["call_sids"]
 
-    StartCallStreamOperator.partial(task_id="start", **IN_CONFIDENCE).expand(call_sid=call_sids())
+    StartCallStreamOperator.partial(task_id="start", **WITH_SECRETS).expand(call_sid=call_sids())
 
 with make_dag("start_work_stop"):
     start = StartCallStreamOperator(task_id="start", **START)
@@ -63,3 +63,23 @@ with make_dag("start_work_stop"):
         raise RuntimeError("the work has failed")
 
     start >> work() >> stop.as_teardown(setups=start)
+
+with make_dag("start_stop_by_output"):
+    start = StartCallStreamOperator(task_id="start", **START)
+    StopCallStreamOperator(task_id="stop", call_sid=start.output["call_sid"], stream_sid=start.output["sid"])
+
+with make_dag("start_without_xcom"):
+    StartCallStreamOperator(task_id="start", **START, do_xcom_push=False)
+
+with make_dag("start_many_stop_many"):
+
+    @task
+    def calls(params):
+        return params["call_sids"]
+
+    @task
+    def stop_arguments(records):
+        return [{"call_sid": record["call_sid"], "stream_sid": record["sid"]} for record in records]
+
+    started = StartCallStreamOperator.partial(task_id="start", url=START["url"]).expand(call_sid=calls())
+    StopCallStreamOperator.partial(task_id="stop").expand_kwargs(stop_arguments(started.output))

@@ -1,4 +1,4 @@
-"""The hook's methods, each against a simulator: what they send, what they return, whom they act for."""
+"""The hook's methods, each against a simulator: what they send and return."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_signalwire.client.flows import stop as flows
+from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
@@ -42,7 +42,7 @@ def test_stops_a_stream_by_name(simulator, hook, call_sid):
     assert last_form(simulator) == {"Status": "stopped"}
 
 
-def test_stopping_a_stream_of_an_ended_call_gives_a_derived_record(simulator, hook, call_sid):
+def test_stop_on_an_ended_call_returns_a_derived_record(simulator, hook, call_sid):
     simulator.state.end_call(call_sid)
 
     record = hook.stop_call_stream(call_sid, "media")
@@ -97,7 +97,7 @@ def test_reads_the_project(simulator, hook):
     assert hook.get_account()["sid"] == simulator.project
 
 
-def test_listing_calls_sends_nothing_before_it_is_needed(simulator, hook):
+def test_list_calls_fetches_a_page_when_it_is_needed(simulator, hook):
     simulator.seed(count=5)
 
     calls = hook.list_calls(page_size=2)
@@ -136,6 +136,19 @@ def test_listing_calls_filters(simulator, hook):
     "use",
     [
         lambda hook: hook.get_call(""),
+        lambda hook: hook.get_call(" call"),
+        lambda hook: hook.get_call(None),
+        lambda hook: hook.stop_call_stream("None", "stream"),
+        lambda hook: hook.stop_call_stream("call", "stream "),
+        lambda hook: hook.start_call_stream(None, "wss://media.example.com", name="media"),
+        lambda hook: hook.create_call(None, "+15550100002"),
+        lambda hook: hook.create_call("+15550100001", "None"),
+        lambda hook: hook.update_call("", status="completed"),
+        lambda hook: hook.delete_call(" "),
+        lambda hook: hook.start_call_recording(None),
+        lambda hook: hook.update_call_recording("call", None, status="stopped"),
+        lambda hook: hook.list_calls(to="None"),
+        lambda hook: hook.list_calls(parent_call_sid=" "),
         lambda hook: hook.stop_call_stream("call", ".."),
         lambda hook: hook.start_call_stream("call", "ws://media.example.com", name="media"),
         lambda hook: hook.start_call_stream("call", "wss://media.example.com", name=""),
@@ -149,14 +162,14 @@ def test_listing_calls_filters(simulator, hook):
         lambda hook: hook.list_calls(started_before=datetime(2026, 1, 1)),
     ],
 )
-def test_bad_arguments_are_refused_unsent(simulator, hook, use):
+def test_invalid_argument_is_refused_before_any_request(simulator, hook, use):
     with pytest.raises(SignalWireConfigurationError):
         use(hook)
 
     assert simulator.requests() == []
 
 
-def test_what_signalwire_refuses_is_an_error(hook):
+def test_refusal_is_an_error(hook):
     with pytest.raises(SignalWireRequestError):
         hook.create_call("+15550100001", "+15550100002")
 
@@ -172,7 +185,7 @@ async def test_acts_in_a_subproject(make_connection):
         assert [listed["sid"] for listed in hook.list_calls()] == [call["sid"]]
         assert hook.test_connection()[0] is True
         async with await SignalWireHook(connection, account_sid=SUBPROJECT).get_async_conn() as client:
-            record = await client.run(flows.just(endpoints.get_call(hook.account_sid, call["sid"])))
+            record = (await client.run(send(endpoints.get_call(hook.account_sid, call["sid"])))).record
         assert record["account_sid"] == SUBPROJECT
         with pytest.raises(SignalWireNotFoundError):
             SignalWireHook(connection).get_call(call["sid"])
@@ -180,5 +193,5 @@ async def test_acts_in_a_subproject(make_connection):
             SignalWireHook(connection, account_sid="of-somebody-else").get_call(call["sid"])
 
 
-def test_without_a_subproject_it_acts_in_the_logins_project(simulator, hook):
+def test_default_account_is_the_project_of_the_login(simulator, hook):
     assert hook.account_sid == simulator.project

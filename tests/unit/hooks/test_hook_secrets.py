@@ -1,4 +1,4 @@
-"""The secrets of a connection are nowhere to be read."""
+"""The secrets of a connection appear nowhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def forms_of(project, token):
     return [token, "PT%20secret%2Fof%2Bthe%25hook", base64.b64encode(f"{project}:{token}".encode()).decode()]
 
 
-def test_the_token_is_masked_in_all_its_forms(simulator, make_connection):
+def test_token_is_masked_in_every_encoding(simulator, make_connection):
     make_connection(password=TOKEN, extra={"proxy": PROXY})
     secrets = [*forms_of(simulator.project, TOKEN), PROXY_PASSWORD, "proxy%23password"]
 
@@ -37,7 +37,7 @@ def test_the_token_is_masked_in_all_its_forms(simulator, make_connection):
         assert secret not in redact(f"before {secret} after"), secret
 
 
-async def test_the_token_is_masked_for_asynchronous_clients_too(simulator, make_connection):
+async def test_token_is_masked_for_asynchronous_clients(simulator, make_connection):
     token = "PT-of-the-trigger"
     make_connection("signalwire_async", password=token)
 
@@ -60,7 +60,7 @@ async def test_the_token_is_masked_for_asynchronous_clients_too(simulator, make_
     ],
     ids=repr,
 )
-async def test_nothing_that_is_logged_or_raised_holds_a_secret(simulator, make_connection, fault, caplog, capfd):
+async def test_logs_errors_and_reprs_hold_no_secret(simulator, make_connection, fault, caplog, capfd):
     caplog.set_level("DEBUG")
     make_connection(extra={"max_attempts": 2, "max_retry_seconds": 0.2, "timeout": 0.2})
     secrets = [simulator.token, base64.b64encode(f"{simulator.project}:{simulator.token}".encode()).decode()]
@@ -85,7 +85,7 @@ async def test_nothing_that_is_logged_or_raised_holds_a_secret(simulator, make_c
         assert secret not in "\n".join(seen)
 
 
-def test_a_proxys_password_is_in_no_error(simulator, make_connection, caplog):
+def test_proxy_password_is_in_no_error(simulator, make_connection, caplog):
     caplog.set_level("DEBUG")
     make_connection(password=TOKEN, extra={"proxy": PROXY, "max_attempts": 1})
 
@@ -98,7 +98,7 @@ def test_a_proxys_password_is_in_no_error(simulator, make_connection, caplog):
     assert simulator.requests() == []
 
 
-def test_a_bad_extra_or_host_with_a_secret_is_not_repeated(make_connection):
+def test_invalid_field_with_a_secret_is_not_quoted(make_connection):
     for fields in (
         {"extra": {"proxy": "user:proxy#password@"}},
         {"host": f"https://project:{TOKEN}@acme.signalwire.com"},

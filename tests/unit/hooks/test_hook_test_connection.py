@@ -1,4 +1,4 @@
-"""What the Test button says: whether it works, and if not, what is wrong."""
+"""The Test button: whether the connection works, and if not, why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def closed_port():
 
 @pytest.fixture
 def certificates(tmp_path):
-    """Paths of a server's certificate, its key and the authority nobody trusts unless told to."""
+    """Paths of a server's certificate, its key and its CA, which is not trusted by default."""
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
@@ -36,7 +36,7 @@ def tls_simulator(certificates):
         yield server
 
 
-def test_names_the_project_it_reached(simulator, connection):
+def test_working_connection_names_the_project(simulator, connection):
     works, message = SignalWireHook().test_connection()
 
     account = simulator.state.account(simulator.project)
@@ -45,7 +45,7 @@ def test_names_the_project_it_reached(simulator, connection):
     assert account["friendly_name"] in message
 
 
-def test_a_token_for_calls_only_works(make_connection):
+def test_token_with_scope_voice_works(make_connection):
     with SimulatorServer(scopes=("Voice",)) as server:
         make_connection(host=server.url)
         works, message = SignalWireHook().test_connection()
@@ -54,7 +54,7 @@ def test_a_token_for_calls_only_works(make_connection):
     assert "Management" in message
 
 
-def test_a_token_without_calls_does_not(make_connection):
+def test_token_without_scope_voice_is_refused(make_connection):
     with SimulatorServer(scopes=("Management",)) as server:
         make_connection(host=server.url)
         works, message = SignalWireHook().test_connection()
@@ -63,7 +63,7 @@ def test_a_token_without_calls_does_not(make_connection):
     assert "Voice" in message
 
 
-def test_each_mistake_has_a_message_of_its_own(simulator, make_connection, tls_simulator, closed_port):
+def test_each_mistake_has_its_own_message(simulator, make_connection, tls_simulator, closed_port):
     messages = {}
 
     def try_it(mistake, **fields):
@@ -96,7 +96,7 @@ def test_each_mistake_has_a_message_of_its_own(simulator, make_connection, tls_s
     assert "redirect" in messages["a redirect"]
 
 
-def test_tls_works_with_the_right_authority(tls_simulator, certificates, make_connection):
+def test_tls_works_with_the_right_ca_bundle(tls_simulator, certificates, make_connection):
     make_connection(host=tls_simulator.url, extra={"ca_bundle": certificates[1]})
     assert SignalWireHook().test_connection()[0] is True
 
@@ -105,7 +105,7 @@ def test_tls_works_with_the_right_authority(tls_simulator, certificates, make_co
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_tries_once_whatever_the_connection_says(simulator, make_connection, status):
+def test_sends_one_attempt_whatever_max_attempts_is(simulator, make_connection, status):
     make_connection(extra={"max_attempts": 5})
     simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": status}])
 

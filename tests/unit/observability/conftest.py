@@ -1,19 +1,14 @@
-"""What was sent to Airflow's metrics, and what was logged."""
+"""What was sent to Airflow's metrics."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
 from airflow_provider_signalwire import metrics
 from airflow_provider_signalwire.simulator.server import SimulatorServer
-
-LOG_OF_STOPS = "airflow_provider_signalwire.client.flows.stop_result"
 
 
 class Sample(NamedTuple):
@@ -44,7 +39,7 @@ class RecordingStats:
         self.samples.append(Sample(kind, name, value, tuple((tags or {}).items())))
 
     def counts(self, metric: metrics.Metric) -> dict[tuple[str, ...], int]:
-        """How often a counter was raised, by the values of its tags."""
+        """Return each counter's sum by the values of its tags."""
         counts: Counter[tuple[str, ...]] = Counter()
         for sample in self.samples:
             if sample.name == metric.name:
@@ -63,21 +58,7 @@ def stats(monkeypatch: pytest.MonkeyPatch) -> RecordingStats:
 
 
 @pytest.fixture
-def stop_lines(caplog: pytest.LogCaptureFixture) -> Callable[..., list[str]]:
-    """The log lines of stops so far, at a level."""
-    caplog.set_level(logging.DEBUG, logger="airflow_provider_signalwire")
-    return lambda level=logging.INFO: [
-        record.getMessage() for record in caplog.records if record.name == LOG_OF_STOPS and record.levelno == level
-    ]
-
-
-@pytest.fixture
-def stream(simulator: SimulatorServer) -> dict[str, str]:
+def stream(simulator: SimulatorServer, connection: str) -> dict[str, str]:
     """A running stream, named as the operators and triggers name it."""
     [call] = simulator.seed(streams=[{"name": "agent assist"}])
     return {"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]}
-
-
-@pytest.fixture
-def context() -> dict[str, Any]:
-    return {"ti": SimpleNamespace(xcom_push=lambda **pushed: None, try_number=1, dag_id="dag", task_id="task")}

@@ -1,4 +1,4 @@
-"""What is counted and timed, whoever asks for it."""
+"""What is counted and timed, in operators, sensors, triggers, batches and the hook."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from task_runner import run_trigger
 
 from airflow_provider_signalwire import metrics
-from airflow_provider_signalwire.client.flows.stop import just
-from airflow_provider_signalwire.client.policy.observer import OUTCOMES_OF_ERRORS
+from airflow_provider_signalwire.client.policy.observer import OUTCOME_BY_ERROR
+from airflow_provider_signalwire.client.policy.steps import send as send_request
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
@@ -45,7 +46,7 @@ def send(request, settings):
 
 
 @pytest.fixture
-def trigger(simulator, connection):
+def trigger(connection, no_backoff):
     def make(**arguments):
         common = {"account_sid": None, "signalwire_conn_id": connection, "poll_interval": 0.1, "last_status": None}
         return CallStreamStoppedTrigger(deadline=2e9, **common, **arguments)
@@ -55,7 +56,7 @@ def trigger(simulator, connection):
 
 class TestARequest:
     def test_is_counted_and_timed(self, send, simulator, stats, stream):
-        send(just(endpoints.get_call(simulator.project, stream["call_sid"])))
+        send(send_request(endpoints.get_call(simulator.project, stream["call_sid"])))
         assert stats.counts(metrics.REQUESTS) == {("get_call", "ok"): 1}
         [duration] = stats.values(metrics.REQUEST_DURATION)
         assert timedelta() < duration < timedelta(seconds=30)
@@ -69,29 +70,29 @@ class TestARequest:
             ({"kind": "status", "status": 422}, "refused"),
             ({"kind": "status", "status": 429, "headers": {"Retry-After": "0"}}, "rate_limited"),
             ({"kind": "status", "status": 503}, "server_error"),
-            ({"kind": "html"}, "bad_answer"),
-            ({"kind": "reset"}, "no_answer"),
+            ({"kind": "html"}, "invalid_response"),
+            ({"kind": "reset"}, "connection_error"),
         ],
     )
     def test_that_fails_is_counted_by_how(self, send, simulator, stats, stream, no_backoff, fault, outcome):
         simulator.set_faults([{**fault, "times": None}])
         with pytest.raises(SignalWireError):
-            send(just(endpoints.stop_call_stream(simulator.project, *stream.values())))
+            send(send_request(endpoints.stop_call_stream(simulator.project, *stream.values())))
         [((operation, counted), count)] = stats.counts(metrics.REQUESTS).items()
         assert (operation, counted) == ("stop_call_stream", outcome)
         assert count == len(simulator.requests()) == len(stats.values(metrics.REQUEST_DURATION))
-        assert outcome in OUTCOMES_OF_ERRORS.values()
+        assert outcome in OUTCOME_BY_ERROR.values()
 
     def test_that_is_retried_is_counted_each_time(self, send, simulator, stats, stream, no_backoff):
         simulator.set_faults([{"kind": "status", "status": 503, "times": 2}])
-        send(just(endpoints.get_call(simulator.project, stream["call_sid"])))
+        send(send_request(endpoints.get_call(simulator.project, stream["call_sid"])))
         assert stats.counts(metrics.REQUESTS) == {("get_call", "server_error"): 2, ("get_call", "ok"): 1}
         assert stats.counts(metrics.RETRIES) == {("get_call",): 2}
         assert stats.counts(metrics.RATE_LIMIT_WAITS) == {}
 
     def test_that_waits_for_the_rate_limit_tells_how_long(self, send, simulator, stats, stream):
         simulator.set_faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}])
-        send(just(endpoints.get_call(simulator.project, stream["call_sid"])))
+        send(send_request(endpoints.get_call(simulator.project, stream["call_sid"])))
         assert stats.counts(metrics.RATE_LIMIT_WAITS) == {("get_call",): 1}
         assert stats.values(metrics.RATE_LIMIT_WAIT_DURATION) == [timedelta(seconds=1)]
         assert stats.counts(metrics.RETRIES) == {("get_call",): 1}
@@ -127,17 +128,17 @@ class TestAStop:
 
     def test_by_the_hook(self, connection, stats, stream):
         SignalWireHook(connection).stop_call_stream(**stream)
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped",): 1}
+        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped", "stopped"): 1}
 
     def test_of_a_stream_that_ended_with_its_call(self, simulator, connection, stats, stream):
         simulator.state.end_call(stream["call_sid"])
         SignalWireHook(connection).stop_call_stream(**stream)
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("already_ended",): 1}
+        assert stats.counts(metrics.STREAMS_STOPPED) == {("already_ended", "already_ended"): 1}
 
     def test_of_a_stream_that_is_not_there(self, connection, stats, stream, context):
         missing = {**stream, "stream_sid": "missing"}
         StopCallStreamOperator(task_id="stop", ignore_if_missing=True, **missing).execute(context)
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("missing",): 1}
+        assert stats.counts(metrics.STREAMS_STOPPED) == {("missing", "missing"): 1}
 
     def test_that_fails_is_none(self, connection, stats, stream):
         with pytest.raises(SignalWireNotFoundError):
@@ -152,16 +153,16 @@ class TestAStop:
             task_id="stop", call_sid=call["sid"], stream_sid="slow", wait_for_completion=True, poll_interval=0.1
         )
         assert operator.execute(context)["status"] == "stopped"
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped",): 1}
+        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped", "stopped"): 1}
         assert stats.counts(metrics.REQUESTS)["stop_call_stream", "ok"] >= 2
 
     def test_by_a_sensor(self, connection, stats, stream, context):
         CallStreamStatusSensor(task_id="wait", **stream).poke(context)
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped",): 1}
+        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped", "stopped"): 1}
 
-    def test_by_a_trigger(self, stats, stream, trigger, run_trigger):
+    def test_by_a_trigger(self, stats, stream, trigger):
         assert run_trigger(trigger(**stream))["status"] == "success"
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped",): 1}
+        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped", "stopped"): 1}
         assert stats.counts(metrics.REQUESTS) == {("stop_call_stream", "ok"): 1}
 
     def test_by_a_batch(self, simulator, connection, stats, context):
@@ -170,7 +171,8 @@ class TestAStop:
         rows = [{"call_sid": call["sid"], "stream_sid": "media"} for call in [*running, *ended]]
         rows.append({"call_sid": running[0]["sid"], "stream_sid": "missing"})
         StopCallStreamsOperator(task_id="stop", streams=rows, ignore_if_missing=True).execute(context)
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped",): 20, ("already_ended",): 3, ("missing",): 1}
+        expected = {"stopped": 20, "already_ended": 3, "missing": 1}
+        assert stats.counts(metrics.STREAMS_STOPPED) == {(how, how): count for how, count in expected.items()}
         assert stats.counts(metrics.REQUESTS)["stop_call_stream", "ok"] == 20
         assert stats.values(metrics.BATCH_RATE)[-1] > 1
 
@@ -185,9 +187,9 @@ class TestABackendThatFails:
                 raise OSError("The metrics server is gone.")
 
         monkeypatch.setattr(metrics, "Stats", Broken())
-        monkeypatch.setattr(AIRFLOW_STATS, "_failures", metrics._Survived())
+        monkeypatch.setattr(AIRFLOW_STATS, "_failures", metrics._SuppressAndLogOnce())
 
-    def test_stops_no_stop(self, connection, stream, trigger, run_trigger, context, caplog):
+    def test_stops_no_stop(self, connection, stream, trigger, context, caplog):
         assert SignalWireHook(connection).stop_call_stream(**stream)["status"] == "stopped"
         assert run_trigger(trigger(**stream))["status"] == "success"
         summary = StopCallStreamsOperator(task_id="stop", streams=[stream]).execute(context)
@@ -208,7 +210,7 @@ def test_the_documentation_has_every_metric():
 
 def test_the_documentation_has_every_value_of_a_tag():
     page = DOCS.read_text("utf-8")
-    for outcome in ["ok", *OUTCOMES_OF_ERRORS.values()]:
+    for outcome in ["ok", *OUTCOME_BY_ERROR.values()]:
         assert re.search(rf"^\| `{outcome}` \| ", page, re.MULTILINE), outcome
 
 

@@ -45,7 +45,7 @@ def test_what_is_sent_over_the_wire(simulator, calls):
         f"airflow.signalwire.requests,{operation},outcome=ok:1|c": 5,
         f"airflow.signalwire.retries,{operation}:1|c": 1,
         f"airflow.signalwire.rate_limit.waits,{operation}:1|c": 1,
-        "airflow.signalwire.streams.stopped,how=stopped:1|c": 5,
+        "airflow.signalwire.streams.stopped,outcome=stopped,how=stopped:1|c": 5,
     }
     durations = [
         packet for packet in received if packet.startswith(f"airflow.signalwire.request.duration,{operation}:")

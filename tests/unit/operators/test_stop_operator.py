@@ -1,202 +1,217 @@
-"""Stopping a stream, and waiting until it has stopped."""
+"""StopCallStreamOperator, apart from how waits end, which is tested in test_waits_agree."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from simulated import STOPS, http_status, methods, running, stop_always_returns, stop_returns
 
-from airflow_provider_signalwire.exceptions import SignalWireNotFoundError
+from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.client.transport import sync_client
+from airflow_provider_signalwire.exceptions import (
+    SignalWireConfigurationError,
+    SignalWireError,
+    SignalWireRequestError,
+    SignalWireTimeoutError,
+)
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 
-KEYS = {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
-STOPS = {"method": "POST", "path_contains": "/Streams/"}
-LOOKS_AT_CALL = {"method": "GET", "path_contains": "/Calls/"}
-END_TIME = "Sun, 22 Nov 2026 07:55:26 +0000"
+deferred_or_not = pytest.mark.parametrize("deferrable", [False, True], ids=["in worker", "deferred"])
 
 
-def answers(*statuses):
-    """Let the stops after each other answer these statuses, and those after them the truth."""
-    return [{"match": STOPS, "kind": "patch", "set": {"status": status}} for status in statuses]
-
-
-def derived_record(simulator, call, stream, date_updated):
-    path = f"/api/laml/2010-04-01/Accounts/{simulator.project}/Calls/{call}/Streams/{stream}.json"
-    return {
-        "sid": stream,
-        "account_sid": simulator.project,
-        "call_sid": call,
-        "name": None,
-        "status": "stopped",
-        "date_updated": date_updated,
-        "uri": path,
-    }
+def stop_operator(stream, **arguments):
+    return StopCallStreamOperator(task_id="stop", **{**stream, **arguments})
 
 
 @pytest.fixture
-def stream(simulator, connection):
-    """A running stream: the SIDs of its call and of itself."""
-    [call] = simulator.seed(streams=[{"name": "media"}])
-    return {"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]}
+def stop(run_task, stream):
+    """Run a StopCallStreamOperator to its end."""
+    return lambda **arguments: run_task(lambda: stop_operator(stream, poll_interval=60, **arguments))
 
 
-def record_at_simulator(simulator, stream):
-    return simulator.state.stop_stream(
-        simulator.project, stream["call_sid"], stream["stream_sid"], {"Status": "stopped"}
-    )
+def test_stop_without_waiting_returns_the_first_record_unchanged(simulator, stop, stream):
+    simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": "queued", "new_key": [1, None]}}])
+    record = stop()
+    expected = simulator.state.stop_stream(simulator.project, *stream.values(), {"Status": "stopped"})
+    assert record == {**expected, "status": "queued", "new_key": [1, None]}
+    assert [request["form"] for request in simulator.requests()] == [{"Status": "stopped"}]
 
 
-def test_without_waiting_the_first_answer_is_the_result(simulator, stop, stream):
-    simulator.reset(stop_delay_ms=60_000)
-    [call] = simulator.seed(streams=[{}])
-
-    record = stop(call_sid=call["sid"], stream_sid=call["streams"][0]["sid"], wait_for_completion=False)
-
-    assert record["status"] == "queued"
-    assert record == record_at_simulator(simulator, {"call_sid": call["sid"], "stream_sid": record["sid"]})
-    assert len(simulator.requests()) == 1
-    assert stop.deferrals == []
+def test_stop_runs_in_an_empty_context(stream):
+    assert stop_operator(stream).execute({})["status"] == "stopped"
+    assert stop_operator(stream, wait_for_completion=True).execute({})["status"] == "stopped"
 
 
-def test_waits_through_queued_and_in_progress_for_the_unchanged_record(simulator, stop, stream):
-    simulator.set_faults(answers("queued", "in-progress"))
-
-    record = stop(**stream)
-
-    assert set(record) == KEYS
-    assert record == record_at_simulator(simulator, stream)
-    assert record["status"] == "stopped"
-    assert [request["form"] for request in simulator.requests("/Streams/")] == [{"Status": "stopped"}] * 3
-    assert len(stop.deferrals) == (stop.mode == "deferred")
-
-
-def test_waits_out_a_real_delay(simulator, stop, connection):
-    simulator.reset(stop_delay_ms=250)
-    [call] = simulator.seed(streams=[{"name": "media"}])
-
-    record = stop(call_sid=call["sid"], stream_sid="media")
-
-    assert record["status"] == "stopped"
-    assert record["sid"] == call["streams"][0]["sid"]
-    assert len(simulator.requests("/Streams/media")) >= 2
-
-
-def test_a_stream_that_has_stopped_is_not_waited_for(simulator, stop, stream):
-    assert stop(**stream)["status"] == "stopped"
-    assert len(simulator.requests()) == 1
-    assert stop.deferrals == []
-
-
-def test_a_status_that_is_not_known_counts_as_not_yet_stopped(simulator, stop, stream):
-    simulator.set_faults(answers("stopping"))
-
-    assert stop(**stream)["status"] == "stopped"
-    assert len(simulator.requests("/Streams/")) == 2
-
-
-def test_keys_that_are_not_known_pass_through(simulator, stop, stream):
-    simulator.set_faults(
-        [*answers("queued"), {"match": STOPS, "kind": "patch", "set": {"api_version": "2010-04-01", "name": None}}]
-    )
-
-    expected = {**record_at_simulator(simulator, stream), "api_version": "2010-04-01", "name": None}
-    assert stop(**stream) == expected
-
-
-@pytest.mark.parametrize("wait", [True, False])
-@pytest.mark.parametrize("status", ["completed", "failed", "busy", "no-answer", "canceled"])
-def test_a_call_that_had_ended_has_no_running_streams(simulator, stop, connection, status, wait):
-    [call] = simulator.seed(status=status, streams=[{"name": "media"}])
-    sid = call["streams"][0]["sid"]
-
-    record = stop(call_sid=call["sid"], stream_sid=sid, wait_for_completion=wait)
-
-    end_time = simulator.state.call(simulator.project, call["sid"])["end_time"]
-    assert end_time
-    assert record == derived_record(simulator, call["sid"], sid, end_time)
-    assert [request["method"] for request in simulator.requests()] == ["POST", "GET"]
-
-
-@pytest.mark.parametrize("refused", [False, True], ids=["stop-accepted", "stop-refused"])
-def test_a_call_that_ends_during_the_wait_ends_the_wait(simulator, stop, stream, refused):
-    refusal = {"match": STOPS, "kind": "status", "status": 422}
-    simulator.set_faults(
-        [
-            *answers("queued"),
-            refusal if refused else {**answers("queued")[0], "times": None},
-            {
-                "match": LOOKS_AT_CALL,
-                "skip": 1,
-                "kind": "patch",
-                "set": {"status": "completed", "end_time": END_TIME},
-            },
-        ]
-    )
-
-    record = stop(**stream)
-
-    assert record == derived_record(simulator, stream["call_sid"], stream["stream_sid"], END_TIME)
-    assert len(simulator.requests("/Streams/")) == 2 or not refused
-    assert len(stop.deferrals) == (stop.mode == "deferred")
-
-
-@pytest.mark.parametrize("wait", [True, False])
-def test_an_unknown_stream_on_a_live_call_is_an_error_for_good(simulator, stop, stream, wait):
-    with pytest.raises(SignalWireNotFoundError, match=r"nowhere.*The call is 'in-progress'") as caught:
-        stop(call_sid=stream["call_sid"], stream_sid="nowhere", wait_for_completion=wait)
-
-    assert isinstance(caught.value, AirflowFailException)
-    assert caught.value.http_status == 404
-    assert [request["method"] for request in simulator.requests()] == ["POST", "GET"]
-
-
-def test_an_unknown_call_is_an_error_that_says_so(simulator, stop, connection):
-    with pytest.raises(SignalWireNotFoundError, match=r"There is no call 'gone'"):
-        stop(call_sid="gone", stream_sid="media")
-
-
-@pytest.mark.parametrize("wait", [True, False])
-def test_ignore_if_missing_makes_none_of_an_unknown_stream(simulator, stop, stream, wait):
-    arguments = {"ignore_if_missing": True, "wait_for_completion": wait}
-
-    assert stop(call_sid=stream["call_sid"], stream_sid="nowhere", **arguments) is None
-    assert stop(call_sid="gone", stream_sid="nowhere", **arguments) is None
-
-
-def test_ignore_if_missing_holds_during_the_wait_too(simulator, stop, stream):
-    simulator.set_faults([*answers("queued"), {"match": STOPS, "kind": "status", "status": 404}])
-
-    assert stop(**stream, ignore_if_missing=True) is None
-    assert len(stop.deferrals) == (stop.mode == "deferred")
-
-
-def test_ignore_if_missing_ignores_nothing_but_404(simulator, stop, stream):
-    simulator.set_faults([{"match": STOPS, "kind": "status", "status": 422}])
-
-    with pytest.raises(AirflowFailException, match="422"):
-        stop(**stream, ignore_if_missing=True)
-
-
-def test_a_subproject_is_waited_for_in_the_triggerer_as_well(make_subproject, stop):
+def test_stop_acts_in_a_subproject_also_when_deferred(make_subproject, run_task):
     server, subproject, connection = make_subproject
     [call] = server.seed(account_sid=subproject, streams=[{"name": "media"}])
-    server.set_faults(answers("queued"))
-
-    record = stop(call_sid=call["sid"], stream_sid="media", account_sid=subproject, signalwire_conn_id=connection)
-
+    server.set_faults(stop_returns("queued"))
+    arguments = {"account_sid": subproject, "signalwire_conn_id": connection, "wait_for_completion": True}
+    stream = {"call_sid": call["sid"], "stream_sid": "media"}
+    record = run_task(lambda: stop_operator(stream, deferrable=True, **arguments))
     assert record["account_sid"] == subproject
     assert len(server.requests(f"/Accounts/{subproject}/")) == len(server.requests()) == 3
 
 
-def test_the_deferral_carries_ids_and_numbers_and_outlives_the_deadline(simulator, stream):
-    simulator.set_faults(answers("queued"))
-    operator = StopCallStreamOperator(
-        task_id="stop", **stream, wait_for_completion=True, timeout=30, poll_interval=2, deferrable=True
-    )
+@deferred_or_not
+@pytest.mark.parametrize("missing", ["stream_sid", "call_sid"])
+def test_ignore_if_missing_returns_none_and_warns(stop, caplog, missing, deferrable):
+    record = stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True, **{missing: "unknown"})
+    assert record is None
+    [warning] = [record for record in caplog.records if "ignored" in record.getMessage()]
+    assert warning.levelname == "WARNING"
+    assert "Not found (ignored)" in warning.getMessage()
+    assert "'unknown'" in warning.getMessage()
 
+
+@deferred_or_not
+def test_ignore_if_missing_ignores_nothing_but_404(simulator, stop, deferrable):
+    simulator.set_faults([*stop_returns("queued"), http_status(422)])
+    with pytest.raises(SignalWireRequestError):
+        stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
+
+
+@deferred_or_not
+def test_stream_that_vanishes_after_an_accepted_stop_is_stopped_not_missing(simulator, stop, deferrable):
+    simulator.set_faults([*stop_returns("queued"), http_status(404)])
+    record = stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
+    assert record["status"] == "stopped"
+
+
+def test_error_keeps_its_details_across_the_triggerer(simulator, stop):
+    body = {"code": "20404", "message": "No such stream", "more_info": "https://example.com/20404"}
+    simulator.set_faults([*stop_returns("queued"), http_status(422, body=body)])
+    with pytest.raises(SignalWireRequestError, match="No such stream") as caught:
+        stop(wait_for_completion=True, deferrable=True)
+    error = caught.value
+    assert isinstance(error, AirflowFailException)
+    assert (error.http_status, error.code, error.message) == (422, 20404, "No such stream")
+    assert error.request_id in str(error)
+
+
+@deferred_or_not
+def test_timeout_of_zero_polls_once(simulator, stop, deferrable):
+    simulator.set_faults([stop_always_returns("queued")])
+    with pytest.raises(SignalWireTimeoutError, match="'queued'"):
+        stop(wait_for_completion=True, deferrable=deferrable, timeout=0)
+    assert methods(simulator) in ("POST GET", "POST GET POST GET")  # a trigger polls once, too
+
+
+def test_execution_timeout_ends_a_deferred_wait_as_a_task_timeout(simulator, stop, run_task):
+    simulator.set_faults([stop_always_returns("queued")])
+    with pytest.raises(AirflowTaskTimeout, match="Raise 'execution_timeout'"):
+        stop(wait_for_completion=True, deferrable=True, execution_timeout=timedelta(seconds=100))
+    assert [round(pause) for pause in run_task.clock.pauses] == [60, 40]
+
+
+def test_execution_timeout_ends_an_in_worker_wait(simulator, stream, monkeypatch):
+    def time_out(seconds):
+        raise AirflowTaskTimeout("Timed out")
+
+    simulator.set_faults([stop_always_returns("queued")])
+    monkeypatch.setattr(sync_client.time, "sleep", time_out)
+    operator = stop_operator(stream, wait_for_completion=True, deferrable=False)
+    with pytest.raises(AirflowTaskTimeout):
+        operator.execute({})
+    operator.on_kill()
+    assert methods(simulator) == "POST GET"
+
+
+def test_deferral_outlives_both_deadlines_and_carries_them(simulator, stream, clock):
+    simulator.set_faults([stop_always_returns("queued")])
+    operator = stop_operator(
+        {**stream, "stream_sid": "media"},
+        wait_for_completion=True,
+        timeout=timedelta(seconds=30),
+        poll_interval=timedelta(seconds=2),
+        execution_timeout=timedelta(hours=1),
+        deferrable=True,
+    )
     with pytest.raises(TaskDeferred) as caught:
         operator.execute({})
+    arguments = caught.value.trigger.serialize()[1]
+    assert caught.value.timeout == timedelta(seconds=90)
+    assert arguments["poll_interval"] == 2
+    assert (arguments["deadline"], arguments["execution_deadline"]) == (clock.now + 30, clock.now + 3600)
+    assert (arguments["stream_sid"], arguments["known_sid"]) == ("media", stream["stream_sid"])
 
-    deferral = caught.value
-    assert deferral.method_name == "execute_complete"
-    assert deferral.timeout.total_seconds() > 30
-    assert deferral.trigger.serialize()[1]["poll_interval"] == 2
+
+RECORD = {"sid": "stream", "call_sid": "call", "name": "media", "status": "stopped"}
+REQUESTED = {"call_sid": "call", "stream_sid": "stream"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {},
+        [],
+        "success",
+        {"status": "success"},
+        {"status": "timeout"},
+        {"record": RECORD},
+        {"status": "done", "record": RECORD},
+        {"status": "success", "record": None},
+        {"status": "success", "record": {**RECORD, "status": "queued"}, "requested": REQUESTED},
+        {"status": "success", "record": {**RECORD, "sid": "other"}},
+        {"status": "success", "record": {**RECORD, "call_sid": "other"}},
+        {"status": "success", "record": {**RECORD, "sid": 7}, "requested": REQUESTED},
+        {"status": "success", "record": "stopped", "requested": REQUESTED},
+        {"status": "success", "record": RECORD | {"sid": "x"}, "requested": {"call_sid": "call", "stream_sid": "y"}},
+        {"status": "error", "error": ["unhashable"], "message": 7},
+    ],
+    ids=repr,
+)
+def test_event_that_is_not_this_streams_stop_fails_clearly(event):
+    operator = stop_operator({"call_sid": "call", "stream_sid": "stream"})
+    with pytest.raises(SignalWireError) as caught:
+        operator.resume_execution("execute_complete", {"event": event}, {})
+    assert "does not fit this task" in str(caught.value) or "7" in str(caught.value)
+
+
+def test_event_with_the_requested_stream_is_accepted():
+    accept = stop_operator({"call_sid": "call", "stream_sid": "stream"}).execute_complete
+    assert accept({}, {"status": "success", "record": RECORD}) == RECORD
+    other = {**RECORD, "sid": "other"}  # a mock server's record, about which the trigger has warned
+    assert accept({}, {"status": "success", "record": other, "requested": REQUESTED}) == other
+    ignoring = stop_operator({"call_sid": "call", "stream_sid": "stream"}, ignore_if_missing=True)
+    assert ignoring.execute_complete({}, {"status": "success", "record": None}) is None
+
+
+def test_record_about_other_ids_is_accepted_with_one_warning(simulator, stop, caplog):
+    other = {"sid": "other", "call_sid": "other", "name": "other"}
+    patches = [
+        {"match": STOPS, "kind": "patch", "set": {**other, "status": status}} for status in ("queued", "stopped")
+    ]
+    simulator.set_faults(patches)
+    assert stop(wait_for_completion=True, deferrable=False)["sid"] == "other"
+    assert sum("another stream" in message for message in caplog.messages) == 1
+    assert "other" not in {request["path"].split("/")[-1] for request in simulator.requests()}
+
+
+@pytest.mark.parametrize("parameter", ["poll_interval", "timeout"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "5", None, True, timedelta(days=-1)], ids=repr)
+def test_invalid_duration_is_refused_when_the_task_is_made(parameter, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*seconds or a timedelta"):
+        stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
+
+
+@pytest.mark.parametrize("parameter", ["wait_for_completion", "ignore_if_missing", "deferrable"])
+@pytest.mark.parametrize("value", ["true", "False", 1, 0, None], ids=repr)
+def test_boolean_of_another_type_is_refused_when_the_task_is_made(parameter, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*True or False"):
+        stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
+
+
+def test_poll_interval_that_would_spin_is_refused():
+    with pytest.raises(SignalWireConfigurationError, match=r"from 0\.1 to"):
+        stop_operator({"call_sid": "call", "stream_sid": "stream"}, poll_interval=0)
+
+
+def test_failed_stop_leaves_the_stream_running(simulator, stop, stream):
+    simulator.set_faults([http_status(401)])
+    with pytest.raises(AirflowFailException):
+        stop()
+    assert running(simulator) == [stream["stream_sid"]]

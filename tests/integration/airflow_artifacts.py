@@ -1,4 +1,4 @@
-"""What Airflow leaves behind where somebody may read it, place by place."""
+"""What Airflow stores and logs, place by place."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-Trace = tuple[str, bytes]
+Artifact = tuple[str, bytes]
 
 
-def files(folder: Path) -> Iterator[Trace]:
+def files(folder: Path) -> Iterator[Artifact]:
     """Every file in a folder, byte by byte: logs, the database, its write-ahead log or journal."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -22,7 +22,7 @@ def tables(database: sqlite3.Connection) -> list[str]:
     return [name for (name,) in names]
 
 
-def rows(database: sqlite3.Connection, table: str) -> Iterator[Trace]:
+def rows(database: sqlite3.Connection, table: str) -> Iterator[Artifact]:
     """Every row of a table; in the database's file, a long value lies in pieces."""
     for row in database.execute(f'SELECT * FROM "{table}"'):
         yield f"table {table}", b"\0".join(_as_bytes(value) for value in row)

@@ -1,4 +1,4 @@
-"""One run of every DAG there is, with secrets wherever one may be given."""
+"""One run of every DAG there is, with a secret wherever one is allowed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 PROXY_USER = "agent"
-# Each reads differently in every form that is searched for.
+# Each looks different in every encoding that is searched for.
 TOKEN = 'PT-nobody/may+read "this\\%8c1f'
 PROXY_PASSWORD = "proxy/nobody+may read%51d0"
 UNKNOWN_EXTRA = "extra/nobody+may read%9f44"
@@ -67,6 +67,9 @@ class Runs:
         self._add("start", call_sid=self._call({"times": 2, "kind": "status", "status": 503}))
         self._add("start", "failed", call_sid=self._call(self._refusal(TOKEN, BOT_TOKEN, ADDRESS_KEY)))
         self._add("start_work_stop", "failed", call_sid=self._call())
+        self._add("start_stop_by_output", call_sid=self._call())
+        self._add("start_without_xcom", call_sid=self._call())
+        self._add("start_many_stop_many", call_sids=[self._call(), self._call()])
 
     def _stop_streams(self) -> None:
         for mode in ("sync", "deferred"):
@@ -109,6 +112,6 @@ class Runs:
         return {"times": times, "kind": "patch", "set": {"status": "queued"}}
 
     def _refusal(self, *sent: str) -> dict[str, Any]:
-        """SignalWire, or who claims to be it, repeats what it was sent in confidence."""
+        """SignalWire quotes the secrets that it was sent."""
         login = base64.b64encode(f"{self.server.project}:{TOKEN}".encode()).decode()
         return {"times": None, "kind": "status", "status": 422, "body": {"message": " ".join([login, *sent])}}

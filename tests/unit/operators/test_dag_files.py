@@ -1,0 +1,159 @@
+"""What a DAG file sees of operators and sensors: cheap imports, templates, mapping, and clear refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+from airflow.serialization import serialized_objects
+
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.sensors.call import CallStatusSensor
+from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
+
+CONNECTION_FIELDS = ["account_sid", "signalwire_conn_id"]
+START_FIELDS = ["call_sid", "url", "name", "track", "status_callback", "authorization_bearer_token"]
+# Each class with the arguments it requires, and its templated fields that are strings.
+CLASSES = {
+    StopCallStreamOperator: ({"call_sid": "call", "stream_sid": "stream"}, ["call_sid", "stream_sid"]),
+    StartCallStreamOperator: ({"call_sid": "call", "url": "wss://media.example.com"}, START_FIELDS),
+    CallStreamStatusSensor: ({"call_sid": "call", "stream_sid": "stream"}, ["call_sid", "stream_sid"]),
+    CallStatusSensor: ({"call_sid": "call"}, ["call_sid"]),
+}
+every_class = pytest.mark.parametrize("task_class", CLASSES, ids=lambda task_class: task_class.__name__)
+IDS = [(task_class, field) for task_class in CLASSES for field in ("call_sid", "stream_sid", "account_sid", "name")]
+
+PARSE = """
+import importlib, json, pkgutil, sys
+import airflow.sdk
+from airflow.providers.common.compat.sdk import BaseSensorOperator, conf
+from airflow.triggers.base import BaseTrigger
+LIBRARIES = ("requests", "urllib3", "aiohttp", "tenacity")
+for name in [name for name in sys.modules if name.partition(".")[0] in LIBRARIES]:
+    del sys.modules[name]  # what Airflow itself has imported
+import airflow_provider_signalwire.operators, airflow_provider_signalwire.sensors
+for package in (airflow_provider_signalwire.operators, airflow_provider_signalwire.sensors):
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
+from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
+StartCallStreamOperator(task_id="start", call_sid="call", url="wss://media.example.com")
+StopCallStreamsOperator(task_id="stop_all", streams=[])
+CallStreamStatusSensor(task_id="wait", call_sid="call", stream_sid="stream")
+stop = StopCallStreamOperator(task_id="stop", call_sid="call", stream_sid="stream")
+print(json.dumps({
+    "libraries": [name for name in sys.modules if name in LIBRARIES],
+    "transports": [name for name in sys.modules if name.startswith("airflow_provider_signalwire.client.transport.")],
+    "deferrable": stop.deferrable,
+}))
+"""
+
+
+def test_parsing_a_dag_file_imports_no_http_library():
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
+    }
+    run = [sys.executable, "-c", PARSE]
+    output = subprocess.run(run, env=environment, check=True, capture_output=True, text=True, timeout=120).stdout
+    parsed = json.loads(output.splitlines()[-1])
+    assert parsed == {"libraries": [], "transports": [], "deferrable": True}
+
+
+@every_class
+def test_arguments_are_keyword_only_and_nothing_is_deferred_by_default(task_class):
+    with pytest.raises(Exception, match=r"(?i)keyword|positional"):
+        task_class("call", "stream", task_id="task")
+    assert not getattr(task_class(task_id="task", **CLASSES[task_class][0]), "deferrable", False)
+
+
+def test_serializing_a_dag_needs_neither_connection_nor_network(simulator, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SIGNALWIRE_DEFAULT", "not://a-signalwire-connection")
+    with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+        for task_class, (required, _) in CLASSES.items():
+            task_class(task_id=task_class.__name__, **required)
+    serialization = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+    assert len(serialization.to_dict(dag)["dag"]["tasks"]) == len(CLASSES)
+    assert simulator.requests() == []
+
+
+@every_class
+def test_templates_render(task_class):
+    required, fields = CLASSES[task_class]
+    fields = [*fields, *CONNECTION_FIELDS]
+    more = {"parameters": {"language": "{{ language }}"}} if "url" in fields else {}
+    task = task_class(
+        task_id="task", **{**required, **{field: f"{{{{ {field} }}}}-rendered" for field in fields}, **more}
+    )
+    task.render_template_fields({**{field: f"my-{field}" for field in fields}, "language": "en"})
+    assert {field: getattr(task, field) for field in fields} == {field: f"my-{field}-rendered" for field in fields}
+    assert getattr(task, "parameters", {"language": "en"}) == {"language": "en"}
+
+
+@every_class
+def test_task_can_be_mapped_over_calls(task_class):
+    required = {name: value for name, value in CLASSES[task_class][0].items() if name != "call_sid"}
+    with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)):
+        mapped = task_class.partial(task_id="mapped", signalwire_conn_id="other", **required).expand(
+            call_sid=["a", "b"]
+        )
+    unmapped = mapped.unmap({"call_sid": "b"})
+    assert (unmapped.call_sid, unmapped.signalwire_conn_id) == ("b", "other")
+
+
+@pytest.mark.parametrize(("task_class", "field"), IDS, ids=lambda value: getattr(value, "__name__", value))
+def test_missing_or_malformed_id_is_refused_before_any_request(simulator, connection, task_class, field):
+    required, fields = CLASSES[task_class]
+    if field not in [*fields, "account_sid"]:
+        return
+    # The name and the project have a default, so None is not missing.
+    values = ["", "  ", "None", "null", " call", "call ", ".", "..", "a/b", "a\\b", "a\nb", "a\x00b", "a.json", 7]
+    values += [None] if field in required else []
+    for value in values:
+        for deferrable in [{}, {"deferrable": True}] if hasattr(task_class, "execute_complete") else [{}]:
+            task = task_class(task_id="task", **{**required, field: value}, **deferrable)
+            with pytest.raises(SignalWireConfigurationError, match=f"'{field}'") as caught:
+                task.execute({"ti": None})
+            assert ("upstream task" in str(caught.value)) == (
+                value is None or str(value).strip() in ("", "None", "null")
+            )
+    assert simulator.requests() == []
+
+
+@every_class
+def test_missing_connection_id_is_refused(task_class):
+    for value in (None, "", "None"):
+        task = task_class(task_id="task", **{**CLASSES[task_class][0], "signalwire_conn_id": value})
+        with pytest.raises(SignalWireConfigurationError, match=r"'signalwire_conn_id'.*upstream task"):
+            task.execute({})
+
+
+def test_record_in_place_of_a_sid_is_refused_with_advice(connection, context):
+    for value in ({"sid": "stream", "status": "queued"}, "{'sid': 'stream'}"):
+        task = StopCallStreamOperator(task_id="task", call_sid="call", stream_sid=value)
+        with pytest.raises(SignalWireConfigurationError, match=r"pass its 'sid', for example start.output\[\"sid\"\]"):
+            task.execute(context)
+
+
+@pytest.mark.parametrize("task_class", [CallStreamStatusSensor, CallStatusSensor])
+def test_sensor_refuses_a_boolean_of_another_type(task_class):
+    for value in ("true", 1, None):
+        with pytest.raises(SignalWireConfigurationError, match="'deferrable'"):
+            task_class(task_id="task", **CLASSES[task_class][0], deferrable=value)
+
+
+def test_templated_connection_and_account_are_used(make_subproject):
+    server, subproject, connection = make_subproject
+    [call] = server.seed(account_sid=subproject, streams=[{"name": "media"}])
+    templates = {name: f"{{{{ {name} }}}}" for name in ("call_sid", *CONNECTION_FIELDS)}
+    task = StopCallStreamOperator(task_id="stop", stream_sid="media", **templates)
+    task.render_template_fields({"call_sid": call["sid"], "account_sid": subproject, "signalwire_conn_id": connection})
+    assert task.execute({})["account_sid"] == subproject

@@ -1,0 +1,228 @@
+"""Every wait ends alike and sends the same requests: operator and sensor, in the worker, rescheduled and deferred."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+from simulated import READS, STOPS, call_returns, http_status, stop_always_returns, stop_returns
+
+from airflow_provider_signalwire.exceptions import SignalWireTimeoutError
+from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
+from airflow_provider_signalwire.sensors.call import CallStatusSensor
+from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
+
+SENSOR_MODES: dict[str, dict[str, Any]] = {
+    "poke": {"mode": "poke"},
+    "reschedule": {"mode": "reschedule"},
+    "deferrable": {"deferrable": True},
+}
+STOPPED = '"status": "stopped"'
+DERIVED = '"name": null, "sid": "STREAM", "status": "stopped"'
+STABLE_KEYS = ("sid", "account_sid", "call_sid", "name", "status", "uri")
+CALL_ENDS = {
+    "match": READS,
+    "skip": 1,
+    "times": None,
+    "kind": "patch",
+    "set": {"status": "completed", "end_time": "Sun, 22 Nov 2026 07:55:26 +0000"},
+}
+
+
+@dataclass
+class Scenario:
+    """What SignalWire returns, and what the wait does then.
+
+    :param faults: The simulator's faults.
+    :param outcome: A part of the record as JSON, or the error's class and a part of its message.
+    :param requests: The requests: S stops the stream, C reads the call.
+    :param pauses: The pauses between them.
+    :param ids: Ids to ask for instead of the stream's own.
+    """
+
+    faults: list[dict[str, Any]]
+    outcome: str | tuple[str, str]
+    requests: str
+    pauses: list[float] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+STREAM_SCENARIOS = {
+    "stops at once": Scenario([], STOPPED, "S"),
+    "stops after three polls": Scenario(stop_returns("queued", "in-progress"), STOPPED, "SCSCS", [60, 60]),
+    "unknown status counts as running": Scenario(stop_returns("stopping"), STOPPED, "SCS", [60]),
+    "named stream is stopped by its sid": Scenario(
+        stop_returns("queued"), STOPPED, "SCS", [60], ids={"stream_sid": "media"}
+    ),
+    "call ends while stops return queued": Scenario([stop_always_returns("queued"), CALL_ENDS], DERIVED, "SCSC", [60]),
+    "call ends and stops are refused": Scenario(
+        [*stop_returns("queued"), http_status(422), CALL_ENDS], DERIVED, "SCSC", [60]
+    ),
+    "not found on a live call": Scenario(
+        [], ("SignalWireNotFoundError", "The call is 'in-progress'."), "SC", ids={"stream_sid": "unknown"}
+    ),
+    "call not found": Scenario([], ("SignalWireNotFoundError", "There is no call"), "SC", ids={"call_sid": "gone"}),
+    "not found after an accepted stop": Scenario([*stop_returns("queued"), http_status(404)], DERIVED, "SCSC", [60]),
+    "transient failures in between": Scenario(
+        [
+            http_status(503, times=1),
+            *stop_returns("queued"),
+            {"match": STOPS, "kind": "reset"},
+        ],
+        STOPPED,
+        "SSCSS",
+        [60, 60, 30],
+    ),
+    "transient failure of the read": Scenario(
+        [*stop_returns("queued"), http_status(500, times=1, match=READS)], STOPPED, "SCS", [60]
+    ),
+    "retry-after is waited for": Scenario(
+        [http_status(429, times=1, headers={"Retry-After": "90"})], STOPPED, "SS", [90]
+    ),
+    "retry-after exceeds the deadline": Scenario(
+        [*stop_returns("queued"), http_status(429, headers={"Retry-After": "91"})],
+        ("Timeout", "its last status was 'queued'. The last poll failed: "),
+        "SCSS",
+        [60, 90],
+    ),
+    "login refused": Scenario([http_status(401)], ("SignalWireAuthenticationError", "API token"), "S"),
+    "login refused during the wait": Scenario(
+        [*stop_returns("queued"), http_status(403)], ("SignalWireAuthenticationError", "scope"), "SCS", [60]
+    ),
+    "stop refused during the wait": Scenario(
+        [*stop_returns("queued"), http_status(422)], ("SignalWireRequestError", "422"), "SCSC", [60]
+    ),
+    "timeout": Scenario(
+        [*stop_returns("queued"), stop_always_returns("in-progress")],
+        ("Timeout", "stream 'STREAM' on call 'CALL' to stop at the deadline: its last status was 'in-progress'."),
+        "SCSCSCSC",
+        [60, 60, 30],
+    ),
+    "transient failures until the deadline": Scenario(
+        [http_status(503)], ("Timeout", "no poll returned a status. The last poll failed: "), "SSSS", [60, 60, 30]
+    ),
+}
+CALL_SCENARIOS = {
+    "has the status at once": Scenario(call_returns("completed"), '"status": "completed"', "C"),
+    "has the status later": Scenario(
+        call_returns("queued", "ringing", "in-progress", "completed"), '"status": "completed"', "CCCC", [60, 60, 30]
+    ),
+    "one of several statuses": Scenario(call_returns("ringing", "busy"), '"status": "busy"', "CC", [60]),
+    "ends otherwise": Scenario(
+        call_returns("ringing", "no-answer"),
+        ("SignalWireCallEndedError", "ended as 'no-answer', so it will never be 'completed' or 'busy'."),
+        "CC",
+        [60],
+    ),
+    "call not found": Scenario([], ("SignalWireNotFoundError", "gone"), "C", ids={"call_sid": "gone"}),
+    "transient failures in between": Scenario(
+        [*call_returns("ringing"), http_status(502, times=1, match=READS), *call_returns("completed")],
+        '"status": "completed"',
+        "CCC",
+        [60, 60],
+    ),
+    "login refused": Scenario([http_status(401, match=READS)], ("SignalWireAuthenticationError", "API token"), "C"),
+    "timeout": Scenario(
+        [*call_returns(*["ringing"] * 4)],
+        ("Timeout", "call 'CALL' to be 'completed' or 'busy' at the deadline: its last status was 'ringing'."),
+        "CCCC",
+        [60, 60, 30],
+    ),
+}
+
+
+def stop_operators(ids):
+    common = {"task_id": "task", "wait_for_completion": True, "poll_interval": 60, "timeout": 150, **ids}
+    for name, deferrable in (("operator", False), ("deferred operator", True)):
+        yield name, lambda deferrable=deferrable: StopCallStreamOperator(**common, deferrable=deferrable)
+
+
+def sensors(sensor_class, ids):
+    for name, mode in SENSOR_MODES.items():
+        arguments = {"task_id": "task", "poke_interval": 60, "timeout": 150, **ids, **mode}
+        yield name, lambda arguments=arguments: sensor_class(**arguments)
+
+
+class TestWaits:
+    @pytest.fixture(autouse=True)
+    def one_attempt(self, make_connection):
+        make_connection(extra={"max_attempts": 1})
+
+    @pytest.mark.parametrize("scenario", STREAM_SCENARIOS.values(), ids=STREAM_SCENARIOS)
+    def test_for_a_stream_end_alike(self, simulator, run_task, scenario):
+        def make_tasks(ids):
+            return [*stop_operators(ids), *sensors(CallStreamStatusSensor, ids)]
+
+        self._check(simulator, run_task, scenario, make_tasks)
+
+    @pytest.mark.parametrize("scenario", CALL_SCENARIOS.values(), ids=CALL_SCENARIOS)
+    def test_for_a_call_end_alike(self, simulator, run_task, scenario):
+        def make_tasks(ids):
+            wanted = {"call_sid": ids["call_sid"], "target_statuses": ["completed", "busy"]}
+            return sensors(CallStatusSensor, wanted)
+
+        self._check(simulator, run_task, scenario, make_tasks)
+
+    def _check(self, simulator, run_task, scenario, make_tasks):
+        first = None
+        number_of_tasks = len(list(make_tasks({"call_sid": "any", "stream_sid": "any"})))
+        for index in range(number_of_tasks):
+            simulator.reset(stop_delay_ms=0)
+            [call] = simulator.seed(streams=[{"name": "media"}])
+            sid = call["streams"][0]["sid"]
+            ids = {"call_sid": call["sid"], "stream_sid": sid, **scenario.ids}
+            name, make_task = list(make_tasks(ids))[index]
+            simulator.set_faults(scenario.faults)
+            run_task.clock.pauses.clear()
+
+            outcome = _outcome(run_task, make_task)
+
+            requests = [(request["method"], request["path"]) for request in simulator.requests()]
+            replaced = {call["sid"]: "CALL", sid: "STREAM", simulator.project: "PROJECT"}
+            seen = [
+                _replace(outcome, replaced),
+                _replace(requests, replaced),
+                [round(p) for p in run_task.clock.pauses],
+            ]
+            assert _letters(requests) == scenario.requests, name
+            assert seen[2] == scenario.pauses, name
+            expected = (scenario.outcome,) if isinstance(scenario.outcome, str) else scenario.outcome
+            assert all(part in seen[0] for part in expected), (name, seen[0])
+            first = first or seen
+            assert seen == first, name
+
+
+def test_waits_leave_the_worker_as_their_mode_says(simulator, connection, run_task):
+    for mode, deferrals, reschedules in (("poke", 0, 0), ("reschedule", 0, 2), ("deferrable", 1, 0)):
+        [call] = simulator.seed(streams=[{"name": "media"}])
+        simulator.set_faults(stop_returns("queued", "queued"))
+        ids = {"call_sid": call["sid"], "stream_sid": "media"}
+        run_task.deferrals.clear()
+        run_task(dict(sensors(CallStreamStatusSensor, ids))[mode])
+        assert (len(run_task.deferrals), len(run_task.reschedules)) == (deferrals, reschedules), mode
+        run_task.reschedules.clear()
+
+
+def _outcome(run_task, make_task):
+    try:
+        record = run_task(make_task)
+    except (SignalWireTimeoutError, AirflowSensorTimeout) as error:
+        return f"Timeout: {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return json.dumps({key: record.get(key) for key in STABLE_KEYS}, sort_keys=True)
+
+
+def _letters(requests):
+    return "".join("S" if method == "POST" else "C" for method, _ in requests)
+
+
+def _replace(value, replaced):
+    text = re.sub(r"request id [\w-]+", "request id ID", str(value))
+    for found, replacement in replaced.items():
+        text = text.replace(found, replacement)
+    return text

@@ -14,7 +14,7 @@ from airflow_provider_signalwire.exceptions import SignalWireConfigurationError,
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 from airflow_provider_signalwire.sensors.call import CallStatusSensor
-from airflow_provider_signalwire.triggers.events import record_of
+from airflow_provider_signalwire.triggers.events import call_record_of
 
 NUMBER = "+15551234567"
 OTHER = "+4915112345678"
@@ -179,7 +179,7 @@ class TestAnArgument:
 
 def test_an_unknown_event_that_holds_a_call():
     with pytest.raises(SignalWireError) as caught:
-        record_of({"sid": "call", "to": NUMBER})
+        call_record_of({"sid": "call", "to": NUMBER}, call_sid="call", target_statuses=["completed"])
     assert NUMBER[1:] not in str(caught.value)
 
 

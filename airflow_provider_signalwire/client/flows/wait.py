@@ -114,12 +114,12 @@ def wait_until(poller: Poller[R], schedule: PollSchedule, *, polled_before: bool
     failure: SignalWireError | None = None
     for number in itertools.count(0 if polled_before else -1):
         if number >= 0:
-            left = schedule.deadline - time.monotonic()
+            left = max(0.0, schedule.deadline - time.monotonic())
             # A wait that goes on after its deadline, because the triggerer was away, still polls once.
-            if left <= 0 and not (polled_before and number == 0):
+            if left == 0 and not (polled_before and number == 0):
                 break
             retry_after = getattr(failure, "retry_after", None) or 0.0
-            yield Pause(max(0.0, min(max(schedule.interval(number), retry_after), left)))
+            yield Pause(min(max(schedule.interval(number), retry_after), left))
             if retry_after > left:
                 break
         result, failure = yield from poll_once(poller, schedule)

@@ -64,7 +64,7 @@ class PollSchedule:
 
     :param poll_interval: Seconds between two polls, ±10 %.
     :param deadline: Monotonic time at which to give up.
-    :param limit: The parameter that set the deadline.
+    :param limit: The parameter that set the deadline; empty if none did.
     :param exponential_backoff: Whether each interval is twice as long as the one before it.
     :param max_wait: Longest interval in seconds.
     :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait; those that
@@ -132,10 +132,9 @@ def timeout_error(poller: Poller[object], limit: str, failure: SignalWireError |
     """Return the error for a wait that reached its deadline."""
     last = f"its last status was {poller.last_status!r}" if poller.last_status else "no poll returned a status"
     failed = f" The last poll failed: {failure}" if failure is not None else ""
+    advice = f" Raise {limit!r} if it needs longer; rerunning the task resumes the wait." if limit else ""
     return SignalWireTimeoutError(
-        f"Gave up waiting for {poller.condition} at the deadline: {last}.{failed} Raise {limit!r} if it needs longer; "
-        "rerunning the task resumes the wait.",
-        limit=limit,
+        f"Gave up waiting for {poller.condition} at the deadline: {last}.{failed}{advice}", limit=limit
     )
 
 

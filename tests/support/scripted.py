@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -30,11 +31,11 @@ Reply = HttpResponse | AttemptFailed
 Draw = Callable[[float, float], float]
 
 
-@dataclass(frozen=True)
 class Always:
-    """The last entry of a script, for all requests that are left."""
+    """The last entry of a script, in turns for all requests that are left."""
 
-    reply: Reply
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = replies
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ def run(
 
 
 def _drive(attempts: Any, replies: Iterator[Reply | Queued], outcome: Run) -> Any:
-    step = next(attempts)
     try:
+        step = next(attempts)
         while True:
             if isinstance(step, Pause):
                 outcome.pauses.append(step.seconds)
@@ -154,7 +155,7 @@ def _drive(attempts: Any, replies: Iterator[Reply | Queued], outcome: Run) -> An
 
 def _replies(script: tuple[Any, ...]) -> Iterator[Any]:
     for reply in script:
-        yield from iter(lambda: reply.reply, None) if isinstance(reply, Always) else (reply,)
+        yield from itertools.cycle(reply.replies) if isinstance(reply, Always) else (reply,)
 
 
 def _letter(request: HttpRequest) -> str:

@@ -27,7 +27,7 @@ class Attempt:
     connected: bool = False
     is_connected: Callable[[], bool] = bool
     parser: ResponseParser = field(default_factory=ResponseParser)
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=lambda: time.monotonic())  # looked up at each call, for tests' clocks
 
     @property
     def elapsed(self) -> float:

@@ -30,7 +30,11 @@ class AsyncTransport:
     def __init__(self, settings: ClientSettings, *, max_connections: int = MAX_CONNECTIONS) -> None:
         self._settings = settings
         self._max_connections = max_connections
+        # Not the session's headers: aiohttp sends those to the proxy, too.
+        self._headers = {name: Hidden(value) for name, value in settings.headers.items()}
         self._proxy_headers = proxy_headers(settings)
+        if settings.origin.startswith("http:"):
+            self._headers |= self._proxy_headers  # without a tunnel, the proxy reads the request itself
         self._session: aiohttp.ClientSession | None = None
         self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -48,7 +52,6 @@ class AsyncTransport:
                 limit=0,  # the semaphore is the limit: its waiters' timers have not started
                 resolver=aiohttp.ThreadedResolver(),  # look up names as requests does, whatever is installed
             ),
-            headers={name: Hidden(value) for name, value in self._settings.headers.items()},
             skip_auto_headers=("Content-Type",),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout, ceil_threshold=math.inf),
             trace_configs=[trace],
@@ -91,7 +94,7 @@ class AsyncTransport:
             request.method,
             URL(self._settings.origin + request.target, encoded=True),
             data=None if request.body is None else HiddenBytes(request.body),
-            headers=None if request.body is None else FORM_HEADERS,
+            headers=self._headers if request.body is None else {**self._headers, **FORM_HEADERS},
             allow_redirects=False,
             proxy=self._settings.proxy,
             proxy_headers=self._proxy_headers or None,

@@ -139,7 +139,10 @@ def test_every_request_obeys_the_deadline():
 @pytest.mark.parametrize(
     ("script", "line"),
     [
-        ([stream("stopped", name=None)], "Stream is stopped: 'stream' on call 'call'. Stop: attempts 1, 0 ms, request "),
+        (
+            [stream("stopped", name=None)],
+            "Stream is stopped: 'stream' on call 'call'. Stop: attempts 1, 0 ms, request ",
+        ),
         ([stream("queued", sid="s", name="n")], "Stream is queued: 's' ('n') on call 'call'. "),
         ([NOT_FOUND, call("busy")], "Stream is stopped (its call has ended): 'stream' on call 'call'. "),
         ([NOT_FOUND, NOT_FOUND], "Stream is missing (ignored): 'stream' on call 'call'. "),

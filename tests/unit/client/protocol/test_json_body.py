@@ -16,7 +16,11 @@ NOT_STORABLE = [2**64, -(2**63) - 1, 10**399, "a\0b", "\ud800", "\udfff!"]
 
 brackets = st.text(alphabet='[]{}"\\ab', max_size=20)
 texts = st.text(max_size=5) | st.sampled_from(["__class__", "__airflow", *RESERVED, "\ud800", "\0"])
-numbers = st.integers(-(2**65), 2**65) | st.sampled_from([-(2**63), 2**64 - 1]) | st.floats(allow_nan=False, allow_infinity=False)
+numbers = (
+    st.integers(-(2**65), 2**65)
+    | st.sampled_from([-(2**63), 2**64 - 1])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 values = st.recursive(
     texts | numbers | st.none() | st.booleans(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -108,7 +112,11 @@ class TestCheckStorable:
 
     @pytest.mark.parametrize("value", NOT_STORABLE, ids=ascii)
     def test_refuses_a_value_anywhere_in_a_record(self, airflow_can_store, value):
-        for record in ({"n": value}, {"list": [[value]]}, {str(value): 1} if isinstance(value, str) else {"n": [value]}):
+        for record in (
+            {"n": value},
+            {"list": [[value]]},
+            {str(value): 1} if isinstance(value, str) else {"n": [value]},
+        ):
             with pytest.raises(ValueError, match="that Airflow cannot store"):
                 check_storable(record)
             assert not airflow_can_store(record)

@@ -123,9 +123,7 @@ class TestDeadline:
         outcome = wait(response(503, headers={"Retry-After": "12"}), timeout=2)
         error = outcome.expect(SignalWireTimeoutError)
         assert outcome.elapsed == 2
-        assert "The last poll failed: Could not stop stream 'stream' on call 'call': SignalWire returned 503" in str(
-            error
-        )
+        assert "failed: Could not stop stream 'stream' on call 'call': SignalWire returned 503" in str(error)
 
 
 class TestFailedPoll:
@@ -211,9 +209,7 @@ class TestCall:
 
     def test_deadline(self):
         error = wait_for_call(LIVE, LIVE, LIVE, poll_interval=50).expect(SignalWireTimeoutError)
-        assert "waiting for call 'call' to be 'completed' at the deadline: its last status was 'in-progress'" in str(
-            error
-        )
+        assert "call 'call' to be 'completed' at the deadline: its last status was 'in-progress'" in str(error)
 
     def test_unknown_call_ends_the_wait(self):
         wait_for_call(NOT_FOUND).expect(SignalWireNotFoundError)

@@ -191,17 +191,17 @@ def test_pauses_that_end_at_about_the_same_time_end_together(settings, clock, mo
 
 
 def test_rate_limiter_counts_writes_only_and_hears_of_each_response(settings, simulator, target, clock):
-    class Limiter(RateLimiter):
-        events: list[object] = []
+    events = []
 
+    class Limiter(RateLimiter):
         async def acquire(self):
-            self.events.append("acquire")
+            events.append("acquire")
 
         def on_rate_limited(self, retry_after, *, max_seconds):
-            self.events.append(retry_after)
+            events.append(retry_after)
 
         def on_success(self):
-            self.events.append("success")
+            events.append("success")
 
     async def stop():
         async with SignalWireAsyncClient(settings, rate_limiter=Limiter(1)) as client:
@@ -210,7 +210,7 @@ def test_rate_limiter_counts_writes_only_and_hears_of_each_response(settings, si
 
     simulator.set_faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "3"}}, {"kind": "reset"}])
     asyncio.run(stop())
-    assert Limiter.events == ["acquire", 3, "acquire", "acquire", "success"]
+    assert events == ["acquire", 3, "acquire", "acquire", "success"]
 
 
 def test_scripted_records_look_like_those_of_the_simulator(run, target):

@@ -1,4 +1,4 @@
-"""Any event in the place of a trigger's is a record or a SignalWireError, whoever wrote it into Airflow's database."""
+"""Any event is a stopped stream of the ids asked for, or an error of the provider, whoever wrote it to the database."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from hypothesis import strategies as st
 from steady import STEADY
 
 from airflow_provider_signalwire import exceptions
-from airflow_provider_signalwire.triggers.events import record_of
+from airflow_provider_signalwire.triggers.events import stream_record_of
 
 plain = st.none() | st.booleans() | st.integers() | st.text(max_size=10)
 json_values = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
 names = st.sampled_from([name for name in vars(exceptions) if name.startswith("SignalWire")]) | st.text(max_size=10)
+ids = st.sampled_from(["call", "stream", "other", None])
+records = st.fixed_dictionaries(
+    {"sid": ids, "status": st.sampled_from(["stopped", "queued", None])}, optional={"call_sid": ids, "name": ids}
+)
 events = json_values | st.fixed_dictionaries(
     {"status": st.sampled_from(["success", "error"]) | json_values},
-    optional={"record": json_values, "error": names | json_values, "message": json_values, "attributes": json_values},
+    optional={
+        "record": records | json_values,
+        "requested": st.just({"call_sid": "call", "stream_sid": "stream"}) | json_values,
+        "error": names | json_values,
+        "message": json_values,
+        "attributes": json_values,
+    },
 )
 
 
@@ -22,12 +32,16 @@ events = json_values | st.fixed_dictionaries(
 @given(event=events)
 @example(event={"status": "error", "error": "SignalWireApiError", "attributes": "x"})
 @example(event={"status": "error", "error": "SignalWireError", "attributes": {"args": [1], "__class__": "x"}})
-def test_any_event_gives_its_record_or_an_error(event):
-    is_success = isinstance(event, dict) and event.get("status") == "success" and "record" in event
+@example(event={"status": "success", "record": {"sid": "stream", "status": "stopped"}})
+def test_any_event_is_a_stopped_stream_of_these_ids_or_an_error(event):
     try:
-        record = record_of(event)
+        record = stream_record_of(event, call_sid="call", stream_sid="stream")
     except exceptions.SignalWireError:
-        assert not is_success
-    else:
-        assert is_success
-        assert record is event["record"]
+        return
+    assert event["status"] == "success"
+    assert record is event["record"]
+    assert record["status"] == "stopped"
+    is_requested = event.get("requested") == {"call_sid": "call", "stream_sid": "stream"}
+    assert is_requested or (
+        record.get("call_sid", "call") == "call" and "stream" in (record["sid"], record.get("name"))
+    )

@@ -91,7 +91,8 @@ class StreamStart:
         if not self._may_stop():
             return "not_allowed"
         poller = StreamPoller(self._account_sid, self._call_sid, self._stop_by, ignore_if_missing=True)
-        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + _CLEANUP_SECONDS)
+        deadline = time.monotonic() + _CLEANUP_SECONDS
+        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=deadline, limit="")
         result = yield from wait_until(poller, schedule)
         if result.outcome == "missing":
             return "not_found"  # this proves nothing: the start may still be processed
@@ -108,7 +109,7 @@ class StreamStart:
         if not self._may_stop():
             return "not_allowed"
         poller = _StopRequest(self._account_sid, self._call_sid, self._stop_by)
-        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds)
+        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
         return self._settle((yield from wait_until(poller, schedule)))
 
     def _settle(self, result: StopResult) -> CleanupOutcome:
@@ -154,8 +155,9 @@ class StreamStart:
             failure.add_advice("Airflow has given up this try; the stream's name belongs to the next one.")
             raise failure
         self._in_flight_since = time.time()
-        # A refusal is the name in use, by an earlier attempt that was processed after all.
-        return outcome != "call_ended" and (failure.is_transient or isinstance(failure, SignalWireRequestError))
+        if isinstance(failure, SignalWireRequestError):
+            return outcome == "stopped"  # the name was in use, by an earlier attempt that was processed after all
+        return failure.is_transient and outcome != "call_ended"
 
     @property
     def _stop_by(self) -> str:

@@ -64,7 +64,7 @@ class PollSchedule:
 
     :param poll_interval: Seconds between two polls, ±10 %.
     :param deadline: Monotonic time at which to give up.
-    :param limit: The parameter that set the deadline.
+    :param limit: The parameter that set the deadline; empty if none did.
     :param exponential_backoff: Whether each interval is twice as long as the one before it.
     :param max_wait: Longest interval in seconds.
     :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait; those that
@@ -118,11 +118,11 @@ def wait_until(
     failure: SignalWireError | None = None
     for number in itertools.count(0 if polled_before else -1):
         if number >= 0:
-            left = schedule.deadline - time.monotonic()
+            left = max(0.0, schedule.deadline - time.monotonic())
             # A wait that goes on after its deadline, because the triggerer was away, still polls once.
-            if left <= 0 and not (polled_before and number == 0):
+            if left == 0 and not (polled_before and number == 0):
                 break
-            yield Pause(max(0.0, min(max(schedule.interval(number), retry_after), left)))
+            yield Pause(min(max(schedule.interval(number), retry_after), left))
         result, failure = yield from poll_once(poller, schedule)
         if result is not None:
             return result
@@ -139,10 +139,9 @@ def timeout_error(poller: Poller[object], limit: str, failure: SignalWireError |
     """Return the error for a wait that reached its deadline."""
     last = f"its last status was {poller.last_status!r}" if poller.last_status else "no poll returned a status"
     failed = f" The last poll failed: {failure}" if failure is not None else ""
+    advice = f" Raise {limit!r} if it needs longer; rerunning the task resumes the wait." if limit else ""
     return SignalWireTimeoutError(
-        f"Gave up waiting for {poller.condition} at the deadline: {last}.{failed} Raise {limit!r} if it needs longer; "
-        "rerunning the task resumes the wait.",
-        limit=limit,
+        f"Gave up waiting for {poller.condition} at the deadline: {last}.{failed}{advice}", limit=limit
     )
 
 

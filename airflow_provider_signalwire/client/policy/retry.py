@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_random_exponential,
@@ -101,7 +100,8 @@ class RetryPolicy:
             if step.recover is not None:
                 may_repeat = yield from self.drive(step.recover(failure))
             else:
-                may_repeat = request.safe_to_repeat or failure.outcome == "not_processed"
+                is_safe = request.safe_to_repeat or failure.outcome == "not_processed"
+                may_repeat = failure.is_transient and is_safe
             pause = self._pause_before_retry(step, progress, failure) if may_repeat else None
             if pause is None:
                 if progress.attempts > 1:
@@ -143,7 +143,7 @@ class RetryPolicy:
         state.attempt_number = progress.attempts
         state.set_exception((type(failure), failure, failure.__traceback__))
         state.start_time, state.outcome_timestamp = 0.0, progress.elapsed
-        if not self._retrying.retry(state) or self._retrying.stop(state):
+        if self._retrying.stop(state):
             return None
         asked = getattr(failure, "retry_after", None) or 0.0
         left = self._settings.max_retry_seconds - progress.elapsed
@@ -156,8 +156,7 @@ class RetryPolicy:
     def _retrying(self) -> Retrying:
         # Made after the first failure, so that a success costs nothing.
         return Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, SignalWireError) and error.is_transient),
-            stop=stop_after_attempt(self._settings.max_attempts) | stop_after_delay(self._settings.max_retry_seconds),
+            stop=stop_after_attempt(self._settings.max_attempts) | stop_after_delay(self._settings.max_retry_seconds)
         )
 
     def _report_retry(

@@ -26,7 +26,7 @@ _UNSTORABLE_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 
 # Airflow's serializers give these keys a meaning of their own.
 _RESERVED_KEYS = frozenset(
-    {"__classname__", "__version__", "__data__", "__id__", "__type", "__var", "__source", "__external_ref__"}
+    {"__classname__", "__version__", "__data__", "__id__", "__cache__", "__type", "__source", "__var"}
 )
 
 

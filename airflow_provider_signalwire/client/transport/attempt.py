@@ -26,7 +26,7 @@ class Attempt:
     sent: bool = False
     connected: bool = False
     parser: ResponseParser = field(default_factory=ResponseParser)
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=lambda: time.monotonic())  # looked up at each call, for tests' clocks
 
     @property
     def elapsed(self) -> float:

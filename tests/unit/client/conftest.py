@@ -1,11 +1,9 @@
-"""Both transports behind one face, a clock that tests turn, and calls with streams to act on."""
+"""Both clients behind the same methods, a clock that does not wait, and calls with streams to act on."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import itertools
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows.stop import CallPager, Flow
+from airflow_provider_signalwire.client.flows.calls import CallPager
+from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.simulator.server import SimulatorServer
@@ -24,12 +23,8 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 STREAM_NAME = "agent assist"
 
 
-# Short enough for a test that has to wait for it; what is answered at all is answered within a few milliseconds.
-SHORT_TIMEOUT = 0.3
-
-
-class SyncTransport:
-    """Drives flows with the client on requests."""
+class SyncDriver:
+    """Runs flows with the client for tasks."""
 
     name = "sync"
 
@@ -40,14 +35,14 @@ class SyncTransport:
         with SignalWireClient(dataclasses.replace(self.settings, **changes)) as client:
             return client.run(flow)
 
-    def calls(self, pager: CallPager, *, take: int | None = None) -> list[str]:
-        """Return the SIDs of a listing, or of its first calls only."""
+    def first_calls(self, pager: CallPager, count: int) -> list[str]:
+        """Return the SIDs of the first calls of a list, or of all if there are fewer."""
         with SignalWireClient(self.settings) as client:
-            return [call["sid"] for call in itertools.islice(client.iterate(pager), take)]
+            return [call["sid"] for call, _ in zip(client.iterate(pager), range(count), strict=False)]
 
 
-class AsyncTransport(SyncTransport):
-    """Drives flows with the client on aiohttp, each on an event loop of its own."""
+class AsyncDriver(SyncDriver):
+    """Runs flows with the client for triggers and batches, each on an event loop of its own."""
 
     name = "async"
 
@@ -58,39 +53,33 @@ class AsyncTransport(SyncTransport):
 
         return asyncio.run(drive())
 
-    def calls(self, pager: CallPager, *, take: int | None = None) -> list[str]:
+    def first_calls(self, pager: CallPager, count: int) -> list[str]:
         async def collect() -> list[str]:
-            sids = []
+            sids: list[str] = []
             async with SignalWireAsyncClient(self.settings) as client:
                 async for call in client.iterate(pager):
                     sids.append(call["sid"])
-                    if len(sids) == take:
+                    if len(sids) == count:
                         break
             return sids
 
         return asyncio.run(collect())
 
 
-@pytest.fixture(params=[SyncTransport, AsyncTransport], ids=lambda transport: transport.name)
-def transport(request: pytest.FixtureRequest, settings: ClientSettings) -> SyncTransport:
-    """Each test that takes this is run with either client."""
+@pytest.fixture(params=[SyncDriver, AsyncDriver], ids=lambda driver: driver.name)
+def driver(request: pytest.FixtureRequest, settings: ClientSettings) -> SyncDriver:
+    """Each test that takes this runs with either client."""
     return request.param(settings)
 
 
 @pytest.fixture
-def run(transport: SyncTransport) -> Callable[..., Any]:
-    """Drive a flow to its end; keywords change the client's settings."""
-    return transport.run
-
-
-@pytest.fixture
-def timeout_for() -> Callable[[dict[str, Any]], float]:
-    """The timeout to meet a fault with: a short one if the test has to wait for it."""
-    return lambda fault: SHORT_TIMEOUT if fault["kind"] in ("hang", "slow") else 10
+def run(driver: SyncDriver) -> Callable[..., Any]:
+    """Run a flow to its end; keywords change the client's settings."""
+    return driver.run
 
 
 class Clock:
-    """Time as the tests' own thread sees it: sleeping moves it on at once and is recorded."""
+    """Time as the test's own thread sees it: sleeping moves it on at once and is recorded."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -147,28 +136,6 @@ def target(simulator: SimulatorServer) -> Target:
     return Target(simulator.project, call["sid"], stream["sid"], stream["name"])
 
 
-@pytest.fixture
-def statuses(simulator: SimulatorServer) -> Callable[[], dict[str, str]]:
-    """The streams there are, by name, with the status of the latest of each."""
-    return lambda: {stream["name"]: stream["status"] for stream in simulator.state.snapshot()["streams"]}
-
-
-@pytest.fixture
-def refused_origin() -> Iterator[str]:
-    """An address at which nobody listens, and nobody else can begin to."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[socket.socket]:
-    """Another host: it takes connections, and a test can see whether there was one."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
-        yield listener
-
-
 class ReceivedRequest(NamedTuple):
     """A request as it came over the wire."""
 
@@ -178,7 +145,7 @@ class ReceivedRequest(NamedTuple):
 
 
 class StubServer(ThreadingHTTPServer):
-    """A server that answers everything with the same bytes, and keeps what it was sent."""
+    """A server that returns the same bytes for everything, and keeps what it was sent."""
 
     daemon_threads = True
 

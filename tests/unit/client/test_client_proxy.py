@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireConnectionError
 
@@ -136,13 +136,13 @@ class TestCaBundle:
 def test_the_environment_is_read_once(run, stub, monkeypatch):
     """What the settings say holds, whatever the environment says when a request is sent."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    run(just(STOP), origin=stub.origin)
+    run(send(STOP), origin=stub.origin)
     assert [request.target for request in stub.received] == [STOP.path]
 
 
 def test_requests_go_through_the_proxy(run, stub):
     proxy = stub.origin.replace("//", "//user:p%40ss@")
-    run(just(STOP), origin="http://acme.invalid", proxy=proxy)
+    run(send(STOP), origin="http://acme.invalid", proxy=proxy)
     [request] = stub.received
     assert request.target == f"http://acme.invalid{STOP.path}"
     assert request.headers["Proxy-Authorization"] == "Basic " + base64.b64encode(b"user:p@ss").decode()
@@ -152,7 +152,7 @@ def test_a_proxy_that_refuses_the_tunnel_was_sent_no_request(run, stub, clock):
     stub.answer = (407, {}, b"")
     create = endpoints.create_call("project", to="+1", from_="+2", url="https://x.example")
     with pytest.raises(SignalWireConnectionError, match="and its proxy") as caught:
-        run(just(create), origin="https://acme.invalid", proxy=stub.origin, max_attempts=2)
+        run(send(create), origin="https://acme.invalid", proxy=stub.origin, max_attempts=2)
     assert not caught.value.request_was_sent
     assert [request.method for request in stub.received] == ["CONNECT", "CONNECT"]
     assert {request.headers.get("Authorization") for request in stub.received} == {None}
@@ -161,6 +161,6 @@ def test_a_proxy_that_refuses_the_tunnel_was_sent_no_request(run, stub, clock):
 def test_a_proxy_that_is_not_there_was_sent_no_request(run, refused_origin, clock):
     proxy = refused_origin.replace("//", "//user:proxy-secret@")
     with pytest.raises(SignalWireConnectionError, match="and its proxy") as caught:
-        run(just(STOP), origin="https://acme.invalid", proxy=proxy, max_attempts=2)
+        run(send(STOP), origin="https://acme.invalid", proxy=proxy, max_attempts=2)
     assert caught.value.kind == "connect"
     assert "proxy-secret" not in str(caught.value)

@@ -1,0 +1,315 @@
+"""Starting a stream: success means exactly one stream; failure means none, or an error that says one may be running."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import pytest
+from scripted import SETTINGS, WALL, Always, call, lost, response, run, stream, unsent
+
+from airflow_provider_signalwire.client.flows.start import StreamStart
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.exceptions import (
+    SignalWireAuthenticationError,
+    SignalWireConnectionError,
+    SignalWireNotFoundError,
+    SignalWireRateLimitError,
+    SignalWireRequestError,
+    SignalWireResponseError,
+    SignalWireServerError,
+    SignalWireTimeoutError,
+)
+
+NAME = "dag.task"
+MAY_BE_RUNNING = (
+    "A stream named 'dag.task' may be running on call 'call' since 2026-01-02T03:04:05+00:00. Stop it by that name, or "
+    "end the call."
+)
+STARTED = stream("in-progress", sid="NEW", name=NAME)
+LEFTOVER_STOPPED = stream("stopped", sid="OLD", name=NAME)
+LEFTOVER_QUEUED = stream("queued", sid="OLD", name=NAME)
+NOT_FOUND = response(404)
+LIVE = call("in-progress")
+NAME_IN_USE = response(422, {"message": "Name is already in use."})
+WRONG_CALL_STATE = response(422, {"code": 21220, "message": "Call is not in progress."})
+UNKNOWN_OUTCOMES = {
+    "lost": lost(),
+    "lost body": lost(status=200),
+    "truncated": response(200, b'{"sid": "s", "sta'),
+    "no record": response(200, {"sid": "s"}),
+    "not storable": response(200, {"sid": "s", "status": "queued", "n": 2**64}),
+    "408": response(408),
+    "500": response(500),
+    "503": response(503),
+    "504": response(504),
+}
+unknown_outcomes = pytest.mark.parametrize("failure", UNKNOWN_OUTCOMES.values(), ids=UNKNOWN_OUTCOMES)
+
+
+def new_start(**options):
+    request = endpoints.start_call_stream("project", "call", url="wss://media.example.com/", name=NAME)
+    return StreamStart(request, account_sid="project", call_sid="call", name=NAME, **options)
+
+
+def start(*script, attempts=5, **options):
+    settings = dataclasses.replace(SETTINGS, max_attempts=attempts)
+    return run(new_start(**options).run(), *script, settings=settings)
+
+
+def warnings(error):
+    """Return how often an error says that a stream may be running."""
+    return str(error).count("may be running")
+
+
+def test_success_is_one_request():
+    outcome = start(STARTED)
+    assert outcome.result.record["sid"] == "NEW"
+    assert outcome.sent == "S"
+
+
+def test_call_and_stream_are_logged_before_the_request(caplog):
+    caplog.set_level(logging.INFO)
+    flow = new_start().run()
+    next(flow)
+    assert caplog.messages == ["Starting stream 'dag.task' on call 'call'."]
+    flow.close()
+
+
+class TestUnknownOutcome:
+    @unknown_outcomes
+    def test_is_stopped_by_name_and_started_again(self, failure):
+        outcome = start(failure, LEFTOVER_STOPPED, STARTED)
+        assert (outcome.sent, outcome.stopped_by) == ("SXS", [NAME])
+        assert outcome.result.record["sid"] == "NEW"
+
+    def test_waits_until_the_leftover_has_stopped(self):
+        outcome = start(lost(), LEFTOVER_QUEUED, LIVE, LEFTOVER_QUEUED, LIVE, LEFTOVER_STOPPED, STARTED)
+        assert (outcome.sent, outcome.stopped_by) == ("SX?X?XS", [NAME, "OLD", "OLD"])
+
+    @unknown_outcomes
+    def test_in_the_last_attempt_is_stopped_and_leaves_nothing_to_warn_of(self, failure):
+        outcome = start(failure, LEFTOVER_STOPPED, attempts=1)
+        assert outcome.sent == "SX"
+        assert warnings(outcome.error) == 0
+
+    def test_each_attempt_is_one_start_and_its_cleanup(self):
+        unavailable, stopped = response(503), LEFTOVER_STOPPED
+        outcome = start(unavailable, stopped, unavailable, stopped, response(500), stopped, attempts=3)
+        assert outcome.sent == "SXSXSX"
+        assert outcome.expect(SignalWireServerError).http_status == 500
+        assert "Gave up after 3 attempts in " in str(outcome.error)
+
+    @pytest.mark.parametrize("failure", [response(501), response(302)])
+    def test_of_a_permanent_failure_is_stopped_and_not_started_again(self, failure):
+        assert start(failure, LEFTOVER_STOPPED).sent == "SX"
+
+    def test_ends_with_the_call(self):
+        outcome = start(lost(), NOT_FOUND, call("completed"))
+        outcome.expect(SignalWireConnectionError)
+        assert outcome.sent == "SX?"
+        assert warnings(outcome.error) == 0
+
+
+class TestStopThatFindsNothing:
+    def test_does_not_prevent_another_start(self):
+        assert start(lost(), NOT_FOUND, LIVE, STARTED).sent == "SX?S"
+
+    def test_proves_nothing_so_the_final_error_names_stream_and_time(self):
+        error = start(response(504), NOT_FOUND, LIVE, attempts=1).expect(SignalWireServerError)
+        assert str(error).endswith(MAY_BE_RUNNING)
+        assert warnings(error) == 1
+
+    def test_is_remembered_after_later_attempts_that_were_not_processed(self):
+        error = start(lost(), NOT_FOUND, LIVE, response(429), unsent(), attempts=3).expect(SignalWireConnectionError)
+        assert str(error).endswith(MAY_BE_RUNNING)
+
+    def test_late_processing_shows_as_a_name_in_use_and_is_stopped(self):
+        outcome = start(response(504), NOT_FOUND, LIVE, NAME_IN_USE, LEFTOVER_STOPPED, STARTED)
+        assert (outcome.sent, outcome.stopped_by) == ("SX?SXS", [NAME, NAME])
+        assert outcome.result.record["sid"] == "NEW"
+
+    def test_name_in_use_by_a_stream_that_cannot_be_found_is_not_started_again(self):
+        outcome = start(response(504), NOT_FOUND, LIVE, NAME_IN_USE, NOT_FOUND, LIVE)
+        assert str(outcome.expect(SignalWireRequestError)).endswith(MAY_BE_RUNNING)
+        assert outcome.sent == "SX?SX?"
+
+    def test_late_processing_in_the_last_attempt_is_stopped_too(self):
+        outcome = start(response(504), NOT_FOUND, LIVE, NAME_IN_USE, LEFTOVER_STOPPED, attempts=2)
+        outcome.expect(SignalWireRequestError)
+        assert outcome.sent == "SX?SX"
+        assert warnings(outcome.error) == 0
+
+    def test_end_of_the_call_is_not_taken_for_a_name_in_use(self):
+        outcome = start(lost(), NOT_FOUND, LIVE, WRONG_CALL_STATE, NOT_FOUND, call("completed"))
+        assert outcome.expect(SignalWireRequestError).code == 21220
+        assert warnings(outcome.error) == 0
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("reply", "error_class"),
+        [
+            (response(401), SignalWireAuthenticationError),
+            (NOT_FOUND, SignalWireNotFoundError),
+            (NAME_IN_USE, SignalWireRequestError),
+            (WRONG_CALL_STATE, SignalWireRequestError),
+        ],
+    )
+    @pytest.mark.parametrize("before", [[], [response(429)], [unsent(), response(429)]])
+    def test_stops_nothing_if_no_earlier_attempt_was_processed(self, before, reply, error_class):
+        outcome = start(*before, reply)
+        error = outcome.expect(error_class)
+        assert outcome.sent == "S" * (len(before) + 1)
+        assert warnings(error) == 0
+
+    def test_of_a_name_says_what_to_do(self):
+        advice = "If a stream named 'dag.task' already runs on this call, stop it or choose another name."
+        assert str(start(NAME_IN_USE).error).count(advice) == 1
+        assert advice not in str(start(WRONG_CALL_STATE).error)
+        assert advice not in str(start(NOT_FOUND).error)
+
+    @pytest.mark.parametrize(
+        ("reply", "error_class"), [(response(429), SignalWireRateLimitError), (unsent(), SignalWireConnectionError)]
+    )
+    def test_for_now_is_started_again_until_attempts_are_used_up(self, reply, error_class):
+        outcome = start(*[reply] * 3, attempts=3)
+        error = outcome.expect(error_class)
+        assert outcome.sent == "SSS"
+        assert warnings(error) == 0
+
+
+class TestFailedCleanup:
+    @pytest.mark.parametrize("status", [401, 405, 501])
+    def test_is_said_with_the_original_error(self, status):
+        outcome = start(lost(), response(status))
+        message = str(outcome.expect(SignalWireConnectionError))
+        assert f"The attempt to stop it failed: Could not stop stream 'dag.task' on call 'call': SignalWire returned {status}" in message  # fmt: skip  # noqa: E501
+        assert message.endswith(MAY_BE_RUNNING)
+        assert outcome.sent == "SX"
+
+    def test_because_the_stream_never_stops_is_said_after_half_a_minute(self):
+        outcome = start(response(200, b"{"), Always(LEFTOVER_QUEUED, LIVE))
+        message = str(outcome.expect(SignalWireResponseError))
+        assert 29 <= outcome.elapsed <= 32
+        assert "The attempt to stop it failed: Gave up waiting for stream 'OLD' on call 'call' to stop" in message
+        assert message.endswith(MAY_BE_RUNNING)
+        assert "Raise 'timeout'" not in message  # this wait has no parameter
+
+    def test_because_of_transient_failures_is_said_once(self):
+        outcome = start(lost(), Always(response(503)))
+        message = str(outcome.expect(SignalWireConnectionError))
+        assert message.count("The attempt to stop it failed") == message.count("503") == warnings(message) == 1
+
+
+def test_try_that_airflow_has_given_up_stops_nothing():
+    outcome = start(lost(), may_stop=lambda: False)
+    message = str(outcome.expect(SignalWireConnectionError))
+    assert outcome.sent == "S"
+    assert "Airflow has given up this try; the stream's name belongs to the next one." in message
+    assert message.endswith(MAY_BE_RUNNING)
+
+
+class TestLeftoverOfAnEarlierTry:
+    def test_is_stopped_before_the_start(self):
+        outcome = start(LEFTOVER_QUEUED, LIVE, LEFTOVER_STOPPED, STARTED, unproven_since=WALL - 60)
+        assert (outcome.sent, outcome.stopped_by) == ("X?XS", [NAME, "OLD"])
+
+    def test_that_is_not_found_does_not_prevent_the_start(self):
+        assert start(NOT_FOUND, LIVE, STARTED, unproven_since=WALL - 60).sent == "X?S"
+
+    def test_that_cannot_be_stopped_prevents_the_start_and_is_said(self):
+        outcome = start(response(401), unproven_since=WALL - 60)
+        message = str(outcome.expect(SignalWireAuthenticationError))
+        assert outcome.sent == "X"
+        assert "may be running on call 'call' since 2026-01-02T03:03:05+00:00." in message
+        assert warnings(message) == 1
+
+    def test_that_was_not_found_is_still_said_when_the_start_is_refused(self):
+        outcome = start(NOT_FOUND, LIVE, WRONG_CALL_STATE, NOT_FOUND, LIVE, attempts=1, unproven_since=WALL - 60)
+        assert "since 2026-01-02T03:03:05+00:00." in str(outcome.error)
+
+
+class TestPossiblyRunningSince:
+    def test_is_unknown_before_and_after_a_start(self):
+        one = new_start()
+        assert one.possibly_running_since is None
+        run(one.run(), STARTED)
+        assert one.possibly_running_since is None
+
+    def test_is_the_time_of_the_request_while_it_is_sent(self):
+        one = new_start()
+        flow = one.run()
+        next(flow)
+        assert one.possibly_running_since is not None
+        flow.close()  # the task is killed
+        assert one.possibly_running_since is not None
+
+    @pytest.mark.parametrize("script", [[NAME_IN_USE], [lost(), LEFTOVER_STOPPED, response(401)]])
+    def test_is_unknown_after_a_failure_that_left_nothing(self, script):
+        one = new_start()
+        run(one.run(), *script)
+        assert one.possibly_running_since is None
+
+    def test_is_the_time_of_the_first_request_that_may_have_been_processed(self):
+        one = new_start()
+        run(one.run(), lost(seconds=9), NOT_FOUND, LIVE, response(501), NOT_FOUND, LIVE)
+        assert one.possibly_running_since == WALL
+
+
+def killed_start(**options):
+    """A start whose task ended while the request was sent."""
+    one = new_start(**options)
+    flow = one.run()
+    next(flow)
+    flow.close()
+    return one
+
+
+class TestAbandon:
+    def test_ends_with_the_first_stop_that_is_accepted(self):
+        outcome = run(killed_start().abandon(seconds=8), LEFTOVER_QUEUED)
+        assert (outcome.result, outcome.stopped_by) == ("stopped", [NAME])
+
+    @pytest.mark.parametrize("second", [LIVE, NOT_FOUND])
+    def test_keeps_looking_for_a_stream_that_is_not_found(self, second):
+        outcome = run(killed_start().abandon(seconds=8), NOT_FOUND, second, NOT_FOUND, second, LEFTOVER_QUEUED)
+        assert (outcome.result, outcome.sent) == ("stopped", "X?X?X")
+
+    def test_gives_up_after_its_time_and_still_has_something_to_warn_of(self):
+        one = killed_start()
+        outcome = run(one.abandon(seconds=8), Always(NOT_FOUND, LIVE))
+        outcome.expect(SignalWireTimeoutError)
+        assert 7 <= outcome.elapsed <= 10
+        assert "A stream named 'dag.task' may be running on call 'call' since " in one.warning()
+
+    def test_ends_with_the_call(self):
+        assert run(killed_start().abandon(seconds=8), NOT_FOUND, call("completed")).result == "call_ended"
+
+    def test_stops_a_started_stream_by_its_sid(self):
+        one = new_start()
+        run(one.run(), STARTED)  # its record was not stored
+        outcome = run(one.abandon(seconds=8), stream("queued", sid="NEW", name=NAME))
+        assert outcome.stopped_by == ["NEW"]
+
+    def test_stops_nothing_that_belongs_to_the_next_try(self):
+        assert run(killed_start(may_stop=lambda: False).abandon(seconds=8)).result == "not_allowed"
+
+
+def test_ids_of_another_stream_are_not_used(caplog):
+    one = new_start()
+    with caplog.at_level(logging.WARNING):
+        run(one.run(), stream("in-progress", sid="NEW", name="other"))
+    assert caplog.messages == ["The record is about another stream than the one started; its ids are not used."]
+    assert run(one.abandon(seconds=8), stream("stopped")).stopped_by == [NAME]
+
+
+def test_telephone_number_in_a_name_is_masked_everywhere(caplog):
+    caplog.set_level(logging.INFO)
+    name = "call of +15551234567"
+    request = endpoints.start_call_stream("project", "call", url="wss://x", name=name)
+    flow = StreamStart(request, account_sid="project", call_sid="call", name=name).run()
+    settings = dataclasses.replace(SETTINGS, max_attempts=1)
+    error = run(flow, lost(), NOT_FOUND, LIVE, settings=settings).error
+    assert "A stream named 'call of +***4567' may be running" in str(error)
+    assert "5551234567" not in f"{error} {caplog.text}"

@@ -1,0 +1,323 @@
+"""From any response to a record or a SignalWireError, and to what they say."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+
+from airflow_provider_signalwire.client.protocol import endpoints, responses
+from airflow_provider_signalwire.client.protocol.http import HttpResponse
+from airflow_provider_signalwire.exceptions import (
+    SignalWireApiError,
+    SignalWireAuthenticationError,
+    SignalWireError,
+    SignalWireNotFoundError,
+    SignalWireRateLimitError,
+    SignalWireRequestError,
+    SignalWireResponseError,
+    SignalWireServerError,
+)
+
+STOP = endpoints.stop_call_stream("project", "call", "stream")
+GET_CALL = endpoints.get_call("project", "call")
+DELETE_CALL = endpoints.delete_call("project", "call")
+REQUESTS = [
+    STOP,
+    GET_CALL,
+    DELETE_CALL,
+    endpoints.create_call("project", to="+1", from_="+2"),
+    endpoints.list_calls("project"),
+    endpoints.get_account("project"),
+    endpoints.start_call_recording("project", "call"),
+    endpoints.start_call_stream("project", "call", url="wss://x", name="stream", parameters={"a": "b"}),
+]
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+patient = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+
+keys = st.sampled_from(
+    ["sid", "status", "name", "call_sid", "calls", "next_page_uri", "errors", "code", "message", "more_info", "x"]
+)
+plain_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["call", "stream"])
+json_values = st.recursive(
+    plain_values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=10
+)
+bodies = st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode())
+header_values = st.text(st.characters(codec="latin-1"), max_size=40)
+headers = st.dictionaries(st.sampled_from(["Retry-After", "X-Request-Id", "request-id", "Date"]), header_values)
+
+
+def read(request, status, body=b"", headers=None, secrets=()):
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response = HttpResponse(status=status, headers=CaseInsensitiveDict(headers or {}), body=content)
+    return responses.read_response(request, response, secrets)
+
+
+def error_of(request, status, body=b"", headers=None, secrets=()):
+    with pytest.raises(SignalWireError) as caught:
+        read(request, status, body, headers, secrets)
+    return caught.value
+
+
+def expected_facts(status):
+    """Whether a failure with this status is transient, and what became of the request: DESIGN's rules, spelled out."""
+    if status == 429:
+        return True, "not_processed"
+    if status in TRANSIENT or 200 <= status <= 299:
+        return True, "unknown"
+    return False, "refused" if 400 <= status <= 499 else "unknown"
+
+
+class TestClassify:
+    @pytest.mark.parametrize("sent", [True, False])
+    def test_every_status(self, sent):
+        for status in range(100, 600):
+            assert responses.classify(sent=sent, status=status) == expected_facts(status), status
+
+    def test_no_status(self):
+        assert responses.classify(sent=False, status=None) == (True, "not_processed")
+        assert responses.classify(sent=True, status=None) == (True, "unknown")
+
+    def test_every_error_carries_these_facts(self):
+        for status in range(100, 600):
+            error = error_of(STOP, status)
+            assert (error.is_transient, error.outcome) == expected_facts(status), status
+            assert error.http_status == status
+
+
+def expected_class(status):
+    special = {401: SignalWireAuthenticationError, 403: SignalWireAuthenticationError, 404: SignalWireNotFoundError}
+    special |= {429: SignalWireRateLimitError, 408: SignalWireServerError, 425: SignalWireServerError}
+    if status < 400:
+        return SignalWireResponseError
+    return special.get(status, SignalWireRequestError if status < 500 else SignalWireServerError)
+
+
+def test_every_status_has_its_error_class():
+    for status in [*range(100, 200), *range(300, 600), 799]:
+        assert type(error_of(STOP, status)) is expected_class(status), status
+
+
+@patient
+@given(request=st.sampled_from(REQUESTS), status=st.integers(100, 999), headers=headers, body=bodies)
+def test_any_response_is_a_record_or_an_error(request, status, headers, body):
+    try:
+        record, failure = read(request, status, body, headers), None
+    except SignalWireError as error:
+        record, failure = None, error
+    if failure is not None:
+        assert isinstance(failure, SignalWireApiError if status >= 400 else SignalWireResponseError)
+        assert failure.http_status == status
+        assert str(failure).startswith(f"Could not {request.log_description}: ")
+        assert str(failure).isprintable()
+        json.dumps(failure.to_event())
+    else:
+        assert 200 <= status < 300
+        assert record == (json.loads(body) if request.expects_body else None)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "has no body"),
+        (b" \r\n", "has no body"),
+        (b'{"sid": "st', "is not valid JSON (truncated or corrupt)"),
+        (b"<html>", "is HTML, not JSON"),
+        ([], "is not a stream record"),
+        (None, "is not a stream record"),
+        ({"status": "stopped"}, "is not a stream record: 'sid' is not a non-empty string"),
+        ({"sid": "", "status": "stopped"}, "is not a stream record: 'sid' is not a non-empty string"),
+        ({"sid": "s", "status": 5}, "is not a stream record: 'status' is not a non-empty string"),
+        ({"sid": "s", "status": "x" * 101}, "is not a stream record: 'status' has more than 100 characters"),
+        ({"sid": "s", "status": "x", "n": [2**64]}, "has a number that Airflow cannot store: it does not fit into 64"),
+    ],
+)
+def test_success_without_a_record_is_an_invalid_response(body, problem):
+    error = error_of(STOP, 200, body, {"X-Request-Id": "r-1"})
+    assert type(error) is SignalWireResponseError
+    assert f"the response (HTTP 200, request id r-1) {problem}" in str(error)
+
+
+@pytest.mark.parametrize("record", [{"sid": "other", "call_sid": "other"}, {"sid": "s", "new": {"key": [None, 1.5]}}])
+def test_record_passes_unchanged_whatever_else_it_says(record):
+    record |= {"status": "unheard-of"}
+    assert read(STOP, 201, record) == record
+
+
+def test_delete_needs_no_body():
+    assert read(DELETE_CALL, 204) is None
+
+
+@pytest.mark.parametrize("body", [[], {}, {"calls": {}}])
+def test_page_must_have_a_list_of_calls(body):
+    assert "is not a page of calls" in str(error_of(endpoints.list_calls("project"), 200, body))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://h/api/laml/x", "//h/api/laml/x", "/\\h/api/laml/x", "/api/laml/\\..\\h", "@h/api/laml/x", "/other/x",
+     "api/laml/x", "/api/laml/\r\nHost: h", "/api/laml/x?PageToken=a b", "/api/laml/é", "/api/laml/x\n", "", 5, ["/"]],
+)  # fmt: skip
+def test_next_page_on_another_host_is_refused(uri):
+    error = error_of(endpoints.list_calls("project"), 200, {"calls": [], "next_page_uri": uri})
+    assert "names a next page that is not a path below /api/laml/" in str(error)
+
+
+class TestErrorBody:
+    URL = "https://docs.example.com/errors/12345"
+
+    @pytest.mark.parametrize(
+        ("body", "details"),
+        [
+            ({"code": 12345, "message": "No.", "more_info": URL, "status": 422}, (12345, "No.", URL)),
+            ({"code": "12345", "message": "No."}, (12345, "No.", None)),
+            ({"errors": [{"code": "10000", "message": "No.", "more_info": URL}]}, (10000, "No.", URL)),
+            ({"errors": ["To is required."]}, (None, "To is required.", None)),
+            ({"errors": []}, (None, None, None)),
+            ({"errors": {"to": "is required"}}, (None, None, None)),
+            ({"code": True, "message": 5, "more_info": None}, (None, None, None)),
+            ({"code": "E-7", "message": "two\nlines\x1b[31m"}, (None, "two lines [31m", None)),
+            ({"code": "²", "message": " \n"}, (None, None, None)),
+            ({"message": "x" * 5000}, (None, "x" * 500, None)),
+            ([1, 2], (None, None, None)),
+            (b"<html>Bad</html>", (None, None, None)),
+            (b"", (None, None, None)),
+        ],
+    )
+    def test_every_documented_shape_is_read(self, body, details):
+        error = error_of(GET_CALL, 422, body)
+        assert (error.code, error.message, error.more_info) == details
+        assert str(error).isprintable()
+
+    @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"1" * 10_000, b"\xff\xfe{", b"NaN", b"\0"])
+    @pytest.mark.parametrize("status", [200, 404, 500])
+    def test_hostile_body_is_an_error_like_any_other(self, body, status):
+        assert error_of(STOP, status, body).http_status == status
+
+
+SECRETS = {
+    "url": "wss://user:hunter2@media.example.com/?key=k-12345678",
+    "status_callback": "https://example.com/events?key=k-456789ab",
+    "parameters": {"pin": "4711", "language": "en"},
+    "authorization_bearer_token": "bearer-secret",
+}
+
+
+class TestMessage:
+    def test_says_what_was_attempted_what_was_returned_and_what_to_do(self):
+        body = {"code": 20404, "message": "The resource was not found."}
+        assert str(error_of(GET_CALL, 404, body, {"X-Request-Id": "r-1"})) == (
+            "Could not read call 'call': SignalWire returned 404 Not Found, code 20404, request id r-1: The resource "
+            "was not found. Check the SIDs, and that they belong to the connection's project."
+        )
+
+    @pytest.mark.parametrize(
+        ("status", "code", "advice"),
+        [
+            (401, None, "the scope Voice"),
+            (403, None, "Check that the API token has the required scope."),
+            (422, 21220, "a stream needs a call in progress"),
+            (422, 31922, "Check the stream's url"),
+            (429, None, "max_retry_seconds"),
+            (503, None, "this is usually transient"),
+            (522, None, "this is usually transient"),
+            (501, None, "Check its status page"),
+            (422, None, "retrying cannot help"),
+            (302, None, "is a redirect, which is never followed. Check the connection's Space"),
+            (100, None, "has an unexpected status"),
+            (799, None, "799 (unknown status)"),
+        ],
+    )
+    def test_advice_fits_the_status_and_the_code(self, status, code, advice):
+        assert advice in str(error_of(GET_CALL, status, {"code": code}))
+
+    @pytest.mark.parametrize("status", [302, *range(400, 600)])
+    def test_says_nothing_twice(self, status):
+        message = str(error_of(GET_CALL, status, {"code": 12345, "message": "No such luck."}))
+        sentences = message.replace(": ", ". ").rstrip(".").split(". ")
+        assert len(set(sentences)) == len(sentences)
+
+    @pytest.mark.parametrize(
+        "secret",
+        [SECRETS["url"], "hunter2", "k-12345678", SECRETS["status_callback"], "4711", "bearer-secret", "PT-token"],
+    )
+    def test_never_shows_a_secret_of_the_request_or_the_connection(self, secret):
+        start = endpoints.start_call_stream("project", "call", name="n", **SECRETS)
+        body = {"message": f"Not valid: '{secret}' ({secret})", "more_info": f"https://x/?{secret}"}
+        error = error_of(start, 422, body, {"X-Request-Id": secret}, secrets=["PT-token"])
+        assert error.message == "Not valid: '***' (***)"
+        assert error.request_id == "***"
+        assert secret not in f"{error} {error!r} {vars(error)} {start!r}"
+
+    def test_a_short_secret_is_redacted_as_a_word_only(self):
+        start = endpoints.start_call_stream("project", "call", name="n", **SECRETS)
+        error = error_of(start, 422, {"message": "Authentication needed for language 'en'."})
+        assert error.message == "Authentication needed for language '***'."
+
+    def test_masks_telephone_numbers_of_the_request_however_short(self):
+        create = endpoints.create_call("project", to="+4711", from_="+15550100002")
+        error = error_of(create, 422, {"message": "+4711 and 1 (555) 010-0002 are not valid."})
+        assert error.message == "+*** and ***0002 are not valid."
+
+
+@pytest.mark.parametrize("names", [["X-SignalWire-Request-Id", "Request-Id"], ["x-request-id", "Request-Id"], []])
+def test_request_id_is_found_under_any_of_its_names(names):
+    error = error_of(GET_CALL, 404, headers={name: f"id {name}" for name in names})
+    assert error.request_id == (f"id {names[0]}" if names else None)
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("0", 0),
+            ("120", 120),
+            (" 7 ", 7),
+            ("Fri, 02 Jan 2026 03:04:35 GMT", 30),
+            ("Fri, 02 Jan 2026 04:04:35 +0100", 30),
+            ("Fri, 02 Jan 2026 03:04:35 -0000", 30),
+            ("Friday, 02-Jan-26 03:04:35 GMT", 30),
+            ("Thu, 01 Jan 2026 00:00:00 GMT", 0),
+            ("", None),
+            ("soon", None),
+            ("1.5", None),
+            ("-1", None),
+            ("²", None),
+            ("Fri, 99 Jan 2026 03:04:35 GMT", None),
+        ],
+    )
+    def test_spellings(self, value, seconds):
+        assert responses.retry_after({"Retry-After": value}, now=NOW) == seconds
+
+    @pytest.mark.parametrize(("date", "seconds"), [("Fri, 02 Jan 2026 03:00:00 GMT", 60), ("nonsense", 0), (None, 0)])
+    def test_date_is_relative_to_the_date_of_the_response(self, date, seconds):
+        headers = {"Retry-After": "Fri, 02 Jan 2026 03:01:00 GMT"} | ({"Date": date} if date else {})
+        assert responses.retry_after(headers, now=NOW) == seconds
+
+    def test_no_header(self):
+        assert responses.retry_after({}) is None
+
+    @patient
+    @given(seconds=st.integers(0, 10**30))
+    def test_seconds_are_bounded(self, seconds):
+        wait = responses.retry_after({"Retry-After": str(seconds)})
+        assert wait == seconds if seconds < 10**9 else 10**8 <= wait < 10**9
+
+    @patient
+    @given(seconds=st.integers(-(10**9), 10**9))
+    def test_any_date(self, seconds):
+        until = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
+        assert responses.retry_after({"Retry-After": until}, now=NOW) == max(0, seconds)
+
+    @patient
+    @given(value=st.text(max_size=60) | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ ([+-]\d+|GMT)?"))
+    def test_any_string(self, value):
+        wait = responses.retry_after({"Retry-After": value, "Date": value}, now=NOW)
+        assert wait is None or 0 <= wait < 10**12

@@ -145,7 +145,7 @@ mutants: .venv/ready ## change the code at random and list the changes that no u
 EXAMPLES ?= 1000000
 SECONDS_AT_MOST ?= 3600
 fuzz: .venv/ready-fuzz ## generate a million responses; EXAMPLES=… and SECONDS_AT_MOST=… for fewer
-	@$(BIN)/python tests/fuzz/fuzz_answers.py --examples $(EXAMPLES) --seconds $(SECONDS_AT_MOST)
+	@$(BIN)/python tests/fuzz/fuzz_responses.py --examples $(EXAMPLES) --seconds $(SECONDS_AT_MOST)
 
 audit: .venv/ready-security ## check the dependencies for known vulnerabilities; asks pypi.org
 	@$(BIN)/python scripts/supply_chain.py audit

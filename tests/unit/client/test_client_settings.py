@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows.stop import just
+from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 
@@ -139,7 +139,7 @@ def test_no_error_and_no_log_line_shows_the_token(run, simulator, target, settin
     fault = {key: _filled(value, echoed.replace(" ", "")) for key, value in fault.items()}
     simulator.set_faults([{**fault, "times": None}])
     with caplog.at_level(logging.DEBUG), pytest.raises(SignalWireError) as caught:
-        run(just(endpoints.get_call(*target[:2])), max_attempts=2)
+        run(send(endpoints.get_call(*target[:2])), max_attempts=2)
     shown = [caplog.text, str(caught.value), repr(caught.value), str(caught.value.to_event())]
     assert not any(secret in text for text in shown for secret in (simulator.token, header))
 

@@ -1,7 +1,7 @@
-"""Looks for an answer of SignalWire that ends in anything but a record or a SignalWireError.
+"""Search for responses that end in anything but a record or a SignalWireError.
 
-Run by ``make fuzz``. Atheris watches which lines an example reaches and goes on from those that reach new ones; what
-breaks a promise of ``answers.py`` is written into .build/fuzz, and belongs into the corpus once it is mended.
+Run by ``make fuzz``. Atheris measures which lines an example reaches and mutates those that reach new ones. An example
+that violates a property of ``fuzz_flows.py`` is written to .build/fuzz; once it is fixed, it belongs in the corpus.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ from pathlib import Path
 
 import atheris
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
+
 CORPUS = Path(__file__).parent / "corpus"
 WORK_DIR = Path(__file__).resolve().parent.parent.parent / ".build" / "fuzz"
 
-# Airflow is imported before the instrumentation begins: it is not what is looked at, and slow with it.
+# Airflow is imported before the instrumentation: it is not under test, and slow with it.
 importlib.import_module("airflow.providers.common.compat.sdk")
 
-with atheris.instrument_imports(include=["airflow_provider_signalwire", "answers"]):
-    import answers
+with atheris.instrument_imports(include=["airflow_provider_signalwire", "fuzz_flows"]):
+    import fuzz_flows
 
 WORDS = (
-    *answers.FLOWS,
+    *fuzz_flows.FLOWS,
     *("200", "204", "301", "400", "401", "404", "409", "422", "429", "500", "503", "\n\n", "\n====\n"),
-    *("Retry-After: ", "X-Request-Id: ", "Fri, 02 Jan 2026 03:04:35 GMT", answers.TOKEN, answers.URL_KEY),
+    *("Retry-After: ", "X-Request-Id: ", "Fri, 02 Jan 2026 03:04:35 GMT", fuzz_flows.TOKEN, fuzz_flows.URL_KEY),
     *('"sid"', '"status"', '"call_sid"', '"name"', '"account_sid"', '"end_time"', '"calls"', '"next_page_uri"'),
     *('"errors"', '"code"', '"message"', '"more_info"', '"call"', '"stream"', '"stopped"', '"queued"', '"completed"'),
     *("/api/laml/", "null", "true", "NaN", "Infinity", "-1e999", "1e5", "\\ud800", "\\u0000", "\\u2028"),
@@ -35,10 +37,10 @@ WORDS = (
 
 
 def main() -> None:
-    """Run as many examples, or for as long, as the command line says."""
+    """Run the examples."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=int, default=3600, help="end after this time even with examples left")
+    parser.add_argument("--seconds", type=int, default=3600, help="maximum time")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     logging.disable()
@@ -60,13 +62,13 @@ def main() -> None:
             str(found),
             str(CORPUS),
         ],
-        _judge,
+        _check,
     )
     atheris.Fuzz()
 
 
-def _judge(data: bytes) -> None:
-    answers.judge(*answers.read_example(data))
+def _check(data: bytes) -> None:
+    fuzz_flows.check_outcome(*fuzz_flows.read_example(data))
 
 
 def _escaped(word: str) -> str:

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from steady import STEADY
 
-from airflow_provider_signalwire.client.flows.start import start_stream
-from airflow_provider_signalwire.client.policy.steps import send, stop_stream
+from airflow_provider_signalwire.client.flows.stop import stop_stream
+from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
@@ -26,8 +26,8 @@ acceptable = st.text("%+?#&;~'\" .=:@é通ab", min_size=1, max_size=6)
 
 FLOWS = {
     "stop": lambda a, c, s: send(endpoints.stop_call_stream(a, c, s)),
-    "stop and look at the call": stop_stream,
-    "start": lambda a, c, s: start_stream(a, c, name=s, url="wss://example.com"),
+    "stop and read the call": stop_stream,
+    "start": lambda a, c, s: send(endpoints.start_call_stream(a, c, name=s, url="wss://example.com")),
     "read call": lambda a, c, _: send(endpoints.get_call(a, c)),
     "hang up": lambda a, c, _: send(endpoints.update_call(a, c, status="completed")),
     "delete": lambda a, c, _: send(endpoints.delete_call(a, c)),

@@ -15,13 +15,18 @@ STREAM_KEYS = {"sid", "account_sid", "call_sid", "name", "status", "date_updated
 URL = "wss://media.example.com/audio?key=1"
 
 
+def fetch(request):
+    """Send a request and return its record."""
+    return (yield from send(request)).record
+
+
 def test_the_project_is_read(run, simulator):
-    assert run(send(endpoints.get_account(simulator.project)))["sid"] == simulator.project
+    assert run(fetch(endpoints.get_account(simulator.project)))["sid"] == simulator.project
 
 
 def test_a_call_is_created_with_its_options(run, simulator):
     call = run(
-        send(
+        fetch(
             endpoints.create_call(
                 simulator.project,
                 to="+15550100001",
@@ -47,17 +52,17 @@ def test_a_call_is_created_with_its_options(run, simulator):
 
 
 def test_a_call_is_read(run, target):
-    call = run(send(endpoints.get_call(*target[:2])))
+    call = run(fetch(endpoints.get_call(*target[:2])))
     assert (call["sid"], call["status"]) == (target.call_sid, "in-progress")
 
 
 def test_a_call_is_hung_up(run, target):
-    assert run(send(endpoints.update_call(*target[:2], status="completed")))["status"] == "completed"
+    assert run(fetch(endpoints.update_call(*target[:2], status="completed")))["status"] == "completed"
 
 
 def test_a_calls_record_is_deleted(run, simulator):
     [call] = simulator.seed(status="completed")
-    assert run(send(endpoints.delete_call(simulator.project, call["sid"]))) == {}
+    assert run(fetch(endpoints.delete_call(simulator.project, call["sid"]))) is None
     assert simulator.state.snapshot()["calls"] == []
 
 
@@ -67,7 +72,7 @@ def test_calls_are_listed_by_every_filter(run, simulator):
     [wanted] = simulator.seed(status="completed", age_seconds=600, **plan)
     now = datetime.now(UTC)
     page = run(
-        send(
+        fetch(
             endpoints.list_calls(
                 simulator.project,
                 **plan,
@@ -86,14 +91,14 @@ def test_calls_are_listed_by_every_filter(run, simulator):
 def test_a_filter_by_time_has_the_right_direction(run, simulator, moment, found):
     simulator.seed(age_seconds=60)
     at = datetime.now(UTC) - timedelta(seconds=120)
-    page = run(send(endpoints.list_calls(simulator.project, **{moment: at})))
+    page = run(fetch(endpoints.list_calls(simulator.project, **{moment: at})))
     assert len(page["calls"]) == found
 
 
 def test_a_recording_is_started_and_updated(run, simulator, target):
-    recording = run(send(endpoints.start_call_recording(*target[:2], recording_channels="dual")))
+    recording = run(fetch(endpoints.start_call_recording(*target[:2], recording_channels="dual")))
     paused = endpoints.update_call_recording(*target[:2], recording["sid"], status="paused", pause_behavior="skip")
-    assert run(send(paused))["status"] == "paused"
+    assert run(fetch(paused))["status"] == "paused"
     assert [request["form"] for request in simulator.requests()] == [
         {"RecordingChannels": "dual"},
         {"Status": "paused", "PauseBehavior": "skip"},
@@ -101,12 +106,12 @@ def test_a_recording_is_started_and_updated(run, simulator, target):
 
 
 def test_a_recording_is_started_without_options(run, target):
-    assert run(send(endpoints.start_call_recording(*target[:2])))["status"] == "in-progress"
+    assert run(fetch(endpoints.start_call_recording(*target[:2])))["status"] == "in-progress"
 
 
 def test_a_stream_is_started_with_every_option(run, simulator, target):
     record = run(
-        send(
+        fetch(
             endpoints.start_call_stream(
                 *target[:2],
                 url=URL,
@@ -138,7 +143,7 @@ def test_a_stream_is_started_with_every_option(run, simulator, target):
 
 def test_99_parameters_arrive_and_100_are_refused(run, simulator, target):
     parameters = {f"name {number}": f"value {number}" for number in range(1, 100)}
-    run(send(endpoints.start_call_stream(*target[:2], url=URL, name="many", parameters=parameters)))
+    run(fetch(endpoints.start_call_stream(*target[:2], url=URL, name="many", parameters=parameters)))
     [request] = simulator.requests()
     assert request["form"]["Parameter99.Name"] == "name 99"
     assert request["form"]["Parameter99.Value"] == "value 99"
@@ -148,7 +153,7 @@ def test_99_parameters_arrive_and_100_are_refused(run, simulator, target):
 
 @pytest.mark.parametrize("by", ["stream_sid", "stream_name"])
 def test_a_stream_is_stopped_by_sid_and_by_name(run, simulator, target, by):
-    record = run(send(endpoints.stop_call_stream(*target[:2], getattr(target, by))))
+    record = run(fetch(endpoints.stop_call_stream(*target[:2], getattr(target, by))))
     assert set(record) == STREAM_KEYS
     assert (record["sid"], record["status"]) == (target.stream_sid, "stopped")
     [request] = simulator.requests()
@@ -157,13 +162,13 @@ def test_a_stream_is_stopped_by_sid_and_by_name(run, simulator, target, by):
 
 def test_an_answers_unknown_keys_pass_through(run, simulator, target):
     simulator.set_faults([{"kind": "patch", "set": {"api_version": "2010-04-01", "new": {"a": [1]}}}])
-    record = run(send(endpoints.stop_call_stream(*target.ids)))
+    record = run(fetch(endpoints.stop_call_stream(*target.ids)))
     assert record["new"] == {"a": [1]}
     assert set(record) == STREAM_KEYS | {"api_version", "new"}
 
 
 def test_a_request_says_who_asks_and_for_what(run, settings, stub):
-    run(send(endpoints.stop_call_stream("project", "call", "stream")), origin=stub.origin)
+    run(fetch(endpoints.stop_call_stream("project", "call", "stream")), origin=stub.origin)
     [(_, _, headers)] = stub.received
     assert headers["User-Agent"] == f"airflow-provider-signalwire/{__version__}"
     assert headers["Authorization"] == settings.authorization

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_signalwire.client.flows.stop import stop_stream
+from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireNotFoundError
 
@@ -38,10 +39,10 @@ many_requests = settings(max_examples=12, deadline=None, suppress_health_check=l
 
 
 def all_of(requests):
-    """Send requests one after the other, whatever is answered."""
+    """Send requests one after the other, whatever is returned."""
     for request in requests:
         with contextlib.suppress(SignalWireNotFoundError):
-            yield request
+            yield from send(request)
 
 
 def built(make, texts):
@@ -58,7 +59,7 @@ def built(make, texts):
 @pytest.mark.parametrize("name", AWKWARD_NAMES)
 def test_a_stream_is_stopped_by_an_awkward_name(run, simulator, name):
     [call] = simulator.seed(streams=[{"name": name}, {"name": "another"}])
-    record = run(stop_stream(simulator.project, call["sid"], name))
+    record = run(stop_stream(simulator.project, call["sid"], name)).record
     assert (record["sid"], record["name"]) == (call["streams"][0]["sid"], name)
     assert len(simulator.requests()) == 1
 

@@ -94,12 +94,9 @@ def test_unknown_call_is_said():
 
 class TestIgnoreIfMissing:
     @pytest.mark.parametrize("second", [call("in-progress"), NOT_FOUND])
-    def test_returns_none_and_logs_a_warning(self, second, caplog):
-        with caplog.at_level(logging.WARNING):
-            result = stop(NOT_FOUND, second, ignore_if_missing=True).result
-        assert (result.record, result.outcome) == (None, "missing")
-        assert [record.levelname for record in caplog.records] == ["WARNING"]
-        assert "Not found (ignored): " in caplog.text
+    def test_returns_none_to_be_logged_as_a_warning(self, second):
+        result = stop(NOT_FOUND, second, ignore_if_missing=True).result
+        assert (result.record, result.outcome, result.log_level) == (None, "missing", logging.WARNING)
 
     @pytest.mark.parametrize("status", [400, 409, 422])
     def test_does_not_ignore_other_refusals(self, status):
@@ -145,7 +142,8 @@ def test_every_request_obeys_the_deadline():
         ),
         ([stream("queued", sid="s", name="n")], "Stream is queued: 's' ('n') on call 'call'. "),
         ([NOT_FOUND, call("busy")], "Stream is stopped (its call has ended): 'stream' on call 'call'. "),
-        ([NOT_FOUND, NOT_FOUND], "Stream is missing (ignored): 'stream' on call 'call'. "),
+        ([NOT_FOUND, call("queued")], "Stream is missing (ignored): 'stream' on call 'call'. "),
+        ([NOT_FOUND, NOT_FOUND], "Stream is missing (ignored), because its call is: 'stream' on call 'call'. "),
         ([lost(), stream("stopped", name="+15551234567")], "'stream' ('+***4567') on call 'call'. Stop: attempts 2, "),
         ([response(429), NOT_FOUND, call("busy")], "Stop: attempts 2, "),
     ],

@@ -120,7 +120,7 @@ class TestDeadline:
         assert outcome.elapsed <= 3 + 2  # the last poll may take its time
 
     def test_retry_after_beyond_it_ends_the_wait_at_the_deadline(self):
-        outcome = wait(response(503, headers={"Retry-After": "12"}), timeout=2)
+        outcome = wait(*[response(503, headers={"Retry-After": "12"})] * 2, timeout=2)
         error = outcome.expect(SignalWireTimeoutError)
         assert outcome.elapsed == 2
         assert "failed: Could not stop stream 'stream' on call 'call': SignalWire returned 503" in str(error)

@@ -1,4 +1,4 @@
-"""What the matrix makes of an error, real Airflow makes of it, too: a sample, run by ``dag.test()``."""
+"""Real Airflow gives a task the state that the matrix has: a sample, run by ``dag.test()``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_courses import CELLS
 from fault_model import Outcome, expected
+from fault_scenarios import CASES
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -20,7 +20,7 @@ except ImportError:  # before Airflow 3.2
     from airflow.models.dagbag import DagBag
 
 DAGS = Path(__file__).parent / "dags"
-SAMPLE = [cell for cell in CELLS if (cell.fault.name, cell.position) in {("401", "always"), ("500", "always")}]
+SAMPLE = [case for case in CASES if (case.fault.name, case.position) in {("401", "always"), ("500", "always")}]
 
 RunTask = Callable[..., tuple[str, int]]
 
@@ -47,7 +47,7 @@ def run_task() -> RunTask:
 
 @pytest.fixture
 def dags_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Airflow look for DAGs here: ``dag.test()`` stores those it finds."""
+    """Make Airflow look for DAGs here: ``dag.test()`` stores those it finds."""
     bundle = {
         "name": "faults",
         "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
@@ -57,14 +57,14 @@ def dags_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def end_in_airflow(outcome: Outcome) -> tuple[str, int]:
-    """Return the end of a task whose second try meets what its first has met."""
+    """Return the end of a task whose second try meets the same fault as its first."""
     return ("failed", 2) if outcome.state == "up_for_retry" else (outcome.state, 1)
 
 
 @pytest.mark.usefixtures("no_pauses", "dags_folder")
-@pytest.mark.parametrize("cell", SAMPLE, ids=str)
-def test_a_task_ends_in_airflow_as_in_the_matrix(cell, stages, run_task):
-    with stages[0].set_for(cell) as scene:
-        end = run_task(re.sub(r"\W+", "_", cell.way.name), scene._asdict())
+@pytest.mark.parametrize("case", SAMPLE, ids=str)
+def test_task_ends_in_airflow_as_in_matrix(case, environments, run_task):
+    with environments[0].prepared_for(case) as seeded:
+        end = run_task(re.sub(r"\W+", "_", case.scenario.name), seeded._asdict())
 
-    assert end == end_in_airflow(expected(cell))
+    assert end == end_in_airflow(expected(case))

@@ -1,91 +1,67 @@
-"""A door before the simulator: each request comes over a connection of its own, with TLS or without."""
+"""A proxy in front of the simulator: it adds TLS, and it can process a start after it has responded."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import socketserver
 import ssl
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import trustme
+from raw_server import RawServer, read_request
+
+_GATEWAY_TIMEOUT = b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-class Door(socketserver.ThreadingTCPServer):
-    """Passes requests on to a port of this machine, and their answers back.
+class TlsProxy(RawServer):
+    """Passes each request on over a connection of its own, so that names and certificates are checked each time.
 
-    As no connection serves two requests, a name is looked up and a certificate is checked for each of them.
-
-    :param inside: the port
-    :param folder: where to put the certificate of the authority that is to be trusted
+    :param port: The simulator's port.
+    :param folder: Receives the CA file to trust.
     """
 
-    daemon_threads = True
-
-    def __init__(self, inside: int, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Passage)
-        self.inside = inside
-        self.port: int = self.server_address[1]
+    def __init__(self, port: int, folder: Path) -> None:
+        super().__init__(self._pass_on)
         authority = trustme.CA()
         self.authority = folder / "authority.pem"
         authority.cert_pem.write_to_path(self.authority)
-        self.trusted = _tls(authority)
-        self.distrusted = _tls(trustme.CA())
+        self.trusted, self.distrusted = _tls(authority), _tls(trustme.CA())
         self.choose_tls: Callable[[], ssl.SSLContext | None] = lambda: None
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+        self.delays_start: Callable[[], bool] = lambda: False
+        self._port = port
+        self._delayed: list[bytes] = []
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def process_delayed(self) -> None:
+        """Send the simulator the starts that were responded to without being processed."""
+        while self._delayed:
+            self._send(self._delayed.pop(0))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+    def _pass_on(self, client: socket.socket) -> None:
+        # If either side breaks the connection, the other one is broken, too.
+        with contextlib.suppress(OSError), contextlib.ExitStack() as open_sockets:
+            tls = self.choose_tls()
+            if tls is not None:
+                client = open_sockets.enter_context(tls.wrap_socket(client, server_side=True))
+            request = read_request(client)
+            if b"/Streams HTTP/" in request:
+                self.process_delayed()
+                if self.delays_start():
+                    self._delayed.append(request)
+                    client.sendall(_GATEWAY_TIMEOUT)
+                    return
+            client.sendall(self._send(request))
+
+    def _send(self, request: bytes) -> bytes:
+        response = b""
+        with socket.create_connection(("127.0.0.1", self._port)) as server:
+            server.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            while part := server.recv(65536):
+                response += part
+        return response
 
 
 def _tls(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     return context
-
-
-class _Passage(socketserver.BaseRequestHandler):
-    server: Door
-
-    def handle(self) -> None:
-        # Whoever breaks off, the client or the simulator, breaks off the whole.
-        with contextlib.suppress(OSError), contextlib.ExitStack() as open_sockets:
-            client: socket.socket = self.request
-            tls = self.server.choose_tls()
-            if tls is not None:
-                client = open_sockets.enter_context(tls.wrap_socket(client, server_side=True))
-            request = _read_request(client)
-            inside = open_sockets.enter_context(socket.create_connection(("127.0.0.1", self.server.inside)))
-            inside.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
-            while part := inside.recv(65536):
-                client.sendall(part)
-
-
-def _read_request(client: socket.socket) -> bytes:
-    request = b""
-    while b"\r\n\r\n" not in request or len(request) < _length(request):
-        part = client.recv(65536)
-        if not part:
-            raise ConnectionAbortedError
-        request += part
-    return request
-
-
-def _length(request: bytes) -> int:
-    head = request.partition(b"\r\n\r\n")[0]
-    lengths = [
-        int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
-    ]
-    return len(head) + len(b"\r\n\r\n") + sum(lengths)

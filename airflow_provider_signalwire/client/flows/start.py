@@ -154,8 +154,9 @@ class StreamStart:
             failure.add_advice("Airflow has given up this try; the stream's name belongs to the next one.")
             raise failure
         self._in_flight_since = time.time()
-        # A refusal is the name in use, by an earlier attempt that was processed after all.
-        return outcome != "call_ended" and (failure.is_transient or isinstance(failure, SignalWireRequestError))
+        # A refusal is the name in use, by an earlier attempt that was processed after all. Now the name is free.
+        failure.is_transient |= isinstance(failure, SignalWireRequestError)
+        return outcome != "call_ended" and failure.is_transient
 
     @property
     def _stop_by(self) -> str:

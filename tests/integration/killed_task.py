@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from raw_server import RawServer, read_request
 
 SECONDS = 60  # what has not happened then never will
 
@@ -29,44 +30,32 @@ def wait_until(condition: Callable[[], Any], description: str, seconds: float = 
     return value
 
 
-class Relay:
-    """Passes connections on to the simulator; of the next start, it can hold the request or the response."""
+class Relay(RawServer):
+    """Passes requests on to the simulator; of the next start, it can hold the request or the response."""
 
     def __init__(self, port: int) -> None:
-        self.held = threading.Event()
-        self.release = threading.Event()
-        self.holding: str | None = None
+        super().__init__(self._pass_on)
         self._port = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.hold(None)
 
     def hold(self, part: str | None) -> None:
         """Hold the ``request`` or the ``response`` of the next start, until it is released."""
         self.held, self.release, self.holding = threading.Event(), threading.Event(), part
 
-    def close(self) -> None:
-        self.release.set()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=self._pass_on, args=self._listener.accept()[:1], daemon=True).start()
-
     def _pass_on(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self._port)) as server:
-            while request := client.recv(65536):  # requests are small: one segment each
-                holding = None
-                if b"/Streams HTTP/" in request.split(b"\r\n", 1)[0]:
-                    holding, self.holding = self.holding, None
-                if holding == "request":
-                    self._wait()
-                server.sendall(request)
-                response = server.recv(65536)
-                if holding == "response":
-                    self._wait()
-                client.sendall(response)
+        request, holding = read_request(client), None
+        if b"/Streams HTTP/" in request:
+            holding, self.holding = self.holding, None
+        if holding == "request":
+            self._wait()
+        response = b""
+        with socket.create_connection(("127.0.0.1", self._port)) as server:
+            server.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            while part := server.recv(65536):
+                response += part
+        if holding == "response":
+            self._wait()
+        client.sendall(response)
 
     def _wait(self) -> None:
         release = self.release

@@ -31,9 +31,9 @@ _run_ids = itertools.count()
 
 @pytest.fixture(scope="module")
 def relay(shared_simulator: SimulatorServer) -> Iterator[Relay]:
-    relay = Relay(shared_simulator.port)
-    yield relay
-    relay.close()
+    with Relay(shared_simulator.port) as relay:
+        yield relay
+        relay.release.set()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def supervisors(
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder),
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "1",
-            "AIRFLOW_CONN_SIGNALWIRE_DEFAULT": connection(relay.url),
+            "AIRFLOW_CONN_SIGNALWIRE_DEFAULT": connection(relay.origin),
             "AIRFLOW_CONN_UNREACHABLE": connection(f"http://127.0.0.1:{unreachable}"),
         },
     )

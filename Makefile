@@ -128,7 +128,7 @@ $(POSTGRES) $(REDIS):
 
 .PHONY: fault-matrix
 
-fault-matrix: .venv/ready ## play every fault by every way to meet it, and write docs/reliability/fault-matrix.md
+fault-matrix: .venv/ready ## run every fault in every scenario, and write docs/reliability/fault-matrix.md
 	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
 
 .PHONY: fuzz audit sbom

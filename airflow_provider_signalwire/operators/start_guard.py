@@ -161,7 +161,7 @@ class StartGuard:
             return
         warning = self._start.warning()
         # Said before anything else, because Airflow may kill the process soon.
-        log.warning("The task ends (%s). %s It is stopped now.", type(error).__name__, warning)
+        log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, warning)
         try:
             # A client of its own: the task's may be in the middle of a request.
             with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:

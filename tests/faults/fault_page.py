@@ -37,7 +37,7 @@ Each field has three lines, for the position of the fault: at the *first* reques
 | a number | Number of requests that SignalWire received. |
 | `…` | Requests are repeated until a deadline. |
 | `(1 left)` | Number of streams that run and should not. |
-| `n/a` | Impossible. |
+| `n/a` | Impossible, or not run. |
 
 *Error* is the task's error if the fault stays, without the prefix `SignalWire`. A batch, and a cleanup that has found
 its calls, raise a `SignalWireBatchError`, or a `SignalWireBatchRefusedError` if no failure is transient. A wait ends

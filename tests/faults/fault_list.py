@@ -107,6 +107,19 @@ def _invalid(name: str, simulated: dict[str, Any], **options: Any) -> Fault:
     return Fault(name=name, error="SignalWireResponseError", simulated=simulated, **options)
 
 
+def _killed(name: str, when: str) -> Fault:
+    """The task is told to end while it waits for the response to its start."""
+    return Fault(
+        name=name,
+        error="TaskKilled",
+        simulated={"kind": "hang", "when": when},
+        is_transient=False,
+        is_processed=when == "after",
+        is_killed=True,
+        affects=START,
+    )
+
+
 def _redirect(status: int, name: str, location: str) -> Fault:
     simulated = {"kind": "redirect", "status": status, "location": location}
     return Fault(name=f"{status} to {name}", error="SignalWireResponseError", simulated=simulated, is_transient=False)
@@ -137,24 +150,8 @@ FAULTS = (
     _status(503, ", processed", when="after"),
     _status(504, ", processed", when="after"),
     Fault(name="504, processed later", error="SignalWireServerError", status=504, is_late=True, affects=START),
-    Fault(
-        name="killed",
-        error="TaskKilled",
-        simulated={"kind": "hang", "when": "before"},
-        is_transient=False,
-        is_killed=True,
-        affects=START,
-    ),
-    Fault(
-        name="killed, processed",
-        error="TaskKilled",
-        simulated={"kind": "hang", "when": "after"},
-        is_transient=False,
-        is_killed=True,
-        is_processed=True,
-        affects=START,
-    ),
-    _status(501, ", processed", when="after"),
+    _killed("killed", "before"),
+    _killed("killed, processed", "after"),
     _lost("reset before the response", simulated={"kind": "reset", "when": "before"}),
     _lost("reset during the response", simulated={"kind": "reset", "when": "middle"}, is_processed=True),
     _lost("reset instead of the response, processed", simulated={"kind": "reset", "when": "after"}, is_processed=True),

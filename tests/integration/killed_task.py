@@ -41,6 +41,7 @@ class Relay(RawServer):
     def hold(self, part: str | None) -> None:
         """Hold the ``request`` or the ``response`` of the next start, until it is released."""
         self.held, self.release, self.holding = threading.Event(), threading.Event(), part
+        self.loses_response = False
 
     def _pass_on(self, client: socket.socket) -> None:
         request, holding = read_request(client), None
@@ -55,7 +56,8 @@ class Relay(RawServer):
                 response += part
         if holding == "response":
             self._wait()
-        client.sendall(response)
+        if holding is None or not self.loses_response:
+            client.sendall(response)
 
     def _wait(self) -> None:
         release = self.release

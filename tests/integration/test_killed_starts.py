@@ -262,29 +262,36 @@ def test_retry_after_sigkill_stops_what_the_killed_try_started(simulator, relay,
     task.do("give_up")
     task.begin()
     task.wait_for_end()
-    wait_until(lambda: task.do("state") == "success", task.log(2))
+    assert task.do("state") == "success", task.log(2)
     [stream] = running(simulator)
     assert len(simulator.state.snapshot()["streams"]) == 2
     assert stream["sid"] in task.log(2)
 
 
-@pytest.mark.parametrize("ending", ["lost response", "SIGTERM"])
-def test_orphaned_try_never_stops_its_successors_stream(simulator, relay, task, call_sid, ending):
+@pytest.mark.parametrize("ending", ["lost response", "SIGTERM", "supervisor goes on"])
+def test_try_that_airflow_gave_up_never_stops_its_successors_stream(simulator, relay, task, call_sid, ending):
     relay.hold("request")
     task.begin()
     assert relay.held.wait(60), task.log()
-    orphan, release = task.process, relay.release
-    task.supervisor.kill()
-    wait_until(lambda: not is_alive(task.supervisor), "the supervisor is gone")
+    orphan, supervisor, release = task.process, task.supervisor, relay.release
+    if ending == "supervisor goes on":
+        supervisor.suspend()
+    else:
+        supervisor.kill()
+        wait_until(lambda: not is_alive(supervisor), "the supervisor is gone")
     task.do("give_up")
     task.begin()
     task.wait_for_end()
-    wait_until(lambda: task.do("state") == "success", task.log(2))
+    assert task.do("state") == "success", task.log(2)
     assert is_alive(orphan)
 
+    relay.loses_response = True
     if ending == "SIGTERM":
         orphan.send_signal(signal.SIGTERM)
-    release.set()  # refused: the name is in use
+    elif ending == "supervisor goes on":
+        supervisor.resume()  # its next heartbeat is refused, so it sends SIGTERM
+        wait_until(lambda: not is_alive(orphan), "the orphan has ended")
+    release.set()
     wait_until(lambda: not is_alive(orphan), "the orphan has ended")
     [stream] = running(simulator)
     assert stream["sid"] in task.log(2)

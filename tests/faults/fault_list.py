@@ -152,6 +152,7 @@ FAULTS = (
     Fault(name="504, processed later", error="SignalWireServerError", status=504, is_late=True, affects=START),
     _killed("killed", "before"),
     _killed("killed, processed", "after"),
+    _status(501, ", processed", when="after"),
     _lost("reset before the response", simulated={"kind": "reset", "when": "before"}),
     _lost("reset during the response", simulated={"kind": "reset", "when": "middle"}, is_processed=True),
     _lost("reset instead of the response, processed", simulated={"kind": "reset", "when": "after"}, is_processed=True),

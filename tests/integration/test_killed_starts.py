@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +13,11 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import DAGS
 from killed_task import KilledTask, Relay, Supervisors, is_alive, unreachable_port, wait_until
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
+DAGS = Path(__file__).parent / "killed_dags"
 NAME = r"killed_starts\.start\w*"
 MAY_BE_RUNNING = rf"A stream named '{NAME}' may be running on call '{{}}' since \d\d\d\d-\d\d-\d\dT\d\d:\d\d:\d\d"
 INTENT, XCOM, END = ["PUT", "/store/ti/"], ["POST", "/xcoms/"], ["PATCH", "/state"]
@@ -48,12 +47,11 @@ def supervisors(
     unreachable: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Supervisors]:
-    folder, dags = tmp_path_factory.mktemp("killed"), tmp_path_factory.mktemp("killed_starts")
-    shutil.copy(DAGS / "killed_starts.py", dags)
+    folder = tmp_path_factory.mktemp("killed")
     bundle = {
         "name": "killed_starts",
         "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(dags)},
+        "kwargs": {"path": str(DAGS)},
     }
 
     def connection(url: str) -> str:

@@ -14,7 +14,7 @@ from airflow_provider_signalwire.client.protocol.records import stream_is_stoppe
 from airflow_provider_signalwire.client.protocol.redaction import secrets_in_url
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
-from airflow_provider_signalwire.operators.start_guard import StartGuard
+from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
@@ -208,6 +208,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         self.signalwire_conn_id = signalwire_conn_id
         self._pushes_xcom = self.do_xcom_push
         self._guard: StartGuard | None = None
+        self._is_killed = False
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
         """Render the templates, and mask the secrets in the fields that Airflow shows.
@@ -252,6 +253,8 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
             push_record=self._pushes_xcom,
         )
         self._guard = guard
+        if self._is_killed:
+            raise TaskKilled("Airflow has told the task to end.")
         record = guard.run()
         if guard.has_pushed and not self._has_mapped_dependants():
             # The record is in XCom. Airflow's own push would be another chance to fail after the start.
@@ -263,6 +266,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
 
     def on_kill(self) -> None:
         """Stop the stream that was or may have been started, and end the task."""
+        self._is_killed = True
         if self._guard is not None:
             self._guard.on_kill()
 

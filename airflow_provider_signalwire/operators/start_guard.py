@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Airflow kills a task's process 6 to 7 seconds after SIGTERM.
-_CLEANUP_SECONDS = 4.5
+# Airflow kills a task's process 5 seconds after SIGTERM. Both together leave a second for a last attempt.
+_CLEANUP_SECONDS = 3.0
 _AIRFLOW_SECONDS = 1.0
 _INTENT_KEY = "signalwire_start"
+_PROBE_KEY = "signalwire_probe"
 
 
 class TaskKilled(BaseException):
@@ -61,6 +62,7 @@ class StartGuard:
         self._name = name
         self._push_record = push_record
         self._intent = TaskState(context, _INTENT_KEY)
+        self._is_killed = False
         self._is_ending = False
         self._has_returned = False
         self._start = self._make_start(self._unproven_since(is_default_name))
@@ -68,10 +70,13 @@ class StartGuard:
     def run(self) -> StreamRecord:
         """Start the stream, store its record and return it.
 
+        The intent stays stored: if this try does not succeed after all, the next one stops what it finds.
+
         :raises SignalWireError: its message says so if a stream may be running.
         """
         try:
-            self._intent.save({"call_sid": self._call_sid, "name": self._name, "since": time.time()})
+            since = self._start.possibly_running_since or time.time()
+            self._intent.save({"call_sid": self._call_sid, "name": self._name, "since": since})
             with self._hook.get_conn() as client:
                 record, stats = client.run(self._start.run())
             log.info(
@@ -80,6 +85,9 @@ class StartGuard:
                 *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
             )
             self._push(record)
+            self._has_returned = True
+            if self._is_killed:  # Python ignores an exception of a signal handler that runs inside a finalizer
+                raise TaskKilled
         except SignalWireError:
             self._is_ending = True
             # The flow has stopped what it may have started, or its error says so.
@@ -89,17 +97,28 @@ class StartGuard:
         except BaseException as error:
             self._end(error)
             raise
-        self._has_returned = True
         return record
 
     def on_kill(self) -> None:
         """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
-        if self._is_ending:
+        if self._is_ending or self._is_success_reported():
             return
+        self._is_killed = True
         killed = TaskKilled("Airflow has told the task to end.")
         if self._has_returned:
             self._end(killed)
         raise killed
+
+    def _is_success_reported(self) -> bool:
+        """Return whether Airflow knows, or is being told, that the task has succeeded: then its stream is to run."""
+        ti = self._context.get("ti")
+        is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
+        if is_reporting and getattr(ti, "state", None) != "success":
+            log.warning(
+                "The task was told to end while it reported its success. Stream %r on call %r is running since %s.",
+                *(self._name, self._call_sid, ti.end_date.isoformat(timespec="seconds")),
+            )
+        return is_reporting or getattr(ti, "state", None) == "success"
 
     def _make_start(self, unproven_since: float | None) -> StreamStart:
         return StreamStart(
@@ -131,16 +150,18 @@ class StartGuard:
             for key, value in values.items():
                 ti.xcom_push(key=key, value=value)
             self.has_pushed = True
-        self._intent.clear()
 
     def _end(self, error: BaseException) -> None:
         """Stop what may have been started; if that cannot be proved, say so in the log and in the error."""
+        if self._is_ending:
+            return
         self._is_ending = True
         if self._start.record is None and self._start.possibly_running_since is None:
             self._intent.clear()
             return
-        log.warning("The task ends (%s). Stopping stream %r.", type(error).__name__, self._name)
         warning = self._start.warning()
+        # Said before anything else, because Airflow may kill the process soon.
+        log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, warning)
         try:
             # A client of its own: the task's may be in the middle of a request.
             with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:
@@ -157,44 +178,53 @@ class StartGuard:
         error.add_note(problem)
 
     def _is_current_try(self) -> bool:
-        """Return whether Airflow still knows this try; it refuses the calls of one that it has given up.
+        """Return whether no other try can have begun; one that has owns the stream's name.
 
-        The next try may run already, and owns the stream's name. If Airflow does not respond in time, no next try can
-        have begun either.
+        If Airflow does not respond in time, it cannot have begun another try either.
         """
-        refused: list[bool] = []
-
-        def ask() -> None:
-            refused.append(not _airflow_accepts_calls(self._context))
-
-        thread = threading.Thread(target=ask, daemon=True)
+        given_up: list[bool] = []
+        thread = threading.Thread(target=lambda: given_up.append(_is_given_up(self._context)), daemon=True)
         thread.start()
         thread.join(_AIRFLOW_SECONDS)
-        return not (refused and refused[0])
+        return not any(given_up)
 
 
-def _airflow_accepts_calls(context: Any) -> bool:
+def _is_given_up(context: Any) -> bool:
+    """Return whether Airflow has given up this try: its supervisor is gone, or the next try has taken its place."""
     ti, store = context.get("ti"), context.get("task_state_store")
     try:
         if store is not None:
-            store.get(_INTENT_KEY)
-        elif hasattr(ti, "get_dr_count"):  # Airflow 3
+            return _is_replaced(store) and not _is_restarting(ti)
+        if hasattr(ti, "get_dr_count"):  # Airflow 3.0 to 3.2: any call shows whether the supervisor is there
             ti.get_dr_count(dag_id=ti.dag_id, run_ids=[ti.run_id])
         elif hasattr(ti, "get_task_instance"):  # Airflow 2 has no API between a task and its database
             current = type(ti).get_task_instance(
                 dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index
             )
-            return current is not None and bool(current.try_number == ti.try_number)
-    except Exception as error:
-        return not _is_refusal(error)
-    return True
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Return whether Airflow knows this try no longer, or its supervisor is gone; not whether Airflow is away."""
-    if isinstance(error, (OSError, EOFError)):
+            return current is None or bool(current.try_number != ti.try_number)
+    except (OSError, EOFError):
         return True
-    response = getattr(error, "response", None)  # of the API server
-    detail = getattr(getattr(error, "error", None), "detail", None)  # of the supervisor
-    status = detail.get("status_code") if isinstance(detail, dict) else getattr(response, "status_code", None)
-    return isinstance(status, int) and 400 <= status < 500
+    except Exception as error:
+        log.debug("Airflow did not say whether this try is the current one: %r.", error)
+    return False
+
+
+def _is_replaced(store: Any) -> bool:
+    """Return whether the API server knows this try's id no longer. Reading from the store would not tell."""
+    status: int | None = None
+    for _ in range(2):  # the first response may be the one to a call that a signal interrupted
+        try:
+            store.delete(_PROBE_KEY)
+            status = None
+        except (OSError, EOFError):
+            raise
+        except Exception as error:
+            detail = getattr(getattr(error, "error", None), "detail", None) or {}
+            status = detail.get("status_code")
+    return status in (404, 409, 410)
+
+
+def _is_restarting(ti: Any) -> bool:
+    """Return whether the task was cleared while it ran: then its next try begins when this one has ended."""
+    states = ti.get_task_states(dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id])
+    return "restarting" in states.get(ti.run_id, {}).values()

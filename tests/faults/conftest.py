@@ -1,4 +1,4 @@
-"""What the fault matrix needs: stages to play on, and a player."""
+"""What the fault matrix needs: environments to run cases in, and a runner."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
-from fault_courses import Cell
-from fault_play import LogByThread, Player
-from fault_stage import Stage
+from fault_environment import Environment
+from fault_runner import LogByThread, Runner
+from fault_scenarios import Case
 
 from airflow_provider_signalwire.client.flows import start as starting
 from airflow_provider_signalwire.client.flows import wait as waiting
-from airflow_provider_signalwire.client.policy import rate_limiter as pacing
+from airflow_provider_signalwire.client.policy import rate_limiter
 from airflow_provider_signalwire.client.policy import retry as retrying
+from airflow_provider_signalwire.operators import start_guard
 
-_STAGES = 8
+_ENVIRONMENTS = 8
 
 
 @pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Environment]]:
     with ExitStack() as opened:
         yield [
-            opened.enter_context(Stage(tmp_path_factory.mktemp("stage"), f"signalwire_{number}"))
-            for number in range(_STAGES)
+            opened.enter_context(Environment(tmp_path_factory.mktemp("environment"), f"signalwire_{number}"))
+            for number in range(_ENVIRONMENTS)
         ]
 
 
@@ -43,17 +44,20 @@ def log() -> Iterator[LogByThread]:
 
 @pytest.fixture(scope="module")
 def no_pauses() -> Iterator[None]:
-    """Let attempts and looks follow each other at once, but where SignalWire asks for a wait."""
-    no_jitter = SimpleNamespace(uniform=lambda low, high: 0.0)
+    """Send attempts and polls without pauses, unless SignalWire asks for them, and give up a cleanup soon."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retrying, "_BACKOFF", lambda retry_state: 0.0)
-        patch.setattr(pacing, "_LONGEST_OWN_PAUSE_SECONDS", 0.01)
-        patch.setattr(starting, "random", no_jitter)
-        patch.setattr(waiting, "random", no_jitter)
+        patch.setattr(rate_limiter, "_MAX_BACKOFF_SECONDS", 0.01)
+        patch.setattr(waiting, "random", SimpleNamespace(uniform=lambda low, high: 0.0))
+        for module in (starting, start_guard):
+            patch.setattr(module, "_CLEANUP_SECONDS", 0.02)
         yield
 
 
 @pytest.fixture(scope="module")
-def player(request: pytest.FixtureRequest, stages: list[Stage], log: LogByThread, no_pauses: None) -> Player:
-    wanted = [item.callspec.params.get("cell") for item in request.session.items if hasattr(item, "callspec")]
-    return Player(stages, [cell for cell in wanted if isinstance(cell, Cell) and cell.fault.is_waited_for], log)
+def runner(
+    request: pytest.FixtureRequest, environments: list[Environment], log: LogByThread, no_pauses: None
+) -> Runner:
+    requested = [item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")]
+    slow = [case for case in requested if isinstance(case, Case) and case.fault.takes_seconds]
+    return Runner(environments, slow, log)

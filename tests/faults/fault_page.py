@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fault_courses import POSITIONS, WAYS, Cell, Way
-from fault_list import FAULTS, Fault
+from fault_list import FAULTS, POSITIONS, Fault
 from fault_model import ATTEMPTS, Outcome
+from fault_scenarios import SCENARIOS, Case, Scenario
 
 _STATES = {"success": "ok", "up_for_retry": "retry", "failed": "fail", "skipped": "skip"}
 
 _PAGE = """\
 # Fault matrix
 
-This page shows what comes of every fault, by every way to meet it. It is written by
+The outcome of every fault in every scenario. This command writes the page:
 
 ```console
 $ make fault-matrix
 ```
 
-which plays {cells:,} cells on the [simulator](../reference/simulator.md#faults), over real HTTP: {faults} faults by
-{ways} ways at three positions, less those that cannot be.
-`make test` plays them too. It compares each with what the rules of [Retries and timeouts](../retries.md) and
-[Errors](../guides/errors.md) demand, and fails if this page says anything else.
-No cell logs, prints, raises or stores a secret, and none calls another host.
+It runs {cases:,} cases against the [simulator](../reference/simulator.md#faults) over real HTTP: {faults} faults in
+{scenarios} scenarios at three positions, without the impossible combinations.
+`make test` runs them, too. It compares each outcome with the rules of [Retries and timeouts](../retries.md) and
+[Errors](../guides/errors.md), and fails if this page differs.
+No case logs, prints, raises or stores a secret, and none sends a request to another host.
 
 ## How to read it
 
@@ -33,25 +33,33 @@ Each field has three lines, for the position of the fault: at the *first* reques
 | --- | --- |
 | `ok` | The task succeeds. |
 | `retry` | The task fails, and Airflow's retries apply. |
-| `fail` | The task fails for good: no further try is made, whatever its `retries`. |
-| a number | How many requests were received in all. |
-| `(1 left)` | So many streams run that should not. |
-| `n/a` | The fault cannot be there. |
+| `fail` | The task fails without a retry, whatever its `retries`. |
+| a number | Number of requests that SignalWire received. |
+| `…` | Requests are repeated until a deadline. |
+| `(1 left)` | Number of streams that run and should not. |
+| `n/a` | Impossible, or not run. |
 
-*Error* is what the task fails with if the fault stays, without the `SignalWire` in front. A batch, and a cleanup that
-has found its calls, sum up their failures in a `SignalWireBatchError`, or in a `SignalWireBatchRefusedError` if none of
-them can pass.
+*Error* is the task's error if the fault stays, without the prefix `SignalWire`. A batch, and a cleanup that has found
+its calls, raise a `SignalWireBatchError`, or a `SignalWireBatchRefusedError` if no failure is transient. A wait ends
+with a `SignalWireTimeoutError`, or a sensor's `AirflowSensorTimeout`, at its deadline if the failure is transient.
 
-The connection's `max_attempts` is {attempts}, and nobody waits between two attempts unless `Retry-After` asks for it.
+The connection's `max_attempts` is {attempts}. There are no pauses between attempts unless `Retry-After` asks for them.
 
-| Way | Requests without a fault | In the middle |
+| Scenario | Requests without a fault | In the middle |
 | --- | --- | --- |
-{courses}
+{sequences}
 
-If a stream is left, the task says so: it fails with what kept it from stopping the stream. There are two cases to know.
+If a stream is left, the task fails with the reason, with these exceptions:
 
-* A *start* that fails and may have left a stream ends its message with *A stream named … may be running*.
-* A *cleanup* believes a 404: what is not there cannot have been forgotten.
+* A *start* that fails and may have left a stream says *A stream named … may be running*, with the call and the time.
+* A start that a gateway processes after its error response (*504, processed later*) is found and stopped only if it
+  is processed before the last attempt.
+* *429, processed*: SignalWire documents that it does not process such a request, so nothing is stopped. The error says
+  that a stream of that name may already run, or only that the limit is reached.
+* A *cleanup* counts a 404 as a success: a stream that is not found has not been forgotten.
+
+*killed* means that Airflow tells the task to end (a timeout, *mark failed*, *clear*) before the response to the start
+arrives. The task requests the stop of the stream by its name. If it is not found, the log says that it may be running.
 
 ## The matrix
 
@@ -59,21 +67,21 @@ If a stream is left, the task says so: it fails with what kept it from stopping 
 """
 
 
-def page(outcomes: Mapping[Cell, Outcome]) -> str:
+def page(outcomes: Mapping[Case, Outcome]) -> str:
     """Return the page.
 
-    :param outcomes: what has come of each cell
+    :param outcomes: The outcome of each case.
     """
     return _PAGE.format(
-        cells=len(outcomes),
+        cases=len(outcomes),
         faults=len(FAULTS),
-        ways=len(WAYS),
+        scenarios=len(SCENARIOS),
         attempts=ATTEMPTS,
-        courses="\n".join(_row(way.name, _requests(way), way.what_is_middle) for way in WAYS),
+        sequences="\n".join(_row(item.name, _requests(item), item.described) for item in SCENARIOS),
         matrix="\n".join(
             [
-                _row("Fault", "Error", *(way.name for way in WAYS)),
-                _row(*["---"] * (2 + len(WAYS))),
+                _row("Fault", "Error", *(scenario.name for scenario in SCENARIOS)),
+                _row(*["---"] * (2 + len(SCENARIOS))),
                 *(_row(fault.name, _error(fault, outcomes), *_fields(fault, outcomes)) for fault in FAULTS),
             ]
         ),
@@ -84,27 +92,32 @@ def _row(*fields: str) -> str:
     return f"| {' | '.join(fields)} |"
 
 
-def _requests(way: Way) -> str:
-    return " or ".join(dict.fromkeys(str(len(course.requests)) for course in (way.first, way.middle)))
+def _requests(scenario: Scenario) -> str:
+    lengths = (len(requests) for requests in (scenario.requests, scenario.other_requests) if requests)
+    return " or ".join(dict.fromkeys(map(str, lengths)))
 
 
-def _error(fault: Fault, outcomes: Mapping[Cell, Outcome]) -> str:
-    """Name the error of all ways that do not sum up."""
+def _error(fault: Fault, outcomes: Mapping[Case, Outcome]) -> str:
+    """Name the error that the scenarios end with that send single requests and do not wait."""
     errors = {
         outcome.error.removeprefix("SignalWire")
-        for cell, outcome in outcomes.items()
-        if cell.fault == fault and cell.position == "always" and outcome.error and "Batch" not in outcome.error
+        for case, outcome in outcomes.items()
+        if case.fault == fault and outcome.error == fault.error
     }
     return ", ".join(f"`{error}`" for error in sorted(errors))
 
 
-def _fields(fault: Fault, outcomes: Mapping[Cell, Outcome]) -> list[str]:
-    return ["<br>".join(_line(way, outcomes.get(Cell(fault, way, position))) for position in POSITIONS) for way in WAYS]
+def _fields(fault: Fault, outcomes: Mapping[Case, Outcome]) -> list[str]:
+    def line(scenario: Scenario, position: str) -> str:
+        return _line(scenario, outcomes.get(Case(fault, scenario, position)))
+
+    return ["<br>".join(line(scenario, position) for position in POSITIONS) for scenario in SCENARIOS]
 
 
-def _line(way: Way, outcome: Outcome | None) -> str:
+def _line(scenario: Scenario, outcome: Outcome | None) -> str:
     if outcome is None:
         return "n/a"
     # A stream that was started is meant to run.
-    left = 0 if way.name == "start" and outcome.state == "success" else outcome.running
-    return f"{_STATES[outcome.state]} {outcome.requests}" + (f" ({left} left)" if left else "")
+    left = 0 if scenario.name == "start" and outcome.state == "success" else outcome.running
+    requests = "…" if outcome.requests is None else outcome.requests
+    return f"{_STATES[outcome.state]} {requests}" + (f" ({left} left)" if left else "")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from airflow_provider_signalwire.simulator.settings import DEFAULT_PROJECT
 
-# Each looks different in plain, URL-encoded and in Base64.
+# Each differs in plain text, URL-encoded and in Base64.
 TOKEN = "PT+nobody/may=read&8c1f"
 BEARER = "bearer+nobody/may=read&77aa"
 URL_KEY = "url+key/nobody=may&read51d0"
@@ -36,5 +36,5 @@ FORMS = _forms()
 
 
 def secrets_in(text: str) -> list[str]:
-    """Return which secrets a text shows, and in what form."""
+    """Return the names of the secrets that a string shows, and in what form."""
     return [name for name, form in FORMS.items() if form in text]

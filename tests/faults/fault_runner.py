@@ -1,0 +1,232 @@
+"""Runs each case once, as Airflow would but without its database: each step of a task uses a new operator."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import queue
+import signal
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseOperator,
+    TaskDeferred,
+)
+from fault_environment import Environment
+from fault_model import Outcome
+from fault_scenarios import Case, make_operator
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:  # before Airflow 3.2
+    from airflow.exceptions import AirflowRescheduleException
+
+_SHORT_WAIT = 0.02
+
+
+class LogByThread(logging.Handler):
+    """Keeps what is logged, by the thread that logs it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._lines: dict[int, list[str]] = defaultdict(list)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines[threading.get_ident()].append(self.format(record))
+
+    def take(self) -> str:
+        """Return what this thread has logged, and forget it."""
+        return "\n".join(self._lines.pop(threading.get_ident(), []))
+
+    def rest(self) -> str:
+        """Return what no thread has taken: the servers' log."""
+        return "\n".join(line for lines in self._lines.values() for line in lines)
+
+
+class StateStore(dict[str, Any]):
+    """A task state store for one task."""
+
+    def set(self, key: str, value: Any, retention: Any = None) -> None:
+        self[key] = value
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+
+class Task:
+    """Runs a task to its end, in the scheduler's and the triggerer's place, too.
+
+    :param make_operator: Makes the operator, anew for each step.
+    """
+
+    def __init__(self, make_operator: Callable[[], BaseOperator]) -> None:
+        self._make_operator = make_operator
+        self.operator: BaseOperator | None = None
+        self.error: BaseException | None = None
+        self.stored: list[Any] = []  # what Airflow would have written to its database
+        self.interruptions: list[str] = []  # how it left its worker to be resumed later
+        began = datetime.now(UTC)
+        ti = SimpleNamespace(
+            dag_id="dag",
+            task_id="task",
+            run_id="run",
+            map_index=-1,
+            try_number=1,
+            max_tries=0,
+            xcom_push=lambda key, value: self.stored.append(value),
+            get_first_reschedule_date=lambda context: began if self.interruptions else None,
+        )
+        self._context: Any = {"ti": ti, "task_state_store": StateStore()}
+
+    def _execute(self) -> Any:
+        self.operator = self._make_operator()
+        return self.operator.execute(self._context)
+
+    def run(self) -> str:
+        """Run the task and return the state it ends in."""
+        step: Callable[[], Any] = self._execute
+        while True:
+            try:
+                self.stored.append(step())
+            except TaskDeferred as deferral:
+                self.interruptions.append("deferred")
+                step = self._resumption(deferral)
+            except AirflowRescheduleException:
+                self.interruptions.append("rescheduled")
+            except BaseException as error:
+                self.error = error
+                return _state_after(error)
+            else:
+                return "success"
+
+    def _resumption(self, deferral: TaskDeferred) -> Callable[[], Any]:
+        classpath, arguments = deferral.trigger.serialize()
+        module, _, name = classpath.rpartition(".")
+        trigger = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+        event = json.loads(json.dumps(asyncio.run(_only_event(trigger))))
+        self.stored += [arguments, event]
+        return lambda: self._make_operator().resume_execution(deferral.method_name, {"event": event}, self._context)
+
+
+def _state_after(error: BaseException) -> str:
+    """Return the state that Airflow gives to a task with retries; ``test_fault_matrix_in_airflow`` checks it."""
+    if isinstance(error, AirflowSkipException):
+        return "skipped"
+    return "failed" if isinstance(error, (AirflowFailException, AirflowSensorTimeout)) else "up_for_retry"
+
+
+async def _only_event(trigger: Any) -> Any:
+    [event] = [event async for event in trigger.run()]
+    return event.payload
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a case showed.
+
+    :param outcome: How the task ended.
+    :param output: Its log, its error, and what Airflow stores of it.
+    :param error: The error in words.
+    :param interruptions: How the task left its worker to be resumed later.
+    :param known: SIDs of which the output has one, so that searching it is searching something.
+    :param called_elsewhere: Whether the other host was called.
+    """
+
+    outcome: Outcome
+    output: str
+    error: str
+    interruptions: tuple[str, ...]
+    known: tuple[str, ...]
+    called_elsewhere: bool
+
+
+class Runner:
+    """Runs each case once.
+
+    :param environments: Where to run them.
+    :param slow: Cases that mostly wait; they run all at once, in all environments, when the first is asked for.
+    :param log: What is logged meanwhile.
+    """
+
+    def __init__(self, environments: list[Environment], slow: Iterable[Case], log: LogByThread) -> None:
+        self._environments = environments
+        # The longest first, so that none of them is waited for in the end.
+        self._slow = sorted(slow, key=lambda case: (case.is_once, case.scenario.name != "batch"))
+        self._log = log
+        self.runs: dict[Case, Run] = {}
+
+    def run(self, case: Case) -> Run:
+        """Return what a case shows."""
+        if case not in self.runs:
+            if case in self._slow:
+                self._run_together()
+            else:
+                self.runs[case] = self._run(case, self._environments[0])
+        return self.runs[case]
+
+    def _run_together(self) -> None:
+        free: queue.SimpleQueue[Environment] = queue.SimpleQueue()
+        for environment in self._environments:
+            free.put(environment)
+
+        def run(case: Case) -> Run:
+            environment = free.get()
+            try:
+                return self._run(case, environment)
+            finally:
+                free.put(environment)
+
+        with ThreadPoolExecutor(len(self._environments)) as pool:
+            self.runs |= zip(self._slow, pool.map(run, self._slow), strict=True)
+
+    def _run(self, case: Case, environment: Environment) -> Run:
+        self._log.take()
+        timeout = _SHORT_WAIT if case.repeats_until_deadline else 60
+        with environment.prepared_for(case) as seeded:
+            task = Task(lambda: make_operator(case.scenario.name, seeded, environment.connection, timeout=timeout))
+            if case.fault.is_killed:
+                _kill_when(lambda: environment.requests() > case.at, task)
+            state = task.run()
+        error = task.error
+        output = [self._log.take(), json.dumps(task.stored)]
+        if error is not None:
+            output += [repr(error), str(vars(error)), *traceback.format_exception(error)]
+        return Run(
+            outcome=Outcome(
+                state=state,
+                error=None if error is None else type(error).__name__,
+                requests=None if case.repeats_until_deadline else environment.requests(),
+                running=environment.running_streams(),
+            ),
+            output="\n".join(output),
+            error="\n".join([str(error), *getattr(error, "__notes__", [])]),
+            interruptions=tuple(task.interruptions),
+            known=(environment.simulator.project, *seeded.call_sids, *seeded.stream_sids),
+            called_elsewhere=environment.elsewhere_was_called(),
+        )
+
+
+def _kill_when(condition: Callable[[], bool], task: Task) -> None:
+    """Call the operator's ``on_kill`` from a signal handler of the main thread, as Airflow does."""
+
+    def send() -> None:
+        while not condition():
+            time.sleep(0.001)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    signal.signal(signal.SIGUSR1, lambda signum, frame: task.operator and task.operator.on_kill())
+    threading.Thread(target=send, daemon=True).start()

@@ -1,0 +1,37 @@
+"""Starts that are ended from outside; what holds or ends them is not in here."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
+
+
+def hold(context, result):
+    """Create the run's file ``reached`` and wait for its file ``release``."""
+    folder = Path(os.environ["KILLED_STARTS"]) / context["run_id"]
+    (folder / "reached").touch()
+    while not (folder / "release").exists():
+        time.sleep(0.02)
+
+
+with DAG(
+    "killed_starts",
+    schedule=None,
+    params={"call_sid": "", "conn_id": "signalwire_default"},
+    default_args={
+        "retries": 1,
+        "retry_delay": timedelta(0),
+        "call_sid": "{{ params.call_sid }}",
+        "url": "wss://media.example.com/stream",
+        "signalwire_conn_id": "{{ params.conn_id }}",
+    },
+):
+    StartCallStreamOperator(task_id="start")
+    StartCallStreamOperator(task_id="start_in_time", execution_timeout=timedelta(seconds=1))
+    StartCallStreamOperator(task_id="start_then_hold", post_execute=hold)

@@ -1,0 +1,106 @@
+"""How a start knows, on each version of Airflow, that its try was given up: then it stops nothing."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.operators.start_guard import StartGuard
+
+KEYS = {"dag_id": "calls", "run_id": "run", "task_id": "media", "map_index": -1}
+
+
+class RefusedByApi(Exception):
+    """An error that the API server returned, as the supervisor passes it on."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(status)
+        self.error = SimpleNamespace(detail={"status_code": status})
+
+
+class Store:
+    """The task state store of Airflow 3.3; its calls fail if there is an error."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        self._errors = list(errors)
+
+    def get(self, key):
+        return None
+
+    def set(self, key, value, retention=None):
+        pass
+
+    def delete(self, key):
+        error = self._errors.pop(0) if len(self._errors) > 1 else self._errors[0]
+        if error is not None:
+            raise error
+
+
+def airflow_3_3(*errors, state="running"):
+    ti = SimpleNamespace(**KEYS, get_dr_count=None, get_task_states=lambda **criteria: {"run": {"media": state}})
+    return {"ti": ti, "task_state_store": Store(*errors)}
+
+
+def airflow_3_0(error=None):
+    def get_dr_count(**criteria):
+        if error is not None:
+            raise error
+
+    return {"ti": SimpleNamespace(**KEYS, get_dr_count=get_dr_count)}
+
+
+def airflow_2(try_number):
+    class TaskInstance(SimpleNamespace):
+        @staticmethod
+        def get_task_instance(**keys):
+            assert keys == KEYS
+            return SimpleNamespace(try_number=try_number) if try_number else None
+
+    return {"ti": TaskInstance(**KEYS, try_number=1)}
+
+
+@pytest.mark.parametrize(
+    ("context", "is_given_up"),
+    [
+        pytest.param(airflow_3_3(None), False, id="3.3, current"),
+        pytest.param(airflow_3_3(BrokenPipeError()), True, id="3.3, supervisor gone"),
+        pytest.param(airflow_3_3(EOFError()), True, id="3.3, supervisor gone while it responds"),
+        pytest.param(airflow_3_3(RefusedByApi(404)), True, id="3.3, replaced"),
+        pytest.param(airflow_3_3(None, RefusedByApi(404)), True, id="3.3, replaced, and an old response is read"),
+        pytest.param(airflow_3_3(RefusedByApi(404), None), False, id="3.3, current, and an old error is read"),
+        pytest.param(airflow_3_3(RefusedByApi(404), state="restarting"), False, id="3.3, cleared while it ran"),
+        pytest.param(airflow_3_3(RefusedByApi(None)), False, id="3.3, API server away"),
+        pytest.param(airflow_3_3(RefusedByApi(500)), False, id="3.3, API server fails"),
+        pytest.param(airflow_3_0(), False, id="3.0, current"),
+        pytest.param(airflow_3_0(EOFError()), True, id="3.0, supervisor gone"),
+        pytest.param(airflow_3_0(RefusedByApi(None)), False, id="3.0, API server away"),
+        pytest.param(airflow_2(1), False, id="2, current"),
+        pytest.param(airflow_2(2), True, id="2, replaced"),
+        pytest.param(airflow_2(None), True, id="2, removed"),
+        pytest.param({}, False, id="no task instance"),
+    ],
+)
+def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator, connection, context, is_given_up):
+    [call] = simulator.seed(streams=[])
+    simulator.set_faults([{"kind": "status", "status": 501, "when": "after"}])
+    hook = SignalWireHook(connection)
+    url = "wss://media.example.com/stream"
+    guard = StartGuard(
+        context,
+        hook,
+        endpoints.start_call_stream(hook.account_sid, call["sid"], url=url, name="bot"),
+        call_sid=call["sid"],
+        name="bot",
+        is_default_name=False,
+        push_record=False,
+    )
+
+    with pytest.raises(SignalWireError) as raised:
+        guard.run()
+
+    assert simulator.state.snapshot()["counts"]["running_streams"] == is_given_up
+    assert ("may be running" in str(raised.value)) == is_given_up

@@ -108,12 +108,12 @@ def _of_sequence(case: Case) -> Outcome:
 
 
 def _of_batch(case: Case) -> Outcome:
-    """Three streams. One that cannot be stopped does not delay the others; a login refused at first does."""
+    """Three streams. One that cannot be stopped does not delay the others; a refused login ends the batch."""
     fault = case.fault
     if fault.is_accepted or _is_met_by_no_lookup(case):
         return _succeeds(STREAMS_IN_BATCH)
-    if fault.error == _LOGIN_REFUSED and case.at == 0:
-        return _fails(_LOGIN_REFUSED, 1, running=STREAMS_IN_BATCH)
+    if fault.error == _LOGIN_REFUSED:
+        return _fails(_LOGIN_REFUSED, case.at + 1, running=STREAMS_IN_BATCH - case.at)
     if _is_overcome(case):
         return _succeeds(STREAMS_IN_BATCH + _received(fault))
     affected = 1 if case.is_once else STREAMS_IN_BATCH
@@ -133,6 +133,8 @@ def _of_cleanup(case: Case) -> Outcome:
         return _succeeds(undisturbed + _received(fault))
     if case.affected == "page":
         return _fails(fault.error, _requests_until_failure(case), running=STREAMS_IN_BATCH)
+    if fault.error == _LOGIN_REFUSED:
+        return _fails(_LOGIN_REFUSED, case.at + 1, running=STREAMS_IN_BATCH - (case.at - 1))
     requests = undisturbed - 1 + _requests_until_failure(case)
     if fault.status == 404:
         return _succeeds(requests, running=1)

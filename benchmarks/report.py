@@ -1,4 +1,4 @@
-"""RESULTS.md and chart.svg, written of what the figures found."""
+"""RESULTS.md and chart.svg, written from the stored figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.chart import chart
-from benchmarks.held_back import HELD_BACK
 from benchmarks.results import Figure, Row, load
 
 FOLDER = Path(__file__).resolve().parent
@@ -25,7 +24,7 @@ _PACKAGES = (
 
 
 def write_report(names: Sequence[str]) -> None:
-    """Write the report and the chart of all figures that were ever measured here."""
+    """Write the report and the chart of all stored figures."""
     figures = {name: load(name) for name in names}
     (FOLDER / "RESULTS.md").write_text("\n".join(_lines(figures)) + "\n")
     measured = [figure for figure in figures.values() if figure is not None and figure.bars]
@@ -36,16 +35,14 @@ def write_report(names: Sequence[str]) -> None:
 def _lines(figures: dict[str, Figure | None]) -> Iterator[str]:
     yield "# Benchmark results"
     yield ""
-    yield "Written by `make bench`; `make bench FIGURES=NAME` measures one figure anew and keeps the others. Every"
-    yield "line compares what was measured in one run, on one machine, against the simulator in a process of its own."
+    yield "Written by `make bench`; `make bench FIGURES=NAME` measures one figure again and keeps the others. Each line"
+    yield "compares values of one run, on one machine, against the simulator in a process of its own."
     yield ""
     yield f"- Machine: {_machine()}"
     yield f"- Versions: Python {platform.python_version()}, " + ", ".join(
         f"{name} {version(name)}" for name in _PACKAGES
     )
     yield "- Simulator and client share the machine's cores; loads are averages of a minute, before and after."
-    yield "- A figure is measured again, three times at most, if the machine's host withheld more than 1 % of the"
-    yield "  processor time asked for. What is kept is the one it withheld least from, whatever its outcome."
     yield ""
     yield "![Chart of the figures](chart.svg)"
     yield ""
@@ -76,15 +73,14 @@ def _missed(figures: dict[str, Figure | None]) -> Iterator[str]:
         elif any(row.met is False for row in figure.rows):
             rows = (row for row in figure.rows if row.met is False)
             missed = "; ".join(f"{row.what} ({row.ours if row.ratio == '-' else row.ratio})" for row in rows)
-            yield f"- `{name}`: {missed}. {HELD_BACK.get(name, '')}".rstrip()
+            yield f"- `{name}`: {missed}."
 
 
 def _notes(figures: dict[str, Figure | None]) -> Iterator[str]:
     for name, figure in figures.items():
         if figure is not None:
             before, after = figure.loads
-            yield f"- `{name}`, {figure.measured_at}, load {before:.1f} to {after:.1f}, "
-            yield f"  {figure.withheld:.1%} withheld. {' '.join(figure.notes)}"
+            yield f"- `{name}`, {figure.measured_at}, load {before:.1f} to {after:.1f}. {' '.join(figure.notes)}"
 
 
 def _machine() -> str:

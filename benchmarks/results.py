@@ -1,4 +1,4 @@
-"""What a figure found, and where it is kept until the report is written."""
+"""The result of a figure, and where it is stored until the report is written."""
 
 from __future__ import annotations
 
@@ -53,7 +53,6 @@ class Figure:
     :param chart_title: Title of its panel in the chart, if it has bars.
     :param notes: What a reader has to know to trust the numbers.
     :param loads: The machine's load average before and after.
-    :param withheld: Share of the processor time asked for meanwhile that the machine's host withheld.
     """
 
     rows: list[Row]
@@ -62,7 +61,6 @@ class Figure:
     bars: list[Bar] = field(default_factory=list)
     measured_at: str = ""
     loads: tuple[float, float] = (0.0, 0.0)
-    withheld: float = 0.0
 
 
 def save(name: str, figure: Figure) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gate import Gate
+from outage_proxy import OutageProxy
 from processes import Processes
 from report import Report
 from simulator_process import SimulatorProcess
@@ -69,10 +69,10 @@ def simulator(started_simulator: SimulatorProcess) -> SimulatorProcess:
 
 
 @pytest.fixture(scope="module")
-def gate(started_simulator: SimulatorProcess) -> Iterator[Gate]:
+def proxy(started_simulator: SimulatorProcess) -> Iterator[OutageProxy]:
     """The way to the simulator."""
-    with Gate(started_simulator.url) as gate:
-        yield gate
+    with OutageProxy(started_simulator.url) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cluster import AIRFLOW, CLUSTER_TESTS, Cluster
-from gate import Gate
+from outage_proxy import OutageProxy
 from processes import Processes, wait_until
 from report import Report, further_tries
 from services import start_postgres, start_redis
@@ -27,7 +27,7 @@ LIMIT_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
-def cluster(services: Processes, gate: Gate, folder: Path, logs: Path) -> Iterator[Cluster]:
+def cluster(services: Processes, proxy: OutageProxy, folder: Path, logs: Path) -> Iterator[Cluster]:
     """Airflow with three workers, each of which believes to be a machine of its own, and a pool for SignalWire."""
     home = folder / "airflow"
     home.mkdir()
@@ -43,7 +43,7 @@ def cluster(services: Processes, gate: Gate, folder: Path, logs: Path) -> Iterat
             processes,
             home,
             database=database,
-            signalwire_url=gate.url,
+            signalwire_url=proxy.url,
             executor="CeleryExecutor",
             components=("scheduler", "dag-processor"),
             settings=settings,

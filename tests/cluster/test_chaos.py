@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from cluster import CLUSTER_TESTS, Cluster
-from gate import Gate
+from outage_proxy import OutageProxy
 from processes import Processes, wait_until
 from report import Report, further_tries
 from services import start_postgres
@@ -23,7 +23,7 @@ END_SECONDS = 600  # what has not ended then never will
 
 # What SignalWire answers about a stream that is slow to stop.
 STILL_QUEUED = {
-    "match": {"method": "POST", "path_contains": "/Streams/watched"},
+    "match": {"method": "POST", "path_contains": "/Streams/"},
     "times": None,
     "kind": "patch",
     "set": {"status": "queued"},
@@ -47,12 +47,12 @@ def sizes(is_short: bool) -> Sizes:
 
 
 @pytest.fixture(scope="module")
-def started_cluster(services: Processes, gate: Gate, folder: Path, logs: Path) -> Iterator[Cluster]:
+def started_cluster(services: Processes, proxy: OutageProxy, folder: Path, logs: Path) -> Iterator[Cluster]:
     home = folder / "airflow"
     home.mkdir()
     database = start_postgres(services, folder)
     with Processes(logs) as processes:
-        cluster = Cluster(processes, home, database=database, signalwire_url=gate.url, executor="LocalExecutor")
+        cluster = Cluster(processes, home, database=database, signalwire_url=proxy.url, executor="LocalExecutor")
         cluster.start()
         yield cluster
 
@@ -123,12 +123,12 @@ def test_worker_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: Siz
     assert started[call_sids[0]] == 3  # that of the first try has stopped
     assert all(started[call_sid] == 2 for call_sid in call_sids[1:])
     stops = len(simulator.requests("/Streams/")) - 1
-    # The second try goes on where the first one was at most five seconds before its end.
+    # The second try continues where the first one was at most a second before its end.
     assert sizes.batch < stops < sizes.batch * 1.5
     report.add(
         f"The workers of a batch of {sizes.batch:,} and of a start, `kill -9`",
-        f"One further try each. The batch's second try repeated {stops - sizes.batch:,} stops. One stream runs on each "
-        "call; that of the start whose answer was never read was stopped and replaced.",
+        f"One retry each. The batch's second try repeated {stops - sizes.batch:,} stops. One stream runs on each "
+        "call; that of the start whose response was never read was stopped and replaced.",
         killed_at,
     )
 
@@ -149,7 +149,7 @@ def test_triggerer_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: 
     assert cluster.database.tries(run) == 0
     report.add(
         f"The triggerer with {sizes.sensors} sensors deferred, `kill -9`, and started again",
-        "Every sensor went on where it was, none needed another try.",
+        "Every sensor continued; none needed a retry.",
         killed_at,
     )
 
@@ -189,7 +189,7 @@ def test_scheduler_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: 
 
 
 def test_signalwire_away(
-    cluster: Cluster, simulator: SimulatorProcess, gate: Gate, sizes: Sizes, report: Report
+    cluster: Cluster, simulator: SimulatorProcess, proxy: OutageProxy, sizes: Sizes, report: Report
 ) -> None:
     watched = simulator.seed(min(sizes.sensors, 20), "watched")
     streams = simulator.seed(sizes.batch, "bot")
@@ -198,10 +198,10 @@ def test_signalwire_away(
     batch = start_batch(cluster, streams)
     wait_until_stopped(simulator, 0.3)
 
-    gate.shut()
+    proxy.shut()
     time.sleep(sizes.outage_seconds)  # the one thing that is waited for here is time
     left_running = simulator.running()
-    gate.open()
+    proxy.open()
     opened_at = time.monotonic()
     simulator.set_faults()
 
@@ -210,7 +210,7 @@ def test_signalwire_away(
     assert simulator.running() == 0
     assert_batch_stopped(cluster, batch, sizes.batch)
     report.add(
-        f"SignalWire away for {sizes.outage_seconds} s, with a batch of {sizes.batch:,} under way and {len(watched)} "
+        f"SignalWire outage of {sizes.outage_seconds} s, with a batch of {sizes.batch:,} under way and {len(watched)} "
         "sensors deferred",
         f"The batch took {further_tries(cluster.database.tries(batch))}, the sensors "
         f"{further_tries(cluster.database.tries(waiting))} in all.",
@@ -225,7 +225,7 @@ def test_rate_limit_filled_by_others(
     (other,) = simulator.seed(1, "other")
     streams = simulator.seed(sizes.batch, "bot")
     began_at = time.monotonic()
-    with hammer(simulator, services, other):
+    with load_client(simulator, services, other):
         batch = start_batch(cluster, streams, "stop_batch_fast")
         met_limit = "the batch has met the limit"
         wait_until(lambda: statuses_but_of(other, simulator)[429] > 0, met_limit, END_SECONDS)
@@ -238,24 +238,24 @@ def test_rate_limit_filled_by_others(
     report.add(
         f"The rate limit, 2,000 in 5 s, used up by another client for {sizes.outage_seconds} s and more, during "
         f"a batch of {sizes.batch:,}",
-        f"{refused:,} answers of 429 to the batch, which took {further_tries(cluster.database.tries(batch))}.",
+        f"{refused:,} responses with 429 for the batch, which took {further_tries(cluster.database.tries(batch))}.",
         began_at,
     )
 
 
 @contextlib.contextmanager
-def hammer(simulator: SimulatorProcess, processes: Processes, stream: dict[str, str]) -> Iterator[None]:
-    """Let another client use the limit up for as long as this lasts."""
+def load_client(simulator: SimulatorProcess, processes: Processes, stream: dict[str, str]) -> Iterator[None]:
+    """Let another client use up the limit."""
     path = f"Accounts/{PROJECT}/Calls/{stream['call_sid']}/Streams/{stream['stream_sid']}"
     url = f"{simulator.url}/api/laml/2010-04-01/{path}"
-    processes.start("hammer", sys.executable, CLUSTER_TESTS / "hammer.py", url, PROJECT, TOKEN)
+    processes.start("load_client", sys.executable, CLUSTER_TESTS / "load_client.py", url, PROJECT, TOKEN)
     try:
         yield
     finally:
-        processes.kill("hammer")
+        processes.kill("load_client")
 
 
 def statuses_but_of(other: dict[str, str], simulator: SimulatorProcess) -> Counter[int]:
-    """How often a stop was answered by each status, but for those of one stream."""
+    """Return how often each status was returned for a stop, except for those of one stream."""
     requests = simulator.requests("/Streams/")
     return Counter(request["status"] for request in requests if other["call_sid"] not in request["path"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from steady import STEADY
+from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire import exceptions
 from airflow_provider_signalwire.triggers.events import stream_record_of
@@ -28,7 +28,7 @@ events = json_values | st.fixed_dictionaries(
 )
 
 
-@settings(STEADY, max_examples=300)
+@settings(REPRODUCIBLE, max_examples=300)
 @given(event=events)
 @example(event={"status": "error", "error": "SignalWireApiError", "attributes": "x"})
 @example(event={"status": "error", "error": "SignalWireError", "attributes": {"args": [1], "__class__": "x"}})

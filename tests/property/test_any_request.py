@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from steady import STEADY
+from hypothesis_profile import REPRODUCIBLE
 
 API_ROOT = "/api/laml/2010-04-01"
 FIELDS = ["Url", "Name", "Track", "Status", "To", "From", "StatusCallback", "Timeout", "Parameter1.Name", "PageSize"]
@@ -44,7 +44,7 @@ def ask(simulator):
     connection.close()
 
 
-@settings(STEADY, max_examples=80)
+@settings(REPRODUCIBLE, max_examples=80)
 @given(kind=st.sampled_from(["", "/{call}", "/{call}/Streams", "/{call}/Recordings"]), type_=content_types, body=bodies)
 @example(kind="", type_="application/json", body=b"[" * 100_000)
 @example(kind="", type_="application/json", body=b"1" * 10_000)
@@ -55,7 +55,7 @@ def test_any_body(ask, simulator, kind, type_, body):
     assert ask("POST", target, body, type_) < 500
 
 
-@settings(STEADY, max_examples=80)
+@settings(REPRODUCIBLE, max_examples=80)
 @given(filters=queries)
 def test_any_query(ask, simulator, filters):
     simulator.seed()
@@ -63,7 +63,7 @@ def test_any_query(ask, simulator, filters):
     assert ask("GET", f"{API_ROOT}/Accounts/{simulator.project}/Calls?{query}") < 500
 
 
-@settings(STEADY, max_examples=80)
+@settings(REPRODUCIBLE, max_examples=80)
 @given(method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]), path=segments)
 def test_any_path(ask, simulator, method, path):
     target = "/".join([f"{API_ROOT}/Accounts/{simulator.project}", *(quote(segment, safe="") for segment in path)])

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from steady import STEADY
+from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire.batch.rows import StreamRow, spool_rows
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
@@ -57,7 +57,7 @@ def is_invalid(row):
     return not isinstance(row, Mapping) or not all(isinstance(row.get(key), str) for key in StreamRow._fields)
 
 
-@settings(STEADY, max_examples=80)
+@settings(REPRODUCIBLE, max_examples=80)
 @given(rows=st.lists(good_rows | odd_rows | other_rows, max_size=6))
 @example(rows=MANY_DIGITS)
 def test_any_list_is_read_or_refused(rows):
@@ -68,7 +68,7 @@ def test_any_list_is_read_or_refused(rows):
     assert set(wrong) <= set(problems)
 
 
-@settings(STEADY, max_examples=80)
+@settings(REPRODUCIBLE, max_examples=80)
 @given(source=json_values | st.binary() | st.dictionaries(sids, sids) | st.iterables(odd_rows))
 @example(source="unknown://bucket/rows.jsonl")
 @example(source="file://\x00")
@@ -79,7 +79,7 @@ def test_anything_in_the_place_of_a_list_is_read_or_refused(source, tmp_path, mo
     read(source)
 
 
-@settings(STEADY, max_examples=60)
+@settings(REPRODUCIBLE, max_examples=60)
 @given(rows=json_objects, ascii_only=st.booleans(), end=st.sampled_from(["\n", "\r\n", "\n\n", "\n \n"]))
 def test_json_lines_and_array_are_read_as_the_list_would_be(rows, ascii_only, end, tmp_path):
     path = tmp_path / "streams"
@@ -92,7 +92,7 @@ def test_json_lines_and_array_are_read_as_the_list_would_be(rows, ascii_only, en
         assert from_file == from_list or (from_file is None and not ascii_only)
 
 
-@settings(STEADY, max_examples=60)
+@settings(REPRODUCIBLE, max_examples=60)
 @given(content=st.binary(max_size=200) | st.lists(st.binary(max_size=20)).map(b"\n".join))
 @example(content=b"[" * 100_000)
 @example(content=b'{"call_sid": ' + b"1" * 10_000 + b', "stream_sid": "S1"}')

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from steady import STEADY
+from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.policy.steps import send
@@ -61,7 +61,7 @@ def would_not_arrive(text):
 
 
 @pytest.mark.parametrize("run", [run_sync, run_async], ids=["sync", "async"])
-@settings(STEADY, max_examples=120)
+@settings(REPRODUCIBLE, max_examples=120)
 @given(name=st.sampled_from(list(FLOWS)), texts=st.tuples(*[any_text | acceptable] * 3))
 @example(name="stop", texts=("project", "call", "stream.JSON"))
 def test_it_arrives_as_it_is_or_is_refused(run, simulator, settings, name, texts):

@@ -11,9 +11,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import REPRODUCIBLE
 from raw_server import GOOD_RESPONSE, RawServer, reset
 from responses_on_the_wire import pieces
-from steady import STEADY
 from transports import Async, Sync, settings_for
 
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed
@@ -78,7 +78,7 @@ def observe(transport: type[Sync], script: Script, timeout: float = TIMEOUT) -> 
 def test_any_bytes_mean_the_same_to_both_transports():
     script = Script()
 
-    @settings(STEADY, max_examples=EXAMPLES, derandomize="TRANSPORT_EXAMPLES" not in os.environ)
+    @settings(REPRODUCIBLE, max_examples=EXAMPLES, derandomize="TRANSPORT_EXAMPLES" not in os.environ)
     @given(sent=pieces(), end=st.sampled_from(ENDS))
     def agree(sent, end):
         def outcomes(timeout):

@@ -1,4 +1,4 @@
-"""Another client of the Space, without manners: it asks for the same stop again and again, whatever the answer."""
+"""Another client of the Space, which repeats a stop as fast as it can and ignores the responses."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
-"""A gate before the simulator, which can be shut.
+"""A proxy in front of the simulator that simulates an outage.
 
-The simulator keeps its calls in memory: ended and started again it would know none of them, which no real outage does.
-Stopped by a signal it would still accept connections and leave them hanging, which is another fault than being away.
-Behind a shut gate it is away as a server is that has crashed, connections refused and those that were open broken, and
-when the gate is opened it knows everything that it knew.
+The simulator keeps its calls in memory, so restarting it would lose them. Stopped by a signal, it would accept
+connections and leave them hanging. During an outage the proxy refuses connections and breaks those that are open.
 """
 
 from __future__ import annotations
@@ -18,10 +16,10 @@ from urllib.parse import urlsplit
 _PART = 64 * 1024
 
 
-class Gate:
-    """A port of this machine that leads to a server while it is open.
+class OutageProxy:
+    """Forwards connections to a server, except during an outage.
 
-    :param url: of the server
+    :param url: The server's URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -29,7 +27,7 @@ class Gate:
         self._target_port = urlsplit(url).port
         self._port = 0
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="outage-proxy", daemon=True)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -51,15 +49,15 @@ class Gate:
         self._loop.close()
 
     def open(self) -> None:
-        """Let everybody through, at the same port as before."""
+        """End the outage; the port stays the same."""
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
     def shut(self) -> None:
-        """Refuse connections, and break those that there are."""
+        """Begin an outage: refuse connections, and break the open ones."""
         asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._let_through, "127.0.0.1", self._port, backlog=2048)
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self._port, backlog=2048)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:
@@ -69,8 +67,8 @@ class Gate:
         for writer in self._open:
             writer.transport.abort()
 
-    async def _let_through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._server is None:  # it came in just before the gate was shut
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # it came in just before the outage
             writer.transport.abort()
             return
         ends = {writer}

@@ -5,4 +5,4 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says more about the machine than about the code.
-STEADY = settings(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+REPRODUCIBLE = settings(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))

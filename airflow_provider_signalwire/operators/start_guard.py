@@ -171,9 +171,12 @@ class StartGuard:
         else:
             if outcome != "not_allowed":
                 log.info("Stream is stopped: %r on call %r.", self._name, self._call_sid)
+            if self._start.possibly_running_since is None:
                 self._intent.clear()
                 return
-            problem = f"{warning} Nothing was stopped: Airflow has given up this try, the name belongs to the next one."
+            problem = warning
+            if outcome == "not_allowed":
+                problem += " Nothing was stopped: Airflow has given up this try, the name belongs to the next one."
         log.error("%s", problem)
         error.add_note(problem)
 

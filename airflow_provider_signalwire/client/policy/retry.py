@@ -90,6 +90,8 @@ class RetryPolicy:
         request = step.request
         while True:
             progress.attempts += 1
+            if step.on_attempt is not None:
+                step.on_attempt()
             try:
                 return (yield from self._attempt(request, self._timeout(step), progress))
             except SignalWireError as error:

@@ -169,14 +169,14 @@ class StartGuard:
         except Exception as failure:
             problem = f"{warning} The attempt to stop it failed: {failure}"
         else:
-            if outcome != "not_allowed":
-                log.info("Stream is stopped: %r on call %r.", self._name, self._call_sid)
-            if self._start.possibly_running_since is None:
-                self._intent.clear()
-                return
-            problem = warning
             if outcome == "not_allowed":
-                problem += " Nothing was stopped: Airflow has given up this try, the name belongs to the next one."
+                problem = f"{warning} Nothing was stopped: the try was given up, and the name belongs to the next one."
+            else:
+                log.info("Stream is stopped: %r on call %r.", self._name, self._call_sid)
+                if self._start.possibly_running_since is None:
+                    self._intent.clear()
+                    return
+                problem = f"{warning} One stream was stopped; an earlier start may still be processed."
         log.error("%s", problem)
         error.add_note(problem)
 

@@ -254,7 +254,7 @@ class TestTaskThatEndsEarly:
     def test_try_that_airflow_has_given_up_stops_nothing(self, simulator, end_during, monkeypatch):
         monkeypatch.setattr(start_guard, "_is_given_up", lambda context: True)
         _, error = end_during(AirflowTaskTimeout("Timed out"))
-        assert "Airflow has given up this try" in error.__notes__[0]
+        assert "Nothing was stopped: the try was given up" in error.__notes__[0]
         assert len(running(simulator)) == 1
 
 

@@ -191,7 +191,7 @@ class StreamPoller:
             if not is_accepted:
                 raise
             record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid)
-            return StopResult(record, "stopped", RequestStats(error.attempts, 0.0, error.request_id))
+            return StopResult(record, "stopped", RequestStats(error.attempts, error.seconds, error.request_id))
         if result.record is not None and result.outcome == "stopped":
             self._remember(result, result.record)
         return result

@@ -170,8 +170,12 @@ class StreamPoller:
         result = yield from self.request_stop(deadline)
         if result.record is None or stream_is_stopped(result.record):
             return result
-        call, _ = yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)
-        if not call_has_ended(call):
+        call: CallRecord | None = None
+        try:
+            call = (yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)).record
+        except SignalWireNotFoundError:
+            log.info("Call %r has just accepted the stop and is no longer found: it was deleted.", self.call_sid)
+        if call is not None and not call_has_ended(call):
             return None
         record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid, call=call)
         return result._replace(record=record, outcome="already_ended")

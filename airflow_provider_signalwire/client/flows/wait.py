@@ -103,6 +103,17 @@ def poll_once(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None,
         return None, error
 
 
+def poll_before_deferring(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None, float]]:
+    """Poll once; return the result, or None and the seconds that the response asked to wait.
+
+    :raises SignalWireTimeoutError: if the deadline has passed by then.
+    """
+    result, failure = yield from poll_once(poller, schedule)
+    if result is None and time.monotonic() >= schedule.deadline:
+        raise timeout_error(poller, schedule.limit, failure)
+    return result, retry_after_of(failure)
+
+
 def wait_until(
     poller: Poller[R], schedule: PollSchedule, *, polled_before: bool = False, retry_after: float = 0.0
 ) -> Flow[R]:

@@ -153,7 +153,9 @@ class StreamStart:
                 )
             return False
         # The failure itself is logged or raised later, in full.
-        log.warning("Stopping the stream named %s, in case it was started (%s).", self._log_name, type(failure).__name__)
+        log.warning(
+            "Stopping the stream named %s, in case it was started (%s).", self._log_name, type(failure).__name__
+        )
         try:
             outcome = yield from self.cleanup()
         except SignalWireError as error:
@@ -175,7 +177,10 @@ class StreamStart:
 
     @property
     def _is_own_record(self) -> bool:
-        return self.record is not None and stream_matches(self.record, self._call_sid, self._name)
+        if self.record is None:
+            return False
+        name = self.record.get("name") or self._name  # a name that is null does not contradict
+        return stream_matches({**self.record, "name": name}, self._call_sid, self._name)
 
     @property
     def _log_name(self) -> str:

@@ -363,6 +363,14 @@ def test_ids_of_another_stream_are_not_used(caplog):
     assert run(one.abandon(seconds=8), stream("stopped")).stopped_by == [NAME]
 
 
+def test_started_stream_whose_record_has_no_name_is_stopped_by_its_sid(caplog):
+    one = new_start()
+    with caplog.at_level(logging.WARNING):
+        run(one.run(), stream("in-progress", sid="NEW", name=None))
+    assert caplog.messages == []
+    assert run(one.abandon(seconds=8), stream("stopped")).stopped_by == ["NEW"]
+
+
 def test_telephone_number_in_a_name_is_masked_everywhere(caplog):
     caplog.set_level(logging.INFO)
     name = "call of +15551234567"

@@ -20,12 +20,14 @@ class SignalWireError(AirflowException):
     :ivar outcome: What happened to the request at SignalWire: ``not_processed``, ``refused``, or ``unknown`` (it may
         have been processed).
     :ivar attempts: How often the request was sent.
+    :ivar seconds: From the first attempt to the last response.
     :ivar after_unknown_outcome: Whether an earlier attempt of the same request may have been processed.
     """
 
     is_transient: bool = False
     outcome: RequestOutcome = "not_processed"
     attempts: int = 1
+    seconds: float = 0.0
     after_unknown_outcome: bool = False
 
     @property

@@ -84,8 +84,7 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
         from airflow_provider_signalwire.client.flows.wait import (
             PollSchedule,
             StreamPoller,
-            poll_once,
-            retry_after_of,
+            poll_before_deferring,
             wait_until,
         )
 
@@ -99,10 +98,10 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
                 return self._finish(client.run(poller.request_stop()))
             if not self.deferrable:
                 return self._finish(client.run(wait_until(poller, schedule)))
-            result, failure = client.run(poll_once(poller, schedule))
+            result, retry_after = client.run(poll_before_deferring(poller, schedule))
         if result is not None:
             return self._finish(result)
-        self._defer(poller, deadlines, retry_after_of(failure))
+        self._defer(poller, deadlines, retry_after)
         raise AssertionError("unreachable: defer raises")  # pragma: no cover
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ _CLEANUP_SECONDS = 3.0
 _AIRFLOW_SECONDS = 1.0
 _INTENT_KEY = "signalwire_start"
 _PROBE_KEY = "signalwire_probe"
+
+# Airflow makes the key of an XCom part of a URL, unencoded: `sid?x` would replace `sid`, and `..` fail the task.
+_XCOM_KEY = re.compile(r"(?!return_value$)[A-Za-z0-9_-]{1,250}")
 
 
 class TaskKilled(BaseException):
@@ -146,7 +150,8 @@ class StartGuard:
         """Store the record in XCom while the stream can still be stopped if that fails."""
         ti = self._context.get("ti")
         if ti is not None and self._push_record:
-            values: Mapping[str, Any] = {**record, "return_value": record}
+            keys = {key: value for key, value in record.items() if _XCOM_KEY.fullmatch(key)}
+            values: Mapping[str, Any] = {**keys, "return_value": record}
             for key, value in values.items():
                 ti.xcom_push(key=key, value=value)
             self.has_pushed = True
@@ -169,11 +174,14 @@ class StartGuard:
         except Exception as failure:
             problem = f"{warning} The attempt to stop it failed: {failure}"
         else:
-            if outcome != "not_allowed":
+            if outcome == "not_allowed":
+                problem = f"{warning} Nothing was stopped: the try was given up, and the name belongs to the next one."
+            else:
                 log.info("Stream is stopped: %r on call %r.", self._name, self._call_sid)
-                self._intent.clear()
-                return
-            problem = f"{warning} Nothing was stopped: Airflow has given up this try, the name belongs to the next one."
+                if self._start.possibly_running_since is None:
+                    self._intent.clear()
+                    return
+                problem = f"{warning} One stream was stopped; an earlier start may still be processed."
         log.error("%s", problem)
         error.add_note(problem)
 

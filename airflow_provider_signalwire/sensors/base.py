@@ -88,9 +88,10 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         vars(self).pop("_poller", None)  # a new try knows nothing of the one before it
         with self._end_as_configured():
             deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
-            if self.deferrable:
-                return self._poll_and_defer(deadlines)
-            return self._wait()
+            try:
+                return self._poll_and_defer(deadlines) if self.deferrable else self._wait()
+            except SignalWireTimeoutError as error:
+                raise AirflowSensorTimeout(str(error)) from None
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once; the record is the XCom value if the condition holds. Airflow calls this in reschedule mode."""
@@ -131,17 +132,14 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
     def _wait(self) -> Any:
         from airflow_provider_signalwire.client.flows.wait import wait_until
 
-        try:
-            with self.hook.get_conn() as client:
-                return self.finish(client.run(wait_until(self._poller, self._schedule())))
-        except SignalWireTimeoutError as error:
-            raise AirflowSensorTimeout(str(error)) from None
+        with self.hook.get_conn() as client:
+            return self.finish(client.run(wait_until(self._poller, self._schedule())))
 
     def _poll_and_defer(self, deadlines: WaitDeadlines) -> Any:
-        from airflow_provider_signalwire.client.flows.wait import poll_once, retry_after_of
+        from airflow_provider_signalwire.client.flows.wait import poll_before_deferring
 
         with self.hook.get_conn() as client:
-            result, failure = client.run(poll_once(self._poller, self._schedule()))
+            result, retry_after = client.run(poll_before_deferring(self._poller, self._schedule()))
         if result is not None:
             return self.finish(result)
         trigger = self.make_trigger(
@@ -153,7 +151,7 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
             exponential_backoff=bool(self.exponential_backoff),
             max_wait=_seconds(self.max_wait),
             silent_fail=self.silent_fail,
-            retry_after=retry_after_of(failure),
+            retry_after=retry_after,
             **deadlines.trigger_arguments(),
         )
         return self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
@@ -218,15 +216,19 @@ class _PollMemory:
     def __init__(self, context: Any, poller: Any) -> None:
         self._state = TaskState(context, "signalwire_poll")
         self._poller = poller
-        stored = self._state.load() if poller.last_status is None else None
-        for name, value in (stored or {}).items():
-            setattr(poller, name, value)
+        self._requested = poller.condition
+        stored = (self._state.load() if poller.last_status is None else None) or {}
+        # The entry survives a clear of the task, whose fields may then be rendered with other ids.
+        if stored.get("requested") == self._requested:
+            for name, value in stored["learned"].items():
+                setattr(poller, name, value)
 
     def save(self) -> None:
         """Store what the next poll needs."""
         names = [name for name in ("stream_sid", "last_status") if hasattr(self._poller, name)]
         if self._poller.last_status is not None:
-            self._state.save({name: getattr(self._poller, name) for name in names})
+            learned = {name: getattr(self._poller, name) for name in names}
+            self._state.save({"requested": self._requested, "learned": learned})
 
 
 def _seconds(duration: timedelta | float | None) -> float | None:

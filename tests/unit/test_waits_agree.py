@@ -67,6 +67,9 @@ STREAM_SCENARIOS = {
     ),
     "call not found": Scenario([], ("SignalWireNotFoundError", "There is no call"), "SC", ids={"call_sid": "gone"}),
     "not found after an accepted stop": Scenario([*stop_returns("queued"), http_status(404)], DERIVED, "SCSC", [60]),
+    "call is deleted while stops return queued": Scenario(
+        [stop_always_returns("queued"), {**http_status(404, match=READS), "skip": 1}], DERIVED, "SCSC", [60]
+    ),
     "transient failures in between": Scenario(
         [
             http_status(503, times=1),

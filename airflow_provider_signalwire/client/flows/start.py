@@ -28,6 +28,8 @@ CleanupOutcome = Literal["stopped", "call_ended", "not_found", "not_allowed"]
 _CLEANUP_SECONDS = 30.0
 _POLL_SECONDS = 0.5
 
+_GIVEN_UP = "Airflow has given up this try; the stream's name belongs to the next one."
+
 
 class StreamStart:
     """One start of a stream, and what is known about streams that it may have left running.
@@ -56,32 +58,30 @@ class StreamStart:
         self._call_sid = call_sid
         self._name = name
         self._may_stop = may_stop
-        self._unproven_since = unproven_since
-        self._in_flight_since: float | None = None
+        # When each start was sent that may have left a stream running, or still may: one stop is proof for one of them.
+        self._unproven = [] if unproven_since is None else [unproven_since]
 
     @property
     def possibly_running_since(self) -> float | None:
-        """When a start was sent that may have left a stream running, in seconds since the epoch."""
-        return self._unproven_since or self._in_flight_since
+        """When the first start was sent that may have left a stream running, in seconds since the epoch."""
+        return self._unproven[0] if self._unproven else None
 
     def run(self) -> Flow[ApiResponse[StreamRecord]]:
         """Start the stream.
 
         :raises SignalWireError: its message says so if a stream may be running.
         """
-        if self._unproven_since is not None:
+        if self._unproven:
             yield from self._stop_leftover()
         log.info("Starting stream %s on call %r.", self._log_name, self._call_sid)
-        self._in_flight_since = time.time()
         try:
-            response = yield from send(self._request, recover=self._recover)
+            response = yield from send(self._request, recover=self._recover, on_attempt=self._on_attempt)
         except SignalWireError as failure:
-            self._in_flight_since = None
-            if self._unproven_since is not None:
+            if self._unproven:
                 failure.add_advice(self.warning())
             raise
         self.record = response.record
-        self._unproven_since = self._in_flight_since = None
+        self._unproven.clear()  # the name is taken: no earlier start can still be processed
         if not self._is_own_record:
             log.warning("The record is about another stream than the one started; its ids are not used.")
         return response
@@ -113,8 +113,12 @@ class StreamStart:
         return self._settle((yield from wait_until(poller, schedule)))
 
     def _settle(self, result: StopResult) -> CleanupOutcome:
-        self._unproven_since = self._in_flight_since = self.record = None
-        return "call_ended" if result.outcome == "already_ended" else "stopped"
+        self.record = None
+        if result.outcome == "already_ended":
+            self._unproven.clear()
+            return "call_ended"
+        del self._unproven[-1:]  # whichever start it was, the warning names the earliest time
+        return "stopped"
 
     def warning(self) -> str:
         """Return the sentence that says what may be running."""
@@ -129,35 +133,43 @@ class StreamStart:
         warning = self.warning()
         log.warning("An earlier start has an unknown outcome. %s It is stopped first.", warning)
         try:
-            yield from self.cleanup()
+            outcome = yield from self.cleanup()
         except SignalWireError as error:
             error.add_advice(warning)
             raise
+        if outcome == "not_allowed":
+            raise SignalWireError(f"Stream {self._log_name} was not started. {_GIVEN_UP} {warning}")
 
     def _recover(self, failure: SignalWireError) -> Flow[bool]:
         """Make sure that a failed start left no stream running; return whether to start again."""
+        if failure.outcome != "unknown":
+            self._unproven.pop()
         if failure.outcome == "not_processed":
             return failure.is_transient
-        if failure.outcome == "refused" and self._unproven_since is None:
+        if failure.outcome == "refused" and not self._unproven:
             if isinstance(failure, SignalWireRequestError) and failure.code not in ADVICE_BY_CODE:
                 failure.add_advice(
                     f"If a stream named {self._log_name} already runs on this call, stop it or choose another name."
                 )
             return False
-        self._unproven_since = self._unproven_since or self._in_flight_since or time.time()
-        log.warning("%s Stopping the stream named %s, in case it was started.", failure, self._log_name)
+        # The failure itself is logged or raised later, in full.
+        log.warning(
+            "Stopping the stream named %s, in case it was started (%s).", self._log_name, type(failure).__name__
+        )
         try:
             outcome = yield from self.cleanup()
         except SignalWireError as error:
             failure.add_advice(f"The attempt to stop it failed: {error}")
             raise failure from None
         if outcome == "not_allowed":
-            failure.add_advice("Airflow has given up this try; the stream's name belongs to the next one.")
+            failure.add_advice(_GIVEN_UP)
             raise failure
-        self._in_flight_since = time.time()
         if isinstance(failure, SignalWireRequestError):
             return outcome == "stopped"  # the name was in use, by an earlier attempt that was processed after all
         return failure.is_transient and outcome != "call_ended"
+
+    def _on_attempt(self) -> None:
+        self._unproven.append(time.time())
 
     @property
     def _stop_by(self) -> str:
@@ -165,7 +177,10 @@ class StreamStart:
 
     @property
     def _is_own_record(self) -> bool:
-        return self.record is not None and stream_matches(self.record, self._call_sid, self._name)
+        if self.record is None:
+            return False
+        name = self.record.get("name") or self._name  # a name that is null does not contradict
+        return stream_matches({**self.record, "name": name}, self._call_sid, self._name)
 
     @property
     def _log_name(self) -> str:

@@ -96,11 +96,10 @@ def _resolve_refusal(
     deadline: float | None,
 ) -> Flow[StopResult]:
     """Read the call, to distinguish a stream that ended with its call from one that should be there."""
-    stats = RequestStats(refusal.attempts, 0.0, refusal.request_id)
+    stats = RequestStats(refusal.attempts, refusal.seconds, refusal.request_id)
     call: CallRecord | None = None
     try:
-        call, call_stats = yield from send(endpoints.get_call(account_sid, call_sid), deadline=deadline)
-        stats = stats._replace(seconds=call_stats.seconds)
+        call = (yield from send(endpoints.get_call(account_sid, call_sid), deadline=deadline)).record
     except SignalWireNotFoundError:
         refusal.add_advice(f"There is no call {call_sid!r}.")
     if call is not None and call_has_ended(call):

@@ -103,6 +103,17 @@ def poll_once(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None,
         return None, error
 
 
+def poll_before_deferring(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None, float]]:
+    """Poll once; return the result, or None and the seconds that the response asked to wait.
+
+    :raises SignalWireTimeoutError: if the deadline has passed by then.
+    """
+    result, failure = yield from poll_once(poller, schedule)
+    if result is None and time.monotonic() >= schedule.deadline:
+        raise timeout_error(poller, schedule.limit, failure)
+    return result, retry_after_of(failure)
+
+
 def wait_until(
     poller: Poller[R], schedule: PollSchedule, *, polled_before: bool = False, retry_after: float = 0.0
 ) -> Flow[R]:
@@ -170,8 +181,12 @@ class StreamPoller:
         result = yield from self.request_stop(deadline)
         if result.record is None or stream_is_stopped(result.record):
             return result
-        call, _ = yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)
-        if not call_has_ended(call):
+        call: CallRecord | None = None
+        try:
+            call = (yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)).record
+        except SignalWireNotFoundError:
+            log.info("Call %r has just accepted the stop and is no longer found: it was deleted.", self.call_sid)
+        if call is not None and not call_has_ended(call):
             return None
         record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid, call=call)
         return result._replace(record=record, outcome="already_ended")
@@ -191,7 +206,7 @@ class StreamPoller:
             if not is_accepted:
                 raise
             record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid)
-            return StopResult(record, "stopped", RequestStats(error.attempts, 0.0, error.request_id))
+            return StopResult(record, "stopped", RequestStats(error.attempts, error.seconds, error.request_id))
         if result.record is not None and result.outcome == "stopped":
             self._remember(result, result.record)
         return result

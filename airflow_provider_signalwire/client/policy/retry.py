@@ -90,11 +90,13 @@ class RetryPolicy:
         request = step.request
         while True:
             progress.attempts += 1
+            if step.on_attempt is not None:
+                step.on_attempt()
             try:
                 return (yield from self._attempt(request, self._timeout(step), progress))
             except SignalWireError as error:
                 failure = error
-            failure.attempts = progress.attempts
+            failure.attempts, failure.seconds = progress.attempts, progress.elapsed
             failure.after_unknown_outcome = progress.had_unknown_outcome
             progress.had_unknown_outcome |= failure.outcome == "unknown"
             if step.recover is not None:

@@ -27,11 +27,13 @@ class Send(Generic[T]):
     :param deadline: Monotonic time at which attempts and retries end; None leaves it to the connection's settings.
     :param recover: For a request that is not safe to repeat: called with each failure, it makes sure that the request
         had no effect and returns whether it may be sent again.
+    :param on_attempt: Called before each attempt.
     """
 
     request: ApiRequest[T]
     deadline: float | None = None
     recover: Callable[[SignalWireError], Flow[bool]] | None = None
+    on_attempt: Callable[[], None] | None = None
 
 
 class RequestStats(NamedTuple):
@@ -62,7 +64,8 @@ def send(
     *,
     deadline: float | None = None,
     recover: Callable[[SignalWireError], Flow[bool]] | None = None,
+    on_attempt: Callable[[], None] | None = None,
 ) -> Flow[ApiResponse[T]]:
     """Send a request and return its response; see :class:`Send`."""
-    response: ApiResponse[T] = yield Send(request, deadline, recover)
+    response: ApiResponse[T] = yield Send(request, deadline, recover, on_attempt)
     return response

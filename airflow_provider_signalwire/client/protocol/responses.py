@@ -21,10 +21,12 @@ from airflow_provider_signalwire.client.protocol.records import (
 )
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, redact
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
 from airflow_provider_signalwire.exceptions import (
     RequestOutcome,
     SignalWireApiError,
     SignalWireAuthenticationError,
+    SignalWireConfigurationError,
     SignalWireError,
     SignalWireNotFoundError,
     SignalWireRateLimitError,
@@ -39,6 +41,7 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 5
 
 _MAX_MESSAGE_LENGTH = 500
 _MAX_STATUS_LENGTH = 100
+_MAX_SID_LENGTH = 256
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
 
 _ADVICE = {
@@ -192,7 +195,18 @@ def _record(body: Any, kind: str) -> dict[str, Any]:
     if len(body["status"]) > _MAX_STATUS_LENGTH:  # it appears in logs and errors, and is stored while a task waits
         raise ValueError(f"is not a {kind} record: 'status' has more than {_MAX_STATUS_LENGTH} characters")
     check_storable(body)
+    if not _is_sid(body["sid"]):
+        raise ValueError(f"is not a {kind} record: 'sid' is not a SID")
     return body
+
+
+def _is_sid(value: str) -> bool:
+    """Return whether a SID can be used in a request, and is short enough to be stored while a task waits."""
+    try:
+        encode_path_segment("sid", value)
+    except SignalWireConfigurationError:
+        return False
+    return len(value) <= _MAX_SID_LENGTH
 
 
 def _is_local_path(uri: Any) -> bool:

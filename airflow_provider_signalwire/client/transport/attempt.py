@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -71,11 +72,16 @@ class Attempt:
                 is_unknown = cause.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
                 return "dns" if is_unknown else "dns_unavailable", _reason([cause])
             if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-                break  # the peer closed the connection: nothing is wrong with the certificate
+                return "connect", _CLOSED  # nothing is wrong with the certificate
             if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
                 return "tls", _reason([cause])
+            if status := getattr(cause, "status", None) or _TUNNEL_REFUSED.match(str(cause)):
+                return "connect", f"The proxy returned {status if isinstance(status, int) else status[1]}"
         return "connect", _reason(causes)
 
+
+_CLOSED = "Connection closed"
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")  # as http.client says it; aiohttp has an attribute
 
 # The connection classes are created by the HTTP libraries, which pass on nothing of ours.
 current_attempt: ContextVar[Attempt] = ContextVar("current_attempt")
@@ -104,4 +110,4 @@ def _reason(causes: list[BaseException]) -> str:
             return cause.strerror
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return "Timed out"
-    return type(causes[-1]).__name__
+    return _CLOSED  # or something like it, for which each library has its own error

@@ -215,3 +215,11 @@ def test_failed_stop_leaves_the_stream_running(simulator, stop, stream):
     with pytest.raises(AirflowFailException):
         stop()
     assert running(simulator) == [stream["stream_sid"]]
+
+
+@deferred_or_not
+def test_timeout_of_zero_requests_the_stop_once(simulator, stop, deferrable):
+    simulator.set_faults([stop_always_returns("queued")])
+    with pytest.raises(SignalWireTimeoutError):
+        stop(wait_for_completion=True, deferrable=deferrable, timeout=0)
+    assert len(simulator.requests("/Streams/")) == 1

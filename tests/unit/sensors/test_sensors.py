@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from simulated import READS, call_returns, http_status, stop_always_returns, stop_returns
+from simulated import READS, call_returns, http_status, running, stop_always_returns, stop_returns
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.client.transport import sync_client
@@ -94,11 +94,30 @@ def test_silent_fail_polls_on_after_an_error_that_does_not_end_the_task(simulato
 
 
 @pytest.mark.parametrize("mode", [MODES["poke"], MODES["deferrable"]], ids=["poke", "deferrable"])
+def test_timeout_of_zero_polls_once(simulator, sense, mode):
+    simulator.set_faults([NEVER_STOPS])
+    with pytest.raises(AirflowSensorTimeout, match="at the deadline: its last status was 'in-progress'"):
+        sense(mode, timeout=0)
+    assert len(simulator.requests("/Streams/")) == 1
+
+
+@pytest.mark.parametrize("mode", [MODES["poke"], MODES["deferrable"]], ids=["poke", "deferrable"])
 def test_exponential_backoff_doubles_the_interval_up_to_max_wait(simulator, sense, run_task, mode):
     simulator.set_faults([NEVER_STOPS])
     with pytest.raises(AirflowSensorTimeout):
         sense(mode, poke_interval=10, exponential_backoff=True, max_wait=timedelta(seconds=40), timeout=140)
     assert [round(pause) for pause in run_task.clock.pauses] == [10, 20, 40, 40, 30]
+
+
+def test_reschedule_mode_forgets_what_it_learned_about_another_stream(simulator, sense, run_task):
+    [call] = simulator.seed(streams=[{"name": "old"}])
+    simulator.set_faults(stop_returns("queued", "queued"))
+    sense(MODES["reschedule"], call_sid=call["sid"], stream_sid=call["streams"][0]["sid"])
+
+    record = sense(MODES["reschedule"])  # cleared, and its start, too
+
+    assert running(simulator) == []
+    assert record["call_sid"] != call["sid"]
 
 
 def test_reschedule_mode_applies_max_wait(simulator, sense, run_task):

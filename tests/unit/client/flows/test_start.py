@@ -9,10 +9,14 @@ import pytest
 from scripted import SETTINGS, WALL, Always, call, lost, response, run, stream, unsent
 
 from airflow_provider_signalwire.client.flows.start import StreamStart
+from airflow_provider_signalwire.client.policy.retry import RetryPolicy
+from airflow_provider_signalwire.client.policy.steps import Pause
 from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConnectionError,
+    SignalWireError,
     SignalWireNotFoundError,
     SignalWireRateLimitError,
     SignalWireRequestError,
@@ -146,6 +150,27 @@ class TestStopThatFindsNothing:
         assert warnings(outcome.error) == 0
 
 
+class TestStopOfOneOfSeveralStarts:
+    """One accepted stop is proof for one start only: the other may still be processed."""
+
+    def test_leaves_something_to_warn_of(self):
+        error = start(response(504), NOT_FOUND, LIVE, lost(), LEFTOVER_STOPPED, attempts=2).error
+        assert str(error).endswith(MAY_BE_RUNNING)
+
+    def test_is_followed_by_a_stop_of_the_other_when_the_name_is_in_use(self):
+        outcome = start(
+            response(504), NOT_FOUND, LIVE, lost(), LEFTOVER_STOPPED, NAME_IN_USE, LEFTOVER_STOPPED, STARTED
+        )
+        assert outcome.sent == "SX?SXSXS"
+
+    def test_is_not_needed_after_a_success_or_the_end_of_the_call(self):
+        one = new_start()
+        run(one.run(), response(504), NOT_FOUND, LIVE, lost(), LEFTOVER_STOPPED, STARTED)
+        assert one.possibly_running_since is None
+        error = start(response(504), NOT_FOUND, LIVE, lost(), NOT_FOUND, call("completed")).error
+        assert warnings(error) == 0
+
+
 class TestRefusal:
     @pytest.mark.parametrize(
         ("reply", "error_class"),
@@ -210,7 +235,21 @@ def test_try_that_airflow_has_given_up_stops_nothing():
     assert message.endswith(MAY_BE_RUNNING)
 
 
+class TestLog:
+    def test_quotes_a_failure_once(self, caplog):
+        start(response(503), LEFTOVER_STOPPED, STARTED)
+        assert caplog.text.count("SignalWire returned 503") == 1
+        assert "Stopping the stream named 'dag.task', in case it was started" in caplog.text
+
+
 class TestLeftoverOfAnEarlierTry:
+    def test_stops_and_starts_nothing_in_a_try_that_airflow_has_given_up(self):
+        outcome = start(may_stop=lambda: False, unproven_since=WALL)
+        message = str(outcome.expect(SignalWireError))
+        assert outcome.sent == ""
+        assert "was not started. Airflow has given up this try" in message
+        assert message.endswith(MAY_BE_RUNNING)
+
     def test_is_stopped_before_the_start(self):
         outcome = start(LEFTOVER_QUEUED, LIVE, LEFTOVER_STOPPED, STARTED, unproven_since=WALL - 60)
         assert (outcome.sent, outcome.stopped_by) == ("X?XS", [NAME, "OLD"])
@@ -239,10 +278,21 @@ class TestPossiblyRunningSince:
 
     def test_is_the_time_of_the_request_while_it_is_sent(self):
         one = new_start()
-        flow = one.run()
-        next(flow)
+        attempts = RetryPolicy(SETTINGS).drive(one.run())
+        next(attempts)
         assert one.possibly_running_since is not None
-        flow.close()  # the task is killed
+        attempts.close()  # the task is killed
+        assert one.possibly_running_since is not None
+
+    @pytest.mark.parametrize("failure", [response(429), unsent()])
+    def test_is_unknown_during_the_pause_after_an_attempt_that_was_not_processed(self, failure):
+        one = new_start()
+        attempts = RetryPolicy(SETTINGS).drive(one.run())
+        next(attempts)
+        pause = attempts.throw(failure) if isinstance(failure, AttemptFailed) else attempts.send(failure)
+        assert isinstance(pause, Pause)
+        assert one.possibly_running_since is None
+        next(attempts)
         assert one.possibly_running_since is not None
 
     @pytest.mark.parametrize("script", [[NAME_IN_USE], [lost(), LEFTOVER_STOPPED, response(401)]])
@@ -260,13 +310,22 @@ class TestPossiblyRunningSince:
 def killed_start(**options):
     """A start whose task ended while the request was sent."""
     one = new_start(**options)
-    flow = one.run()
-    next(flow)
-    flow.close()
+    attempts = RetryPolicy(SETTINGS).drive(one.run())
+    next(attempts)
+    attempts.close()
     return one
 
 
 class TestAbandon:
+    def test_of_a_second_start_still_has_the_first_one_to_warn_of(self):
+        one = new_start(unproven_since=WALL)
+        attempts = RetryPolicy(SETTINGS).drive(one.run())
+        for reply in (None, NOT_FOUND, LIVE):  # the stop of the first one finds nothing
+            attempts.send(reply)
+        attempts.close()
+        assert run(one.abandon(seconds=8), LEFTOVER_QUEUED).result == "stopped"
+        assert one.possibly_running_since == WALL
+
     def test_ends_with_the_first_stop_that_is_accepted(self):
         outcome = run(killed_start().abandon(seconds=8), LEFTOVER_QUEUED)
         assert (outcome.result, outcome.stopped_by) == ("stopped", [NAME])
@@ -302,6 +361,14 @@ def test_ids_of_another_stream_are_not_used(caplog):
         run(one.run(), stream("in-progress", sid="NEW", name="other"))
     assert caplog.messages == ["The record is about another stream than the one started; its ids are not used."]
     assert run(one.abandon(seconds=8), stream("stopped")).stopped_by == [NAME]
+
+
+def test_started_stream_whose_record_has_no_name_is_stopped_by_its_sid(caplog):
+    one = new_start()
+    with caplog.at_level(logging.WARNING):
+        run(one.run(), stream("in-progress", sid="NEW", name=None))
+    assert caplog.messages == []
+    assert run(one.abandon(seconds=8), stream("stopped")).stopped_by == ["NEW"]
 
 
 def test_telephone_number_in_a_name_is_masked_everywhere(caplog):

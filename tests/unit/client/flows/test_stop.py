@@ -145,7 +145,7 @@ def test_every_request_obeys_the_deadline():
         ([NOT_FOUND, call("queued")], "Stream is missing (ignored): 'stream' on call 'call'. "),
         ([NOT_FOUND, NOT_FOUND], "Stream is missing (ignored), because its call is: 'stream' on call 'call'. "),
         ([lost(), stream("stopped", name="+15551234567")], "'stream' ('+***4567') on call 'call'. Stop: attempts 2, "),
-        ([response(429), NOT_FOUND, call("busy")], "Stop: attempts 2, "),
+        ([response(429), response(404, seconds=2), call("busy")], "Stop: attempts 2, 2"),
     ],
 )
 def test_result_is_described_in_one_line(script, line):

@@ -73,6 +73,10 @@ class TestStream:
         assert (outcome.result.outcome, outcome.result.record["sid"]) == ("stopped", "SID")
         assert outcome.result.record["status"] == "stopped"
 
+    def test_call_that_is_gone_after_an_accepted_stop_has_ended(self):
+        outcome = wait(stream("queued", sid="SID", name="stream"), NOT_FOUND)
+        assert (outcome.result.outcome, outcome.result.record["status"]) == ("already_ended", "stopped")
+
     def test_404_without_an_accepted_stop_is_an_error_unless_it_is_ignored(self):
         wait(response(503), *[response(503)] * 4, NOT_FOUND, LIVE, timeout=600).expect(SignalWireNotFoundError)
         assert wait(NOT_FOUND, LIVE, ignore_if_missing=True).result.outcome == "missing"

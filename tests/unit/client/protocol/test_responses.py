@@ -123,6 +123,10 @@ def test_any_response_is_a_record_or_an_error(request, status, headers, body):
         assert record == (json.loads(body) if request.expects_body else None)
 
 
+# None can be one segment of a path, or is short enough to be stored while a task waits.
+UNUSABLE_SIDS = ["..", "a/b", " s", "s\n", "x.json", "None", "x" * 257]
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
@@ -134,6 +138,7 @@ def test_any_response_is_a_record_or_an_error(request, status, headers, body):
         (None, "is not a stream record"),
         ({"status": "stopped"}, "is not a stream record: 'sid' is not a non-empty string"),
         ({"sid": "", "status": "stopped"}, "is not a stream record: 'sid' is not a non-empty string"),
+        *(({"sid": sid, "status": "queued"}, "is not a stream record: 'sid' is not a SID") for sid in UNUSABLE_SIDS),
         ({"sid": "s", "status": 5}, "is not a stream record: 'status' is not a non-empty string"),
         ({"sid": "s", "status": "x" * 101}, "is not a stream record: 'status' has more than 100 characters"),
         ({"sid": "s", "status": "x", "n": [2**64]}, "has a number that Airflow cannot store: it does not fit into 64"),

@@ -60,6 +60,20 @@ class TestTls:
 
 
 class TestProxy:
+    @pytest.mark.parametrize(
+        ("said", "reason"),
+        [
+            (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "The proxy returned 407"),
+            (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "The proxy returned 502"),
+            (b"not HTTP\r\n\r\n", "Connection closed"),
+            (b"HTTP/1.1 200 OK\r\n\r\n", "Connection closed"),
+            (b"", "Connection closed"),
+        ],
+    )
+    def test_that_makes_no_tunnel_has_the_same_reason_in_both_transports(self, connect, serve, said, reason):
+        proxy = serve(lambda server, connection: connection.recv(9999) and connection.sendall(said))
+        assert connect("https://acme.signalwire.com", proxy=proxy.origin).fail().reason == reason
+
     @pytest.mark.parametrize("end", ["close", "reset", "hang", "refuse"])
     def test_that_makes_no_tunnel_was_sent_no_request(self, connect, serve, end):
         def stop(server, connection):

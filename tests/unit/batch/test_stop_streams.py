@@ -341,6 +341,15 @@ def test_invalid_parameter_is_refused_when_the_dag_is_parsed(arguments: dict[str
         StopCallStreamsOperator(task_id="stop", streams=[], **arguments)
 
 
+@pytest.mark.parametrize("account_sid", ["None", " a ", "..", b"a", 0, ["a"]], ids=repr)
+def test_invalid_account_fails_the_task_whatever_is_ignored(
+    simulator: SimulatorServer, context: dict[str, Any], account_sid: Any
+) -> None:
+    with pytest.raises(SignalWireConfigurationError, match="'account_sid' is"):
+        stop(context, seeded(simulator, 3), account_sid=account_sid, fail_on_error=False, ignore_if_missing=True)
+    assert simulator.requests() == []
+
+
 def test_invalid_row_is_refused_before_the_first_request(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     with pytest.raises(SignalWireConfigurationError, match="row 4 has no 'stream_sid'"):
         stop(context, [*seeded(simulator, 3), {"call_sid": "C"}])

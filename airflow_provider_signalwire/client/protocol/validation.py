@@ -220,6 +220,11 @@ def validate_parameters(name: str, value: object, *, maximum: int) -> dict[str, 
     return dict(value)
 
 
+def missing_value(name: str) -> SignalWireConfigurationError:
+    """Return the error for a parameter that was set in the DAG, but whose value turned out to be None."""
+    return _invalid(name, None, "a value")
+
+
 _CALL_FILTERS = {
     "to": validate_phone_number,
     "from_": validate_phone_number,

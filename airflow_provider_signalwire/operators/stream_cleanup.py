@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_signalwire.batch.rows import SpooledRows
+    from airflow_provider_signalwire.batch.summary import BatchSummary
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,12 @@ class StopCallStreamsOperator(BatchOperator):
             return self._stop_streams(
                 context, rows, ignore_if_missing=self.ignore_if_missing, return_records=self.return_records
             )
+
+    def log_outcome(self, summary: BatchSummary) -> None:
+        """Log what happened, and which streams were missing if that is ignored."""
+        super().log_outcome(summary)
+        if ignored := summary.ignored_for_log():
+            log.warning("These streams are missing, which is ignored:\n%s", ignored)
 
 
 class CallStreamCleanupOperator(BatchOperator):

@@ -58,7 +58,8 @@ class CallStatusSensor(SignalWireSensor):
         )
         if isinstance(target_statuses, str) or not isinstance(target_statuses, Collection) or not target_statuses:
             raise SignalWireConfigurationError(
-                f"Parameter 'target_statuses' is {short_repr(target_statuses)}: expected a list of at least one call status."
+                f"Parameter 'target_statuses' is {short_repr(target_statuses)}: expected a list of at least one call "
+                "status."
             )
         self.call_sid = call_sid
         self.target_statuses = [validate_choice("target_statuses", status, CALL_STATUSES) for status in target_statuses]

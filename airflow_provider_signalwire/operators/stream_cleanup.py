@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.batch.operator import BatchOperator
-from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, short_repr
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
     validate_call_filters,
@@ -169,6 +169,7 @@ class CallStreamCleanupOperator(BatchOperator):
         self.call_filters = {} if call_filters is _NO_FILTERS else call_filters
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]  # Airflow's method of that name is for a CLI
 
+    @clears_locals
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""
         names = _validate_names(self.stream_names)

@@ -155,9 +155,10 @@ def test_record_in_place_of_a_sid_is_refused_with_advice(connection, context):
 
 @pytest.mark.parametrize("task_class", [CallStreamStatusSensor, CallStatusSensor])
 def test_sensor_refuses_a_boolean_of_another_type(task_class):
-    for value in ("true", 1, None):
-        with pytest.raises(SignalWireConfigurationError, match="'deferrable'"):
-            task_class(task_id="task", **CLASSES[task_class][0], deferrable=value)
+    for name in ("deferrable", "soft_fail", "never_fail", "silent_fail"):
+        for value in ("true", 1, None):
+            with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
+                task_class(task_id="task", **CLASSES[task_class][0], **{name: value})
 
 
 def test_templated_connection_and_account_are_used(make_subproject):

@@ -205,7 +205,7 @@ def _not_json(text: str, error: Exception) -> UnreadableError:
         reason = f"{literal[1]} is Python"
     elif error.msg == "Extra data":
         reason = f"text after the object, in column {error.colno}"
-    elif error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+    elif error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
         reason = "truncated"
     else:
         reason = f"{error.msg[0].lower()}{error.msg[1:]} in column {error.colno}"

@@ -106,7 +106,7 @@ class BatchOperator(HookMixin, BaseOperator):
             batch.run()
         finally:
             self._work = None
-        self._log_outcome(summary)
+        self.log_outcome(summary)
         result = {**summary.as_dict(requested=rows.requested, retries=batch.retries), **(found or {})}
         self._check_killed(summary)
         if self.fail_on_error and summary.failures:
@@ -130,7 +130,8 @@ class BatchOperator(HookMixin, BaseOperator):
         key = [rows.fingerprint, self.hook.account_sid, self.signalwire_conn_id, ignore_if_missing]
         return hashlib.blake2b(json.dumps(key).encode(), digest_size=16).hexdigest()
 
-    def _log_outcome(self, summary: BatchSummary) -> None:
+    def log_outcome(self, summary: BatchSummary) -> None:
+        """Log what happened: the counts, and the first failures."""
         if not summary.total:
             log.info("There are no streams to stop.")
             return

@@ -164,7 +164,7 @@ class StreamBatch:
                     self._log_unexpected(outcome)
             else:
                 self._checkpoint.record(index, outcome.outcome)
-                self._summary.add_result(outcome.outcome, outcome.record)
+                self._summary.add_result(row, outcome.outcome, outcome.record)
                 self._observer.on_stream_stopped(outcome.outcome)
                 if log.isEnabledFor(logging.DEBUG):  # a line each would hide the rest of the task's log
                     log.debug("%s", outcome.describe(*row))

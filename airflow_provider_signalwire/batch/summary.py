@@ -43,6 +43,7 @@ class BatchSummary:
         self._missing_failed = 0
         self._all_refused = True
         self._records: list[StreamRecord] | None = [] if keep_records else None
+        self._ignored: list[StreamRow] = []  # the first ones
         self._done_before = self._outcomes.total()
         self._started = time.monotonic()
 
@@ -56,9 +57,11 @@ class BatchSummary:
         """Streams per second in this try."""
         return (self.done - self._done_before) / max(self._seconds, 0.001)
 
-    def add_result(self, outcome: str, record: StreamRecord | None) -> None:
+    def add_result(self, row: StreamRow, outcome: str, record: StreamRecord | None) -> None:
         """Count a stream that is stopped, or that was missing and need not exist."""
         self._outcomes[outcome] += 1
+        if outcome == "missing" and len(self._ignored) < _MAX_FAILURES_LOGGED:
+            self._ignored.append(row)
         if self._records is not None and record is not None:
             self._records.append(record)
 
@@ -83,8 +86,12 @@ class BatchSummary:
     def failures_for_log(self) -> str:
         """Return the messages of the first failures, one per line."""
         messages = [failure["message"] for failure in self.failures[:_MAX_FAILURES_LOGGED]]
-        more = self._failed - len(messages)
-        return "\n".join([*messages, *([f"… and {more:,} more."] if more else [])])
+        return _lines(messages, self._failed)
+
+    def ignored_for_log(self) -> str:
+        """Return the first streams that were missing, which was ignored, one per line; empty if there were none."""
+        streams = [mask_phone_numbers(f"stream {row.stream_sid!r} on call {row.call_sid!r}") for row in self._ignored]
+        return _lines(streams, self._outcomes["missing"])
 
     def as_dict(self, *, requested: int, retries: int) -> dict[str, Any]:
         """Return the summary for XCom."""
@@ -132,6 +139,11 @@ class BatchSummary:
             f"{self._outcomes['stopped']:,} stopped, {self._outcomes['already_ended']:,} already ended, "
             f"{self._missing:,} missing, {self._failed - self._missing_failed:,} failed"
         )
+
+
+def _lines(lines: list[str], total: int) -> str:
+    more = total - len(lines)
+    return "\n".join([*lines, *([f"… and {more:,} more."] if more else [])])
 
 
 def _describe_unexpected(row: StreamRow, error: Exception) -> str:

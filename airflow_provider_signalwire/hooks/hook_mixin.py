@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_signalwire.client.protocol.validation import missing_value
 
 if TYPE_CHECKING:
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
@@ -14,6 +17,19 @@ class HookMixin:
 
     signalwire_conn_id: str
     account_sid: str | None
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], *args: Any, **kwargs: Any
+    ) -> None:
+        """Render the templates. A field that renders to None is refused: its default would mean something else.
+
+        A mapped task is rendered by this method alone: its render_template_fields is another class's.
+        """
+        given = [name for name in template_fields if getattr(parent, name, None) is not None]
+        super()._do_render_template_fields(parent, template_fields, *args, **kwargs)  # type: ignore[misc]  # Airflow's templater
+        for name in given:
+            if getattr(parent, name) is None:
+                raise missing_value(name)
 
     @cached_property
     def hook(self) -> SignalWireHook:

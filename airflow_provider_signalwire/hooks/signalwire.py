@@ -34,7 +34,7 @@ from airflow_provider_signalwire.client.protocol.records import (
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
-from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_text
+from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_sid, validate_text
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
@@ -95,8 +95,12 @@ class SignalWireHook(BaseHook):
 
     @property
     def account_sid(self) -> str:
-        """The project or subproject to act in."""
-        return self._account_sid if self._account_sid is not None else self.settings.project_id
+        """The project or subproject to act in.
+
+        :raises SignalWireConfigurationError: if it cannot be a SID.
+        """
+        account_sid = self._account_sid if self._account_sid is not None else self.settings.project_id
+        return validate_sid("account_sid", account_sid)
 
     def get_conn(self) -> SignalWireClient:
         """Return the synchronous client; it is made once and keeps its connections open between requests."""
@@ -223,7 +227,7 @@ class SignalWireHook(BaseHook):
         """
         if limit is not None:
             limit = validate_integer("limit", limit, minimum=0, maximum=sys.maxsize)
-            page_size = min(page_size, max(limit, 1))
+        page_size = validate_integer("page_size", page_size, minimum=1, maximum=endpoints.MAX_PAGE_SIZE)
         first = endpoints.list_calls(
             self.account_sid,
             status=status,
@@ -234,7 +238,7 @@ class SignalWireHook(BaseHook):
             started_after=started_after,
             ended_before=ended_before,
             ended_after=ended_after,
-            page_size=page_size,
+            page_size=page_size if limit is None else min(page_size, max(limit, 1)),
         )
         return self.get_conn().iterate(calls.CallPager(first=first, limit=limit))
 

@@ -210,10 +210,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         self._is_killed = False
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render the templates, and mask the secrets in the fields that Airflow shows.
-
-        A mapped task is rendered by this method alone: its render_template_fields is another class's.
-        """
+        """Render the templates, and mask the secrets in the fields that Airflow shows."""
         super()._do_render_template_fields(*args, **kwargs)
         self._mask_secrets()
 

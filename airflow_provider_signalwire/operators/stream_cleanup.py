@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.batch.operator import BatchOperator
-from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, short_repr
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
     validate_call_filters,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_signalwire.batch.rows import SpooledRows
+    from airflow_provider_signalwire.batch.summary import BatchSummary
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,12 @@ class StopCallStreamsOperator(BatchOperator):
                 context, rows, ignore_if_missing=self.ignore_if_missing, return_records=self.return_records
             )
 
+    def log_outcome(self, summary: BatchSummary) -> None:
+        """Log what happened, and which streams were missing if that is ignored."""
+        super().log_outcome(summary)
+        if ignored := summary.ignored_for_log():
+            log.warning("These streams are missing, which is ignored:\n%s", ignored)
+
 
 class CallStreamCleanupOperator(BatchOperator):
     """Find forgotten media streams by their names, and stop them.
@@ -162,6 +169,7 @@ class CallStreamCleanupOperator(BatchOperator):
         self.call_filters = {} if call_filters is _NO_FILTERS else call_filters
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]  # Airflow's method of that name is for a CLI
 
+    @clears_locals
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""
         names = _validate_names(self.stream_names)

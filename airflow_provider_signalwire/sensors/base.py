@@ -53,6 +53,8 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self.deferrable = validate_boolean("deferrable", deferrable)
+        for name in ("soft_fail", "never_fail", "silent_fail"):  # Airflow takes "false" for true
+            validate_boolean(name, getattr(self, name))
         self._failure: SignalWireError | None = None
 
     def announce(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_signalwire.client.protocol.records import CALL_STATUSES
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.client.protocol.validation import validate_choice
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
@@ -55,9 +56,10 @@ class CallStatusSensor(SignalWireSensor):
         super().__init__(
             account_sid=account_sid, signalwire_conn_id=signalwire_conn_id, deferrable=deferrable, **kwargs
         )
-        if isinstance(target_statuses, str) or not target_statuses:
+        if isinstance(target_statuses, str) or not isinstance(target_statuses, Collection) or not target_statuses:
             raise SignalWireConfigurationError(
-                f"Parameter 'target_statuses' is {target_statuses!r}: expected a list of at least one call status."
+                f"Parameter 'target_statuses' is {short_repr(target_statuses)}: expected a list of at least one call "
+                "status."
             )
         self.call_sid = call_sid
         self.target_statuses = [validate_choice("target_statuses", status, CALL_STATUSES) for status in target_statuses]

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 RECORDING_STOPPED = "stopped"
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)  # the addresses may hold telephone numbers
 class CallPager:
     """Position in a list of calls, page by page.
 

@@ -25,7 +25,7 @@ class HttpRequest:
     """
 
     method: str
-    target: str
+    target: str = field(repr=False)  # may hold telephone numbers
     body: bytes | None = field(repr=False)
     timeout: float
 

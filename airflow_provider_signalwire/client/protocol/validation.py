@@ -52,7 +52,7 @@ def validate_sid(name: str, value: object) -> str:
             "render_template_as_native_obj, Airflow turns a string of digits into a number."
         )
     text = _plain_text(name, value, expected)
-    if text != text.strip():
+    if _has_space_around(text):
         raise _invalid(name, value, f"{expected} without white space around it")
     if text in (".", "..") or "/" in text or "\\" in text:
         raise _invalid(name, value, f"{expected} without '/' and '\\', and neither '.' nor '..'")
@@ -76,7 +76,7 @@ def validate_phone_number(name: str, value: object) -> str:
     """Return a telephone number or a SIP address. A message shows at most its last four digits."""
     expected = "a telephone number such as '+15551230100' or a SIP address, as a string"
     text = _plain_text(name, value, expected, _masked_repr)
-    if text != text.strip():
+    if _has_space_around(text):
         raise _invalid(name, value, f"{expected}, without white space around it", _masked_repr)
     return text
 
@@ -220,6 +220,11 @@ def validate_parameters(name: str, value: object, *, maximum: int) -> dict[str, 
     return dict(value)
 
 
+def missing_value(name: str) -> SignalWireConfigurationError:
+    """Return the error for a parameter that was set in the DAG, but whose value turned out to be None."""
+    return _invalid(name, None, "a value")
+
+
 _CALL_FILTERS = {
     "to": validate_phone_number,
     "from_": validate_phone_number,
@@ -230,6 +235,11 @@ _CALL_FILTERS = {
 
 def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, str) and (not value.strip() or value.strip() in _MISSING))
+
+
+def _has_space_around(text: str) -> bool:
+    """Return whether a string begins or ends with white space, or with a character that is as invisible."""
+    return text != text.strip() or not (text[0] + text[-1]).isprintable()
 
 
 def _plain_text(name: str, value: object, expected: str, quote_value: Callable[[object], str] = short_repr) -> str:

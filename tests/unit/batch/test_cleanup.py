@@ -45,7 +45,9 @@ def writes(simulator: SimulatorServer) -> int:
     return sum(request["method"] != "GET" for request in simulator.requests())
 
 
-def test_only_named_streams_on_old_calls_are_stopped(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_only_named_streams_on_old_calls_are_stopped(
+    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     seed(simulator, "forgotten", hours=3, count=5)
     [young] = seed(simulator, "forgotten", hours=1)
     [other] = seed(simulator, "other", hours=3)
@@ -53,6 +55,7 @@ def test_only_named_streams_on_old_calls_are_stopped(simulator: SimulatorServer,
     summary = clean_up(context)
     assert running(simulator) == {(young, "forgotten"), (other, "other")}
     assert (summary["calls"], summary["stopped"], summary["missing"], summary["dry_run"]) == (6, 5, 1, False)
+    assert [record for record in caplog.records if record.levelno == logging.WARNING] == []
 
 
 def test_every_page_of_calls_is_read(simulator: SimulatorServer, context: dict[str, Any]) -> None:

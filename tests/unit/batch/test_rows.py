@@ -147,6 +147,7 @@ def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> 
         (['{"a": ' + "[" * 100_000], "line 1 is not JSON: nested too deeply"),
         (['{"a": ' + "1" * 10_000 + "}"], "line 1 is not JSON: a number has too many digits"),
         (["[", json.dumps(ROWS[0]) + ",", "{'call_sid': 'C1'}]"], "line 3 is not JSON: single quotes"),
+        ([f"[{json.dumps(ROWS[0])},", "]"], "line 2 is not JSON: expecting value in column 1"),
         (["[", json.dumps(ROWS[0])], "line 2 is not JSON: ',' or ']' expected after a row"),
         (["[", json.dumps(ROWS[0]) + "]", "x"], "line 3 is not JSON: text after the closing ']'"),
         (["[", json.dumps(ROWS[0]) + ', {"call_sid": "C1"}]'], "line 2 (row 2) has no 'stream_sid'"),

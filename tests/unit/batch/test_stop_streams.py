@@ -113,10 +113,17 @@ def test_one_bad_stream_does_not_affect_the_others(
     assert summary["failures"][0]["stream_sid"] == "unknown"
 
 
-def test_missing_streams_can_be_ignored(simulator: SimulatorServer, context: dict[str, Any]) -> None:
-    call_sid = seeded(simulator, 1)[0]["call_sid"]
-    summary = stop(context, [{"call_sid": call_sid, "stream_sid": "unknown"}], ignore_if_missing=True)
-    assert (summary["missing"], summary["failures"]) == (1, [])
+def test_missing_streams_that_are_ignored_are_warned_about(
+    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    [row] = seeded(simulator, 1)
+    missing = [{**row, "stream_sid": f"+1555123{number}"} for number in range(4000, 4012)]
+    summary = stop(context, [row, *missing], ignore_if_missing=True, max_concurrency=1)
+    assert (summary["missing"], summary["failures"]) == (12, [])
+    [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    lines = warning.splitlines()
+    assert lines[1] == f"stream '+***4000' on call '{row['call_sid']}'"
+    assert (len(lines), lines[-1]) == (12, "… and 2 more.")
 
 
 def test_transient_failure_is_left_to_a_retry_of_the_task(
@@ -339,6 +346,15 @@ def test_login_refused_later_ends_the_batch_at_once(simulator: SimulatorServer, 
 def test_invalid_parameter_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SignalWireConfigurationError, match=message):
         StopCallStreamsOperator(task_id="stop", streams=[], **arguments)
+
+
+@pytest.mark.parametrize("account_sid", ["None", " a ", "..", b"a", 0, ["a"]], ids=repr)
+def test_invalid_account_fails_the_task_whatever_is_ignored(
+    simulator: SimulatorServer, context: dict[str, Any], account_sid: Any
+) -> None:
+    with pytest.raises(SignalWireConfigurationError, match="'account_sid' is"):
+        stop(context, seeded(simulator, 3), account_sid=account_sid, fail_on_error=False, ignore_if_missing=True)
+    assert simulator.requests() == []
 
 
 def test_invalid_row_is_refused_before_the_first_request(simulator: SimulatorServer, context: dict[str, Any]) -> None:

@@ -30,8 +30,8 @@ def not_found(text: str = "not found") -> SignalWireNotFoundError:
 
 def test_progress_has_all_counts() -> None:
     summary = with_failures(not_found(), SignalWireError("away"))
-    summary.add_result("already_ended", None)
-    summary.add_result("missing", None)
+    summary.add_result(ROW, "already_ended", None)
+    summary.add_result(ROW, "missing", None)
     assert summary.progress().startswith("6 of 20 streams done in 0.0 s (")
     assert "2 stopped, 1 already ended, 2 missing, 1 failed, about" in summary.progress()
 

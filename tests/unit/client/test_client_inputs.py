@@ -105,6 +105,7 @@ def test_wrong_custom_parameter_is_named_by_its_key(parameters, words):
     [
         ({"from_": "+15551234567\n"}, r"Parameter 'from_' is '\+\*\*\*4567\\n'"),
         ({"to": "5551234\n"}, r"Parameter 'to' is '\*\*\*1234\\n'"),
+        ({"to": "\u202a+15551234567"}, r"Parameter 'to' is '.*\*4567': .* without white space around it"),
         ({"to": 15551234567}, r"Parameter 'to' is \*\*\*4567: expected .*, as a string"),
         ({"to": " +15551234567"}, r"Parameter 'to' is ' \+\*\*\*4567': .* without white space around it"),
         ({"laml": "<Response/>"}, r"Unknown option 'laml': expected some of url, application_sid"),
@@ -226,6 +227,8 @@ def test_missing_value_is_refused_with_a_hint(validate, value):
         (1.5, "is the number 1.5: expected .* as a string"),
         ("call ", "is 'call ': expected a SID or a name without white space around it"),
         ("\u00a0call", ".*without white space around it"),
+        ("\ufeffcall", ".*without white space around it"),
+        ("call\u200b", ".*without white space around it"),
         (True, "is True: expected a SID or a name"),
     ],
 )

@@ -118,6 +118,9 @@ def test_listing_calls_ends_at_the_limit(simulator, hook):
     assert len(list(hook.list_calls(page_size=2, limit=3))) == 3
     assert len(simulator.requests()) == 2
     assert list(hook.list_calls(limit=0)) == []
+    for page_size in ("10", None, 1.5, [10]):
+        with pytest.raises(SignalWireConfigurationError, match="'page_size' is"):
+            hook.list_calls(page_size=page_size, limit=5)
 
 
 def test_listing_calls_filters(simulator, hook):

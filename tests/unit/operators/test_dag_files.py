@@ -129,6 +129,16 @@ def test_missing_or_malformed_id_is_refused_before_any_request(simulator, connec
 
 
 @every_class
+def test_field_that_renders_to_none_is_refused(task_class):
+    required, fields = CLASSES[task_class]
+    for field in [*fields, *CONNECTION_FIELDS]:
+        with DAG("native", schedule=None, start_date=datetime(2026, 1, 1), render_template_as_native_obj=True):
+            task = task_class(task_id="task", **{**required, field: "{{ none }}"})
+        with pytest.raises(SignalWireConfigurationError, match=rf"'{field}' is None: .*An upstream task"):
+            task.render_template_fields({})
+
+
+@every_class
 def test_missing_connection_id_is_refused(task_class):
     for value in (None, "", "None"):
         task = task_class(task_id="task", **{**CLASSES[task_class][0], "signalwire_conn_id": value})
@@ -145,9 +155,10 @@ def test_record_in_place_of_a_sid_is_refused_with_advice(connection, context):
 
 @pytest.mark.parametrize("task_class", [CallStreamStatusSensor, CallStatusSensor])
 def test_sensor_refuses_a_boolean_of_another_type(task_class):
-    for value in ("true", 1, None):
-        with pytest.raises(SignalWireConfigurationError, match="'deferrable'"):
-            task_class(task_id="task", **CLASSES[task_class][0], deferrable=value)
+    for name in ("deferrable", "soft_fail", "never_fail", "silent_fail"):
+        for value in ("true", 1, None):
+            with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
+                task_class(task_id="task", **CLASSES[task_class][0], **{name: value})
 
 
 def test_templated_connection_and_account_are_used(make_subproject):

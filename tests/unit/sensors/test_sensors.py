@@ -219,7 +219,9 @@ def test_call_sensor_fails_at_once_when_the_call_ends_otherwise(simulator, conne
         run_task(lambda: CallStatusSensor(task_id="wait", call_sid=call["sid"], soft_fail=True))
 
 
-@pytest.mark.parametrize("targets", [(), [], "completed", ["complete"], ["completed", "stopped"], [None], None])
+@pytest.mark.parametrize(
+    "targets", [(), [], "completed", ["complete"], ["completed", "stopped"], [None], None, 5, True]
+)
 def test_call_sensor_refuses_statuses_that_no_call_can_have(targets):
     with pytest.raises(SignalWireConfigurationError, match="target_statuses"):
         CallStatusSensor(task_id="wait", call_sid="call", target_statuses=targets)

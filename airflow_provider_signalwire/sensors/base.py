@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_signalwire._compat import convert_trigger_timeout
-from airflow_provider_signalwire.client.protocol.validation import validate_boolean
+from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireTimeoutError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.task_state import TaskState
@@ -49,6 +49,9 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
+        for name in ("poke_interval", "timeout", "max_wait"):
+            if kwargs.get(name) is not None:
+                kwargs[name] = validate_duration(name, kwargs[name])
         super().__init__(**kwargs)
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id

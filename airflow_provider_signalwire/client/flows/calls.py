@@ -11,6 +11,7 @@ from airflow_provider_signalwire.client.policy.steps import Flow, send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.options import UpdateCallOptions
 from airflow_provider_signalwire.client.protocol.records import CallPage, CallRecord, RecordingRecord, call_has_ended
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import call_record
 from airflow_provider_signalwire.exceptions import (
@@ -83,7 +84,7 @@ def _call_or_none(entry: Any) -> CallRecord | None:
         return call_record(entry)
     except ValueError as error:
         sid = entry.get("sid") if isinstance(entry, Mapping) else None
-        log.warning("Skipped call %.60r in the list: the entry %s.", sid, error)
+        log.warning("Skipped call %s in the list: the entry %s.", short_repr(sid, limit=60), error)
         return None
 
 

@@ -37,6 +37,8 @@ CALLBACK_METHODS = frozenset({"GET", "POST"})
 MAX_STREAM_PARAMETERS = 99
 MAX_PAGE_SIZE = 1000
 
+_MAX_QUOTED = 100
+
 
 @clears_locals
 def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
@@ -45,7 +47,7 @@ def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
         operation="get_account",
         method="GET",
         path=_account(account_sid),
-        description=f"read project {account_sid!r}",
+        description=f"read project {_quote(account_sid)}",
         read_record=responses.account_record,
     )
 
@@ -77,7 +79,7 @@ def get_call(account_sid: str, call_sid: str) -> ApiRequest[CallRecord]:
         operation="get_call",
         method="GET",
         path=_call(account_sid, call_sid),
-        description=f"read call {call_sid!r}",
+        description=f"read call {_quote(call_sid)}",
         read_record=responses.call_record,
     )
 
@@ -92,7 +94,7 @@ def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOpt
         operation="update_call",
         method="POST",
         path=_call(account_sid, call_sid),
-        description=f"update call {call_sid!r}",
+        description=f"update call {_quote(call_sid)}",
         read_record=responses.call_record,
         form=form,
         # A call that was hung up stays so; new instructions would run twice.
@@ -107,7 +109,7 @@ def delete_call(account_sid: str, call_sid: str) -> ApiRequest[None]:
         operation="delete_call",
         method="DELETE",
         path=_call(account_sid, call_sid),
-        description=f"delete call {call_sid!r}",
+        description=f"delete call {_quote(call_sid)}",
         read_record=lambda body: None,
         expects_body=False,
     )
@@ -172,7 +174,7 @@ def start_call_recording(
         operation="start_call_recording",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Recordings",
-        description=f"start a recording of call {call_sid!r}",
+        description=f"start a recording of call {_quote(call_sid)}",
         read_record=responses.recording_record,
         form=encode_form(options, StartRecordingOptions),
         safe_to_repeat=False,
@@ -191,7 +193,7 @@ def update_call_recording(
         operation="update_call_recording",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Recordings/{inputs.encode_path_segment('recording_sid', recording_sid)}",
-        description=f"update recording {recording_sid!r} of call {call_sid!r}",
+        description=f"update recording {_quote(recording_sid)} of call {_quote(call_sid)}",
         read_record=responses.recording_record,
         form=form,
     )
@@ -232,7 +234,7 @@ def start_call_stream(
         operation="start_call_stream",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Streams",
-        description=f"start stream {name!r} on call {call_sid!r}",
+        description=f"start stream {_quote(name)} on call {_quote(call_sid)}",
         read_record=responses.stream_record,
         form=tuple(form),
         safe_to_repeat=False,
@@ -246,10 +248,14 @@ def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiReq
         operation="stop_call_stream",
         method="POST",
         path=f"{_call(account_sid, call_sid)}/Streams/{inputs.encode_path_segment('stream_sid', stream_sid)}",
-        description=f"stop stream {stream_sid!r} on call {call_sid!r}",
+        description=f"stop stream {_quote(stream_sid)} on call {_quote(call_sid)}",
         read_record=responses.stream_record,
         form=(("Status", STREAM_STOPPED),),
     )
+
+
+def _quote(sid: str) -> str:
+    return repr(sid) if len(sid) <= _MAX_QUOTED else f"{sid[:_MAX_QUOTED]!r}..."
 
 
 def _account(account_sid: str) -> str:

@@ -374,3 +374,8 @@ def test_short_repr_hides_secrets_and_numbers():
     number = "+1\u00a0555\u00a0123\u00a04567"
     assert short_repr(f"token {number}", secrets=["token"]) == "'*** +***4567'"
     assert short_repr({"to": "+15551234567", "t": "x" * 180 + "token"}, secrets=["token"]).count("tok") == 0
+
+
+def test_error_quotes_at_most_a_hundred_characters_of_an_id():
+    request = endpoints.stop_call_stream("project", "c" * 5000, "s" * 5000)
+    assert len(request.log_description) < 300

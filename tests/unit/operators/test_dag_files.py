@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -159,6 +159,14 @@ def test_sensor_refuses_a_boolean_of_another_type(task_class):
         for value in ("true", 1, None):
             with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
                 task_class(task_id="task", **CLASSES[task_class][0], **{name: value})
+
+
+@pytest.mark.parametrize("task_class", [CallStreamStatusSensor, CallStatusSensor])
+@pytest.mark.parametrize("name", ["poke_interval", "timeout", "max_wait"])
+@pytest.mark.parametrize("value", [True, "60", -1, timedelta(seconds=-1), float("nan"), float("inf")])
+def test_sensor_refuses_an_invalid_duration(task_class, name, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{name}'.*expected seconds or a timedelta, from 0 to"):
+        task_class(task_id="task", **CLASSES[task_class][0], **{name: value})
 
 
 def test_templated_connection_and_account_are_used(make_subproject):

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
+from airflow_provider_signalwire.simulator.compatibility.state import State
 from airflow_provider_signalwire.simulator.faults import parse_faults
 from airflow_provider_signalwire.simulator.settings import Settings
 from airflow_provider_signalwire.simulator.simulation import Simulation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
-
-    from airflow_provider_signalwire.simulator.compatibility.state import State
 
 _MAX_HEAD = 64 * 1024
 
@@ -81,19 +78,33 @@ class SimulatorServer:
         self.simulation = Simulation(Settings(**settings), clock)
         self.host = host
         self.port = port
-        self._scheme = "https" if ssl_certfile else "http"
-        self._ssl_certfile = ssl_certfile
-        self._ssl_keyfile = ssl_keyfile
-        self._server: _Server | None = None
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread: threading.Thread | None = None
-        self._started = threading.Event()
-        self._failure: BaseException | None = None
+        self._server = _Server(
+            uvicorn.Config(
+                Application(self.simulation),
+                http=HTTP_PROTOCOL,
+                loop="none",
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                proxy_headers=False,
+                log_config=None,
+                log_level="error",
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=2,
+                ssl_certfile=ssl_certfile,
+                ssl_keyfile=ssl_keyfile,
+            ),
+            self._started,
+        )
 
     @property
     def url(self) -> str:
         """Where it listens."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self._scheme}://{host}:{self.port}"
+        return f"{'https' if self._server.config.is_ssl else 'http'}://{host}:{self.port}"
 
     @property
     def project(self) -> str:
@@ -136,7 +147,7 @@ class SimulatorServer:
 
     def connections(self) -> list[object]:
         """Return the open connections."""
-        return list(self._server.server_state.connections) if self._server is not None else []
+        return list(self._server.server_state.connections)
 
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
@@ -149,20 +160,16 @@ class SimulatorServer:
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
-        # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each answer would wait for 40 ms.
+        # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each response would wait for 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
         self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            self._thread.join()
-            raise self._failure
+        self._started.result()
 
     def stop(self) -> None:
         """End at once, whoever is still connected."""
-        if self._server is not None:
-            self._server.should_exit = True
+        self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
 
@@ -170,51 +177,29 @@ class SimulatorServer:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def _run(self, listener: socket.socket) -> None:
         try:
             with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._serve(listener))
+                runner.run(self._server.serve(sockets=[listener]))
         except BaseException as error:
-            self._failure = error
-        finally:
-            self._started.set()
-
-    async def _serve(self, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            Application(self.simulation),
-            http=HTTP_PROTOCOL,
-            loop="none",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            proxy_headers=False,
-            log_config=None,
-            log_level="error",
-            server_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=2,
-            ssl_certfile=self._ssl_certfile,
-            ssl_keyfile=self._ssl_keyfile,
-        )
-        self._server = _Server(config, self._started.set)
-        await self._server.serve(sockets=[listener])
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server; it reports that it is ready, and waits for no client when it ends."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, started: concurrent.futures.Future[None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._reported = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        self._on_ready()
+        self._reported.set_result(None)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):

@@ -25,20 +25,14 @@ def read_fields(content_type: str, body: bytes) -> dict[str, str | list[str]]:
     """
     if content_type.partition(";")[0].strip().lower() == "application/json":
         return _read_json(body)
-    fields: dict[str, str | list[str]] = {}
     try:
         pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise ApiError(400, f"The request body has more than {MAX_FIELDS} fields.") from None
+    fields: dict[str, list[str]] = {}
     for name, value in pairs:
-        known = fields.get(name)
-        if known is None:
-            fields[name] = value
-        elif isinstance(known, list):
-            known.append(value)
-        else:
-            fields[name] = [known, value]
-    return fields
+        fields.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
 
 
 def _read_json(body: bytes) -> dict[str, str | list[str]]:

@@ -98,6 +98,7 @@ def test_any_path_gets_a_json_response(send, prefix, path):
     [
         (b"x" * 3_000_000, 413),
         (b"[" * 60_000, 400),
+        (b'[{"kind": "json", "body": ' + b"[" * 200 + b"]" * 200 + b"}]", 400),
         (b"[" + b"0," * 30_000 + b"0]", 400),
         (b'{"To":' * 10_000, 400),
         (b'{"count": ' + b"9" * 5000 + b"}", 400),
@@ -131,7 +132,7 @@ def test_endless_head_ends_the_connection(simulator, head):
 
 
 def test_request_log_keeps_less_than_its_capacity(api, simulator, monkeypatch):
-    monkeypatch.setattr("airflow_provider_signalwire.simulator.request_log.CAPACITY", 1_000_000)
+    monkeypatch.setattr("airflow_provider_signalwire.simulator.simulation.LOG_CAPACITY", 1_000_000)
     for _ in range(60):
         api.post("/Calls", data={f"{number}": "x" for number in range(900)})
     entries = simulator.requests()

@@ -51,9 +51,9 @@ def json_response(status: int, value: Any, headers: dict[str, str] | None = None
 def error_response(error: ApiError, exchange: Exchange | None = None) -> Response:
     """Return the response for an error, in the shape that the request's route documents."""
     value = error.record()
-    if exchange is not None and exchange.path.startswith("/_simulator"):
+    if exchange and exchange.path.startswith("/_simulator"):
         value = {"error": " ".join(error.messages)}
-    elif exchange is not None and exchange.route is not None and exchange.route.lists_errors and error.status == 400:
+    elif exchange and exchange.route and exchange.route.lists_errors and error.status == 400:
         value = error.listed_record()
     return json_response(error.status, value, error.headers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import importlib
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -14,7 +15,6 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
-from airflow_provider_signalwire.simulator.compatibility.state import State
 from airflow_provider_signalwire.simulator.faults import parse_faults
 from airflow_provider_signalwire.simulator.settings import Settings
 from airflow_provider_signalwire.simulator.simulation import Simulation
@@ -59,7 +59,8 @@ class SimulatorServer:
     :param ssl_certfile: certificate, to serve HTTPS
     :param ssl_keyfile: its key
     :param clock: returns the time in seconds since the epoch; a test may pass its own
-    :param settings: as of :class:`~airflow_provider_signalwire.simulator.settings.Settings`
+    :param settings: as of :class:`~airflow_provider_signalwire.simulator.settings.Settings`; ``project`` and ``token``
+        are attributes, too
     :raises ValueError: for an invalid setting
     """
 
@@ -76,6 +77,9 @@ class SimulatorServer:
         if not is_loopback(host):
             raise ValueError(f"the simulator serves loopback hosts only, not {host!r}")
         self.simulation = Simulation(Settings(**settings), clock)
+        self.state = self.simulation.state
+        self.project = self.state.settings.project
+        self.token = self.state.settings.token
         self.host = host
         self.port = port
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -106,21 +110,6 @@ class SimulatorServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self._server.config.is_ssl else 'http'}://{host}:{self.port}"
 
-    @property
-    def project(self) -> str:
-        """The Project ID it knows."""
-        return self.state.settings.project
-
-    @property
-    def token(self) -> str:
-        """The API token it knows."""
-        return self.state.settings.token
-
-    @property
-    def state(self) -> State:
-        """The simulated world."""
-        return self.simulation.state
-
     def seed(self, /, **plan: Any) -> list[dict[str, Any]]:
         """Add calls, and return their SIDs and those of their streams.
 
@@ -144,10 +133,6 @@ class SimulatorServer:
     def requests(self, path_contains: str = "") -> list[dict[str, object]]:
         """Return the API requests received, oldest first."""
         return list(self.simulation.request_log.entries(path_contains))
-
-    def connections(self) -> list[object]:
-        """Return the open connections."""
-        return list(self._server.server_state.connections)
 
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
@@ -212,8 +197,7 @@ class _Server(uvicorn.Server):
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """Return uvloop's event loop where it is installed, without making it everybody's."""
     try:
-        import uvloop
+        loops = importlib.import_module("uvloop")
     except ImportError:
         return asyncio.new_event_loop
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
+    return loops.new_event_loop  # type: ignore[no-any-return]

@@ -57,6 +57,11 @@ class RequestLog:
         while self._size > LOG_CAPACITY:
             self._size -= self._entries.popleft()[0]
 
+    def clear(self) -> None:
+        """Drop all entries, one by one: to free many objects at once blocks every request."""
+        while self._entries:
+            self._entries.popleft()
+
     def entries(self, path_contains: str = "") -> Iterator[dict[str, object]]:
         """Yield the requests whose path, as it was sent, contains a string."""
         # Copying the deque first is one step of the interpreter: another thread may be adding to it.
@@ -88,8 +93,10 @@ class Simulation:
         settings = self._initial.changed(changes)
         for task in self.in_flight | self.callbacks.pending:
             self._in_loop(task.cancel)
+        forgotten = self.request_log
         self.state.reset(settings)
         self._forget(settings)
+        forgotten.clear()
 
     def _forget(self, settings: Settings) -> None:
         self.faults: list[Fault] = []  # the first one that fires affects the request

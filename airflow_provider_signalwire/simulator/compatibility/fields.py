@@ -58,11 +58,13 @@ def text(fields: Fields, name: str, default: str = "") -> str:
     return (value if isinstance(value, str) else value[-1] if value else "") or default
 
 
-def check_fields(fields: Fields, schemas: Schemas) -> None:
+def check_fields(fields: Fields, schemas: Schemas, required: str = "") -> None:
     """Check the fields that are not empty.
 
-    :raises ApiError: 422 for the first invalid one
+    :raises ApiError: 422 if the required one is empty, and for the first invalid one
     """
+    if required and not text(fields, required):
+        raise ApiError(422, f"{required} is required.")
     for name, schema in schemas.items():
         value = text(fields, name)
         if value and (problem := _problem(value, schema)):
@@ -151,7 +153,7 @@ NEW_CALL: Schemas = {
     "MaxPricePerMinute": {"type": "string", "pattern": r"^[0-9]{1,9}\.?[0-9]{0,4}$"},
 }
 NEW_STREAM: Schemas = {
-    "Url": {"type": "string", "pattern": "^wss://"},
+    "Url": _TEXT,
     "Name": _TEXT,
     "Track": _enum("inbound_track", "outbound_track", "both_tracks"),
     **_STATUS_CALLBACK,

@@ -11,6 +11,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 from airflow_provider_signalwire.simulator.compatibility.calls import CALL_STATUSES, Call, Record, call_uri
@@ -26,20 +27,18 @@ _PAGING: Schemas = {
     "PageSize": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
 }
 _TIME = {"type": "string", "format": "date", "description": "A date, or a time in ISO 8601 or RFC 2822."}
-_VALUES: dict[str, Callable[[Call, float], object]] = {
+_VALUES: dict[str, Callable[[Call, float], Any]] = {
     "Status": lambda call, now: call.status(now),
     "To": lambda call, now: call.to,
     "From": lambda call, now: call.from_,
     "ParentCallSid": lambda call, now: call.parent_call_sid,
-}
-_TIMES: dict[str, Callable[[Call, float], float | None]] = {
     "StartTime": lambda call, now: call.started_at(now),
     "EndTime": lambda call, now: call.ended_at,
 }
 QUERY: Schemas = {
-    **{name: {"type": "string"} for name in _VALUES},
+    **{name: {"type": "string"} for name in ("To", "From", "ParentCallSid")},
     "Status": {"type": "string", "enum": list(CALL_STATUSES)},
-    **{name + comparison: _TIME for name in _TIMES for comparison in ("", "<", ">")},
+    **{name + comparison: _TIME for name in ("StartTime", "EndTime") for comparison in ("", "<", ">")},
     **_PAGING,
 }
 
@@ -137,16 +136,16 @@ def _test(name: str, value: str) -> Test | None:
     """Return what a filter tests; an unknown name is ignored."""
     if name == "Status" and value not in CALL_STATUSES:
         raise ApiError(422, f"Status must be one of {', '.join(CALL_STATUSES)}.")
-    if name in _VALUES:
-        value_of = _VALUES[name]
-        return lambda call, now: value_of(call, now) == value
-    return _time_test(name, value) if name.rstrip("<>") in _TIMES and name in QUERY else None
+    if QUERY.get(name) is _TIME:
+        return _time_test(name, value)
+    value_of = _VALUES.get(name)
+    return value_of and (lambda call, now: value_of(call, now) == value)
 
 
 def _time_test(name: str, value: str) -> Test:
     """Compare in whole seconds, as records show them. A date is its whole day, or its first second with < and >."""
     second, is_date = _parse_time(name, value)
-    time_of = _TIMES[name.rstrip("<>")]
+    time_of = _VALUES[name.rstrip("<>")]
     compare = {"<": operator.lt, ">": operator.gt}.get(name[-1])
     span = range(second, second + (_DAY if is_date else 1))
 

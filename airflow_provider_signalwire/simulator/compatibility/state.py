@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from airflow_provider_signalwire.simulator.settings import Settings
 
 API = Router(API_PREFIX)
 CAPACITY = 128 * 1024 * 1024  # bytes, estimated
+_MANY = 1000
 
 STARTED, STOPPED = "stream-started", "stream-stopped"
 
@@ -57,16 +59,20 @@ class State:
         self.lock = threading.RLock()
         self._on_stream_event = on_stream_event
         self._started_at = clock()
+        self._calls: dict[str, Call] = {}
         self.reset(settings)
 
     def reset(self, settings: Settings) -> None:
         """Forget every call, and continue under these settings."""
         with self.lock:
+            forgotten = self._calls
             self.settings = settings
             self._numbers = itertools.count()
             self._size = 0
-            self._calls: dict[str, Call] = {}
+            self._calls = {}
             self._indexes: dict[str, CallIndex] = collections.defaultdict(CallIndex)
+        while forgotten:
+            forgotten.popitem()  # one by one: to free many objects at once blocks every request
 
     @API.route("GET", _ACCOUNT, returns="Account", scope="Management")
     def account(self, account_sid: str, form: Fields | None = None) -> Record:
@@ -121,8 +127,7 @@ class State:
         check_fields(form, fields.CALL_UPDATE)
         status = text(form, "Status")
         if status == "canceled" and call.status(self.clock()) == "in-progress":
-            message = "The call has been answered: it can be completed, but not canceled."
-            raise ApiError(422, message, code=WRONG_CALL_STATE)
+            raise ApiError(422, "An answered call can be completed, but not canceled.", code=WRONG_CALL_STATE)
         if status:
             self.end_call(call_sid, status)
         return call.record(self.clock())
@@ -132,8 +137,7 @@ class State:
         """Delete the record of an ended call."""
         call = self._call(account_sid, call_sid)
         if call.ended_at is None:
-            message = "The call has not ended yet: its record cannot be deleted."
-            raise ApiError(422, message, code=WRONG_CALL_STATE)
+            raise ApiError(422, "A call that has not ended cannot be deleted.", code=WRONG_CALL_STATE)
         del self._calls[call.sid]
         self._indexes[account_sid].remove(call)
         self._size -= call.size
@@ -143,12 +147,10 @@ class State:
     def start_stream(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a stream of a call in progress."""
         call = self._call_in_progress(account_sid, call_sid, "a stream cannot be started")
+        check_fields(form, fields.NEW_STREAM, "Url")
         url, name, now = text(form, "Url"), text(form, "Name"), self.clock()
-        if not url:
-            raise ApiError(422, "Url is required.")
         if not fields.has_scheme(url, "wss"):
             raise ApiError(422, "Url is invalid: it must begin with wss://.", code=INVALID_STREAM_URL)
-        check_fields(form, fields.NEW_STREAM)
         parameters = fields.stream_parameters(form)
         if name and any(one.name == name and one.status(now) != "stopped" for one in call.streams.values()):
             # No code is documented for this. 21220 would mean the state of the call.
@@ -177,8 +179,7 @@ class State:
         """Stop a stream. Stopping it again neither fails nor delays the stop."""
         call, now = self._call(account_sid, call_sid), self.clock()
         stream = _find_stream(call, sid_or_name)
-        if text(form, "Status") != "stopped":
-            raise ApiError(422, "Status must be stopped.")
+        check_fields(form, fields.STREAM_STOP, "Status")
         if call.ended_at is not None:
             raise ApiError(422, "The call has ended, and its streams with it.", code=WRONG_CALL_STATE)
         if stream.stopped_at is None:
@@ -212,9 +213,7 @@ class State:
         recording = self._call(account_sid, call_sid).recordings.get(recording_sid)
         if recording is None:
             raise not_found(f"recording {recording_sid}")
-        if not text(form, "Status"):
-            raise ApiError(422, "Status is required.")
-        check_fields(form, fields.RECORDING_UPDATE)
+        check_fields(form, fields.RECORDING_UPDATE, "Status")
         if recording.ended_at is not None:
             raise ApiError(422, "The recording has ended and cannot be updated.")
         recording.change(text(form, "Status"), self.clock())
@@ -243,7 +242,11 @@ class State:
         if self._size + size > CAPACITY:
             raise ValueError(f"the calls do not fit in the simulator's memory of {CAPACITY >> 20} MiB")
         now = self.clock()
-        calls = [call for seed in seeds for call in seed.calls(self.settings.project, now, self._numbers)]
+        calls = []
+        for call in itertools.chain(*(seed.calls(self.settings.project, now, self._numbers) for seed in seeds)):
+            calls.append(call)
+            if not len(calls) % _MANY:
+                gc.freeze()  # calls are in no cycles, and a collection that traverses many blocks every request
         sids = {call.sid for call in calls}
         with self.lock:
             if len(sids) < len(calls) or not sids.isdisjoint(self._calls):

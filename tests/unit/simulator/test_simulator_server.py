@@ -33,10 +33,6 @@ def test_a_server_listens_while_it_is_entered_and_only_then():
         socket.create_connection(("127.0.0.1", server.port))
 
 
-def test_a_server_that_never_started_can_be_stopped():
-    SimulatorServer().stop()
-
-
 def test_a_port_of_choice_is_used_and_a_taken_one_refused():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -101,35 +97,28 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
         SimulatorServer(ssl_certfile=str(tmp_path / "none.pem")).start()
 
 
-def test_an_idle_connection_does_not_hold_the_end_up(make_api):
-    with SimulatorServer() as server, make_api(server) as api:
-        assert api.get("").status_code == 200
-        ending = threading.Thread(target=server.stop)
-        ending.start()
-        ending.join(2)
-        assert not ending.is_alive()
-
-
-def test_half_a_request_does_not_hold_the_end_up():
-    with SimulatorServer() as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
-        assert connection.recv(100).startswith(b"HTTP/1.1 100"), "by then it waits for the body"
-        ending = threading.Thread(target=server.stop)
-        ending.start()
-        ending.join(1.5)
-        assert not ending.is_alive()
-
-
-def test_a_held_back_answer_does_not_hold_the_end_up(eventually):
+@pytest.mark.parametrize(
+    ("request_", "received"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b""),
+        (b"GET /_simulator/faults HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", b"HTTP/1.1 100"),
+    ],
+    ids=["pending response", "idle connection", "half a request"],
+)
+def test_open_connection_does_not_delay_the_end(eventually, request_, received):
     with (
         SimulatorServer(latency_ms=3_600_000) as server,
         socket.create_connection(("127.0.0.1", server.port)) as connection,
     ):
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        eventually(server.requests)
+        connection.sendall(request_)
+        if received:
+            assert connection.recv(100).startswith(received)
+        else:
+            eventually(server.requests)
         ending = threading.Thread(target=server.stop)
         ending.start()
-        ending.join(2)
+        ending.join(1.5)
         assert not ending.is_alive()
 
 
@@ -163,22 +152,6 @@ def test_the_command_prints_its_url_and_ends_when_told(ending):
     finally:
         process.kill()
         process.wait()
-
-
-def test_the_command_serves_until_a_signal_comes(monkeypatch, capsys):
-    seen = {}
-
-    def wait(signals):
-        url = capsys.readouterr().out.split()[-1]
-        seen["signals"] = set(signals)
-        seen["settings"] = requests.get(f"{url}/_simulator/state", timeout=10).json()["settings"]
-
-    monkeypatch.setattr(signal, "sigwait", wait)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    command.main(["--port=0", "--project=p", "--token=t", "--scopes", "Voice", "--stop-delay-ms=0"])
-    assert seen["signals"] == {signal.SIGINT, signal.SIGTERM}
-    assert (seen["settings"]["scopes"], seen["settings"]["stop_delay_ms"]) == (["Voice"], 0)
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from airflow_provider_signalwire.simulator.exchange import (
     json_response,
     read_body,
 )
-from airflow_provider_signalwire.simulator.simulation import Entry, Simulation
+from airflow_provider_signalwire.simulator.request_log import Entry
+from airflow_provider_signalwire.simulator.simulation import Simulation
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 64 * 1024

@@ -7,8 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-INVALID_ARGUMENT = 10000
-INTERNAL_ERROR = 20001
 WRONG_CALL_STATE = 21220
 INVALID_STREAM_URL = 31922
 
@@ -32,7 +30,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(*messages)
         self.status = status
-        self.code = code or _CODE_BY_STATUS.get(status, INTERNAL_ERROR if status >= 500 else INVALID_ARGUMENT)
+        self.code = code or _CODE_BY_STATUS.get(status, 20001 if status >= 500 else 10000)
         self.messages = messages
         self.headers = headers or {}
 

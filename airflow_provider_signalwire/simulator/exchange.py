@@ -10,13 +10,11 @@ import socket
 import struct
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_signalwire.simulator.errors import ApiError
+from airflow_provider_signalwire.simulator.request_log import Entry
 from airflow_provider_signalwire.simulator.routing import Route
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.simulator.simulation import Entry
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

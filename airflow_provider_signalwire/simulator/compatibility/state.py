@@ -127,7 +127,8 @@ class State:
         check_fields(form, fields.CALL_UPDATE)
         status = text(form, "Status")
         if status == "canceled" and call.status(self.clock()) == "in-progress":
-            raise ApiError(422, "An answered call can be completed, but not canceled.", code=WRONG_CALL_STATE)
+            message = "The call has been answered: it can be completed, but not canceled."
+            raise ApiError(422, message, code=WRONG_CALL_STATE)
         if status:
             self.end_call(call_sid, status)
         return call.record(self.clock())
@@ -137,7 +138,7 @@ class State:
         """Delete the record of an ended call."""
         call = self._call(account_sid, call_sid)
         if call.ended_at is None:
-            raise ApiError(422, "A call that has not ended cannot be deleted.", code=WRONG_CALL_STATE)
+            raise ApiError(422, "The call has not ended yet: its record cannot be deleted.", code=WRONG_CALL_STATE)
         del self._calls[call.sid]
         self._indexes[account_sid].remove(call)
         self._size -= call.size
@@ -179,7 +180,8 @@ class State:
         """Stop a stream. Stopping it again neither fails nor delays the stop."""
         call, now = self._call(account_sid, call_sid), self.clock()
         stream = _find_stream(call, sid_or_name)
-        check_fields(form, fields.STREAM_STOP, "Status")
+        if text(form, "Status") != "stopped":
+            raise ApiError(422, "Status must be stopped.")
         if call.ended_at is not None:
             raise ApiError(422, "The call has ended, and its streams with it.", code=WRONG_CALL_STATE)
         if stream.stopped_at is None:

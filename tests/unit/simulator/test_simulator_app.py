@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from airflow_provider_signalwire.simulator import SimulatorServer, simulation
+from airflow_provider_signalwire.simulator import SimulatorServer, request_log
+from airflow_provider_signalwire.simulator.request_log import Entry, RequestLog
 from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
-from airflow_provider_signalwire.simulator.simulation import Entry, RequestLog
 
 
 def assert_refused(response, status, code):
@@ -135,7 +135,7 @@ def test_settings_hide_secrets():
 
 
 def test_request_log_drops_the_oldest_beyond_its_size(monkeypatch):
-    monkeypatch.setattr(simulation, "LOG_CAPACITY", 5000)
+    monkeypatch.setattr(request_log, "CAPACITY", 5000)
     log = RequestLog()
     for number in range(5):
         log.add(Entry("GET", str(number), "", {}, 0.0, ""), 1000)

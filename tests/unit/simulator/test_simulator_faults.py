@@ -90,10 +90,14 @@ JSON, HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
 )
 def test_fault_replaces_one_response(api, simulator, call, was_processed, fault, status, content_type, body):
     simulator.set_faults([fault])
-    answer = stop(api, call)
-    assert (answer.status_code, answer.headers.get("Content-Type"), body in answer.text) == (status, content_type, True)
-    assert answer.headers.get("Location") == fault.get("location")
-    assert (len(answer.content) == 0) is (body == "")
+    response = stop(api, call)
+    assert (response.status_code, response.headers.get("Content-Type"), body in response.text) == (
+        status,
+        content_type,
+        True,
+    )
+    assert response.headers.get("Location") == fault.get("location")
+    assert (len(response.content) == 0) is (body == "")
     assert was_processed() is ("when" in fault)
     assert stop(api, call).status_code == 200, "one time is enough unless told otherwise"
 
@@ -107,8 +111,8 @@ def test_status_may_have_headers(api, simulator, call):
 def test_response_without_body_stays_without(api, simulator, fault):
     [ended] = simulator.seed(status="completed")
     simulator.set_faults([fault])
-    answer = api.delete(f"/Calls/{ended['sid']}")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = api.delete(f"/Calls/{ended['sid']}")
+    assert (response.status_code, response.content) == (204, b"")
 
 
 @pytest.mark.parametrize(
@@ -144,16 +148,16 @@ def test_a_reset_in_the_middle_leaves_half_of_the_body(simulator, call, was_proc
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_hanging_answer_comes_when_its_time_is_up(api, simulator, call, was_processed, when):
+def test_a_hanging_response_comes_when_its_time_is_up(api, simulator, call, was_processed, when):
     simulator.set_faults([{"kind": "hang", "when": when, "seconds": 0.05}])
     began = time.monotonic()
-    answer = stop(api, call)
+    response = stop(api, call)
     assert time.monotonic() - began >= 0.05
-    assert (answer.status_code, answer.json()["status"]) == (200, "queued")
+    assert (response.status_code, response.json()["status"]) == (200, "queued")
     assert was_processed()
 
 
-def test_a_slow_answer_drips(simulator, call):
+def test_a_slow_response_drips(simulator, call):
     simulator.set_faults([{"kind": "slow", "seconds": 0.2}])
     began = time.monotonic()
     parts = []
@@ -166,16 +170,16 @@ def test_a_slow_answer_drips(simulator, call):
     assert json.loads(b"".join(parts).partition(b"\r\n\r\n")[2])["status"] == "queued"
 
 
-def test_a_truncated_answer_is_whole_http_and_half_json(api, simulator, call, was_processed):
+def test_a_truncated_response_is_whole_http_and_half_json(api, simulator, call, was_processed):
     whole = stop(api, call).content
     simulator.set_faults([{"kind": "truncate"}])
-    answer = stop(api, call)
-    assert (answer.status_code, answer.content) == (200, whole[: len(whole) // 2])
-    assert int(answer.headers["Content-Length"]) == len(whole) // 2
+    response = stop(api, call)
+    assert (response.status_code, response.content) == (200, whole[: len(whole) // 2])
+    assert int(response.headers["Content-Length"]) == len(whole) // 2
     assert was_processed()
 
 
-def test_a_patched_answer_differs_where_it_was_asked_to(api, simulator, call, was_processed):
+def test_a_patched_response_differs_where_it_was_asked_to(api, simulator, call, was_processed):
     simulator.set_faults([{"kind": "patch", "set": {"status": "odd", "new": [1]}, "drop": ["uri", "unknown"]}])
     record = stop(api, call).json()
     assert (record["status"], record["new"], record["sid"]) == ("odd", [1], call["streams"][0]["sid"])
@@ -184,20 +188,20 @@ def test_a_patched_answer_differs_where_it_was_asked_to(api, simulator, call, wa
 
 
 @pytest.mark.parametrize("size", [10, 200_001, None])
-def test_an_oversize_answer_has_its_size_and_is_json(api, simulator, call, was_processed, size):
+def test_an_oversize_response_has_its_size_and_is_json(api, simulator, call, was_processed, size):
     simulator.set_faults([{"kind": "oversize"} | ({"bytes": size} if size else {})])
-    answer = stop(api, call)
-    assert len(answer.content) == (size or 20 * 1024 * 1024)
-    assert set(answer.json()) == {"sid"}
+    response = stop(api, call)
+    assert len(response.content) == (size or 20 * 1024 * 1024)
+    assert set(response.json()) == {"sid"}
     assert not was_processed()
 
 
-def test_a_faulty_answer_has_the_usual_headers(api, simulator, call):
+def test_a_faulty_response_has_the_usual_headers(api, simulator, call):
     simulator.reset(rate_limit="100/10")
     simulator.set_faults([{"kind": "html"}])
-    answer = api.post("/Calls/x")
-    assert answer.headers["X-Request-Id"] == simulator.requests()[-1]["request_id"]
-    assert answer.headers["X-RateLimit-Remaining"] == "99"
+    response = api.post("/Calls/x")
+    assert response.headers["X-Request-Id"] == simulator.requests()[-1]["request_id"]
+    assert response.headers["X-RateLimit-Remaining"] == "99"
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_without_uvloop_the_standard_loop_serves(monkeypatch):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_prints_its_url_and_ends_when_told(ending):
+def test_command_prints_its_url_and_ends_on_signal(ending):
     arguments = ["--port", "0", "--project", "p", "--token", "t", "--subproject", "s", "--rate-limit", "9/1"]
     process = subprocess.Popen(
         [sys.executable, "-m", "airflow_provider_signalwire.simulator", *arguments],
@@ -142,8 +142,8 @@ def test_the_command_prints_its_url_and_ends_when_told(ending):
         line = process.stdout.readline()
         assert line.startswith("SignalWire simulator listening on http://127.0.0.1:"), process.stderr.read()
         url = line.split()[-1]
-        with urllib.request.urlopen(f"{url}/_simulator/state", timeout=10) as answer:
-            settings = json.load(answer)["settings"]
+        with urllib.request.urlopen(f"{url}/_simulator/state", timeout=10) as response:
+            settings = json.load(response)["settings"]
         assert (settings["project"], settings["subprojects"], settings["rate_limit"]) == ("p", ["s"], "9/1")
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))):
             process.send_signal(ending)

@@ -38,12 +38,15 @@ class Simulation:
         :raises ValueError: for an invalid setting; then nothing is reset
         """
         settings = self._initial.changed(changes)
-        for task in self.in_flight | self.callbacks.pending:
-            self._in_loop(task.cancel)
+        self._in_loop(self._cancel_all)  # after the callbacks that responses have planned already
         forgotten = self.request_log
         self.state.reset(settings)
         self._forget(settings)
         forgotten.clear()
+
+    def _cancel_all(self) -> None:
+        for task in self.in_flight | self.callbacks.pending:
+            task.cancel()
 
     def _forget(self, settings: Settings) -> None:
         self.faults: list[Fault] = []  # the first one that fires affects the request

@@ -84,7 +84,7 @@ def test_a_call_that_ends_takes_its_streams_along(api, simulator, clock, call_si
     assert state["counts"]["running_streams"] == 0
 
 
-@pytest.mark.parametrize("status", ["queued", "ringing", "completed", "no-response"])
+@pytest.mark.parametrize("status", ["queued", "ringing", "completed", "no-answer"])
 def test_no_stream_starts_on_a_call_that_is_not_in_progress(api, simulator, status):
     [call] = simulator.seed(status=status)
     refused = start(api, call["sid"])

@@ -72,6 +72,11 @@ class Call:
         """Return when the call was dialed, or None if it has not been yet."""
         return self.dialed_at if self.dialed_at <= (self.ended_at or now) else None
 
+    def find_stream(self, sid_or_name: str) -> Stream | None:
+        """Return a stream by SID, or else the latest of that name, since only it can be running."""
+        named = (stream for stream in reversed(self.streams.values()) if stream.name == sid_or_name)
+        return self.streams.get(sid_or_name) or next(named, None)
+
     def end(self, status: str, now: float) -> list[Stream]:
         """End the call with its streams and recordings, and return the streams that were not stopped yet."""
         self.ended_at, self.end_status = now, status

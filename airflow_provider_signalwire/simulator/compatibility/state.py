@@ -29,7 +29,6 @@ from airflow_provider_signalwire.simulator.settings import Settings
 API = Router(API_PREFIX)
 CAPACITY = 128 * 1024 * 1024  # bytes, estimated
 _MANY = 1000
-
 STARTED, STOPPED = "stream-started", "stream-stopped"
 
 _ACCOUNT = "/Accounts/{AccountSid}"
@@ -179,7 +178,9 @@ class State:
     def stop_stream(self, account_sid: str, call_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream. Stopping it again neither fails nor delays the stop."""
         call, now = self._call(account_sid, call_sid), self.clock()
-        stream = _find_stream(call, sid_or_name)
+        stream = call.find_stream(sid_or_name)
+        if stream is None:
+            raise not_found(f"stream {sid_or_name}")
         if text(form, "Status") != "stopped":
             raise ApiError(422, "Status must be stopped.")
         if call.ended_at is not None:
@@ -298,13 +299,3 @@ class State:
         if (status := call.status(self.clock())) != "in-progress":
             raise ApiError(422, f"The call is {status}, not in-progress: {consequence}.", code=WRONG_CALL_STATE)
         return call
-
-
-def _find_stream(call: Call, sid_or_name: str) -> Stream:
-    """Find a stream by SID, then by name: the latest of that name, since only it can be running."""
-    if sid_or_name in call.streams:
-        return call.streams[sid_or_name]
-    for stream in reversed(call.streams.values()):
-        if stream.name == sid_or_name:
-            return stream
-    raise not_found(f"stream {sid_or_name}")

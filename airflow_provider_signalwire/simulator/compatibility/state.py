@@ -178,8 +178,7 @@ class State:
     def stop_stream(self, account_sid: str, call_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream. Stopping it again neither fails nor delays the stop."""
         call, now = self._call(account_sid, call_sid), self.clock()
-        stream = call.find_stream(sid_or_name)
-        if stream is None:
+        if (stream := call.find_stream(sid_or_name)) is None:
             raise not_found(f"stream {sid_or_name}")
         if text(form, "Status") != "stopped":
             raise ApiError(422, "Status must be stopped.")

@@ -6,8 +6,6 @@ import argparse
 import signal
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from airflow_provider_signalwire.simulator.errors import describe_problem
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 from airflow_provider_signalwire.simulator.settings import SCOPES
@@ -22,17 +20,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     parser = _parser()
     options = vars(parser.parse_args(arguments))
-    options["subprojects"] = tuple(options.pop("subproject"))
-    options["scopes"] = tuple(options["scopes"])
     # Blocked before the server's thread starts, which inherits that: a signal interrupts nothing.
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with SimulatorServer(**options) as server:
             print(f"SignalWire simulator listening on {server.url}", flush=True)
             signal.sigwait(_SIGNALS)
-    except ValidationError as error:
+    except ValueError as error:
         parser.error(describe_problem(error))
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError) as error:
         parser.error(str(error))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
@@ -45,10 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="loopback host to listen on (%(default)s)")
-    add("--port", type=_port, default=8787, help="port to listen on, 0 for any free one (%(default)s)")
+    add("--port", type=int, default=8787, help="port to listen on, 0 for any free one (%(default)s)")
     add("--project", required=True, help="Project ID, the API's user name")
     add("--token", required=True, help="API token, the API's password")
-    add("--subproject", action="append", default=[], metavar="SID", help="another account SID; may be repeated")
+    add("--subproject", action="append", default=[], dest="subprojects", metavar="SID", help="another account SID")
     add("--scopes", nargs="+", choices=SCOPES, default=SCOPES, help="scopes of the token (all)")
     add("--latency-ms", type=float, default=0, help="pause before each response (%(default)s)")
     add("--answer-delay-ms", type=float, default=500, help="time until a call is answered (%(default)s)")
@@ -56,12 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate-limit", metavar="N/SECONDS", help="limit of POST, PUT and PATCH requests (none)")
     add("--signing-key", default="simulator-signing-key", metavar="KEY", help="signs status callbacks")
     return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is an integer from 0 to 65535, not {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,14 @@ It is written on plain ASGI, because benchmarks measure clients against it.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable
 from urllib.parse import parse_qsl
-
-from pydantic import ValidationError
 
 from airflow_provider_signalwire.simulator.compatibility.fields import MAX_FIELDS, read_fields
 from airflow_provider_signalwire.simulator.compatibility.state import API
 from airflow_provider_signalwire.simulator.control import CONTROL
-from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
+from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem, parse_json
 from airflow_provider_signalwire.simulator.exchange import (
     ClientGoneError,
     Exchange,
@@ -30,16 +26,13 @@ from airflow_provider_signalwire.simulator.exchange import (
     read_body,
 )
 from airflow_provider_signalwire.simulator.request_log import Entry
-from airflow_provider_signalwire.simulator.settings import LIMITED_METHODS, RateLimit
 from airflow_provider_signalwire.simulator.simulation import Simulation
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.simulator.routing import Route
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 64 * 1024
 _MAX_CONTROL_BODY = 2 * 1024 * 1024
 _MAX_QUERY = 16 * 1024
+_LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Application:
@@ -65,7 +58,7 @@ class Application:
         exchange = Exchange(scope, receive, send, body)
         try:
             if is_control:
-                await exchange.respond(await self._handle(exchange, self._control))
+                await exchange.respond(await _catch(exchange, self._control(exchange)))
             else:
                 await self._serve_api(exchange)
         except (ClientGoneError, asyncio.CancelledError):  # the latter by a reset or the end of the server
@@ -81,87 +74,87 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve_api(self, exchange: Exchange) -> None:
-        now = self._state.clock()
+        now, simulation = self._state.clock(), self._simulation
         form_error = _read_form(exchange)
         exchange.entry = Entry(exchange.method, exchange.path, exchange.query, exchange.form, now, exchange.request_id)
-        self._simulation.request_log.add(exchange.entry, len(exchange.body or b""))
-        limit = self._simulation.rate_limit
-        refused = None if limit is None else self._count(exchange, limit, now)
+        simulation.request_log.add(exchange.entry, len(exchange.body or b""))
+        refused = self._count_request(exchange, now)
         fault = None
-        if self._simulation.faults and refused is None:
-            fired = (fault for fault in self._simulation.faults if fault.fires(exchange.method, exchange.path))
-            fault = next(fired, None)
-        process = functools.partial(self._handle, exchange, self._api, form_error)
+        if simulation.faults and refused is None:
+            fault = next((fault for fault in simulation.faults if fault.fires(exchange.method, exchange.path)), None)
+
+        async def process() -> Response:
+            return refused or await _catch(exchange, self._api(exchange, form_error))
+
         latency = self._state.settings.latency_ms
         if fault is None and not latency:
-            await exchange.respond(refused or await process())
+            await exchange.respond(await process())
             return
-        with self._simulation.ended_by_reset():
+        with simulation.ended_by_reset():
             await asyncio.sleep(latency / 1000)
             if fault is None:
-                await exchange.respond(refused or await process())
+                await exchange.respond(await process())
             else:
                 exchange.entry.fault = fault.kind
                 await fault.act(exchange, process)
 
-    def _count(self, exchange: Exchange, limit: RateLimit, now: float) -> Response | None:
+    def _count_request(self, exchange: Exchange, now: float) -> Response | None:
         """Count a request towards the rate limit, and return the refusal when that is reached."""
-        wait = limit.take(now) if exchange.method in LIMITED_METHODS else None
-        exchange.extra_headers += [
-            (b"x-ratelimit-limit", str(limit.limit).encode()),
-            (b"x-ratelimit-remaining", str(limit.remaining(now)).encode()),
-        ]
+        limit = self._simulation.rate_limit
+        if limit is None:
+            return None
+        wait = limit.take(now) if exchange.method in _LIMITED_METHODS else None
+        exchange.extra_headers["X-RateLimit-Limit"] = str(limit.limit)
+        exchange.extra_headers["X-RateLimit-Remaining"] = str(limit.remaining(now))
         refusal = ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)})
         return error_response(refusal, exchange) if wait else None
 
-    async def _handle(self, exchange: Exchange, handle: Callable[..., Any], *args: Any) -> Response:
-        """Process a request. This is where every error becomes a response."""
-        try:
-            if exchange.body is None:
-                raise ApiError(413, "The body is too large.")
-            if len(exchange.query) > _MAX_QUERY:
-                raise ApiError(414, "The query is too long.")
-            response: Response = await handle(exchange, *args)
-            return response
-        except ApiError as error:
-            return error_response(error, exchange)
-        except Exception:
-            _LOGGER.exception("The simulator failed at %s %s", exchange.method, exchange.path)
-            return error_response(ApiError(500, "Internal error."), exchange)
-
     async def _api(self, exchange: Exchange, form_error: ApiError | None) -> Response:
+        _check_size(exchange)
         scheme, _, credentials = exchange.authorization.partition(b" ")
         if scheme.lower() != b"basic" or credentials.strip() != self._simulation.credentials:
             raise ApiError(401, "Authentication failed")
-        exchange.route, segments = API.find(exchange.method, exchange.path)
-        self._authorize(exchange.route, segments[0])
-        if form_error is not None:
-            raise form_error
-        handler, form = exchange.route.handler, exchange.form
-        if exchange.route.in_thread:
-            record = await asyncio.to_thread(handler, self._state, *segments, dict(_parse_query(exchange.query)))
-        else:
-            with self._state.lock:
-                record = handler(self._state, *segments, form)
-        return Response(204) if record is None else json_response(200, record)
-
-    def _authorize(self, route: Route, account_sid: str) -> None:
-        settings = self._state.settings
-        if account_sid != settings.project and account_sid not in settings.subprojects:
-            raise ApiError(401, f"The project has no access to account {account_sid}.")
+        route, segments = API.find(exchange.method, exchange.path)
+        exchange.route, settings = route, self._state.settings
+        if segments[0] != settings.project and segments[0] not in settings.subprojects:
+            raise ApiError(401, f"The project has no access to account {segments[0]}.")
         if route.scope not in settings.scopes:
             raise ApiError(401, f"The API token does not have the scope {route.scope}.")
+        if form_error is not None:
+            raise form_error
+        if route.in_thread:
+            record = await asyncio.to_thread(route.handler, self._state, *segments, _parse_query(exchange.query))
+        else:
+            with self._state.lock:
+                record = route.handler(self._state, *segments, exchange.form)
+        return Response(204, headers={}) if record is None else json_response(200, record)
 
     async def _control(self, exchange: Exchange) -> Response:
+        _check_size(exchange)
         exchange.route, _ = CONTROL.find(exchange.method, exchange.path)
-        query = dict(_parse_query(exchange.query))
+        query, handler = _parse_query(exchange.query), exchange.route.handler
         try:
-            response: Response = await asyncio.to_thread(exchange.route.handler, self._simulation, exchange.body, query)
-        except ValidationError as error:
-            raise ApiError(400, describe_problem(error)) from None
+            return await asyncio.to_thread(lambda: handler(self._simulation, parse_json(exchange.body or b""), query))
         except ValueError as error:
-            raise ApiError(400, str(error)) from None
-        return response
+            raise ApiError(400, describe_problem(error)) from None
+
+
+async def _catch(exchange: Exchange, processing: Awaitable[Response]) -> Response:
+    """Process a request. This is where every error becomes a response."""
+    try:
+        return await processing
+    except ApiError as error:
+        return error_response(error, exchange)
+    except Exception:
+        _LOGGER.exception("The simulator failed at %s %s", exchange.method, exchange.path)
+        return error_response(ApiError(500, "Internal error."), exchange)
+
+
+def _check_size(exchange: Exchange) -> None:
+    if exchange.body is None:
+        raise ApiError(413, "The body is too large.")
+    if len(exchange.query) > _MAX_QUERY:
+        raise ApiError(414, "The query is too long.")
 
 
 def _read_form(exchange: Exchange) -> ApiError | None:
@@ -173,8 +166,8 @@ def _read_form(exchange: Exchange) -> ApiError | None:
     return None
 
 
-def _parse_query(query: str) -> list[tuple[str, str]]:
+def _parse_query(query: str) -> dict[str, str]:
     try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
         raise ApiError(400, f"The query has more than {MAX_FIELDS} parameters.") from None

@@ -14,12 +14,10 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from airflow_provider_signalwire.simulator.compatibility.state import STOPPED
+from airflow_provider_signalwire.simulator.compatibility.calls import Stream
 
 if TYPE_CHECKING:
     import aiohttp
-
-    from airflow_provider_signalwire.simulator.compatibility.calls import Stream
 
 _MAX_DELIVERIES = 3
 _PAUSE = 0.1  # seconds between two deliveries
@@ -62,7 +60,7 @@ class CallbackSender:
 
     async def _run(self, stream: Stream, event: str, due: float, delay: float, key: str) -> None:
         await asyncio.sleep(delay)
-        if event == STOPPED and stream.stopped_at != due:
+        if delay and stream.stopped_at != due:
             return  # the call ended before the stop took effect, which another callback has reported
         previous, stream.last_callback = stream.last_callback, asyncio.current_task()
         if previous is not None:
@@ -110,8 +108,8 @@ class CallbackSender:
 
 def _fields(stream: Stream, event: str, moment: float) -> dict[str, str]:
     return {
-        "AccountSid": stream.call.account_sid,
-        "CallSid": stream.call.sid,
+        "AccountSid": stream.account_sid,
+        "CallSid": stream.call_sid,
         "StreamSid": stream.sid,
         "StreamName": stream.name or stream.sid,
         "StreamEvent": event,
@@ -122,15 +120,10 @@ def _fields(stream: Stream, event: str, moment: float) -> dict[str, str]:
 
 
 def signature(key: str, url: str, form: dict[str, str]) -> str:
-    """Sign a callback as SignalWire does.
-
-    :param key: the project's signing key
-    :param url: the URL requested, with its query
-    :param form: the form sent with it
-    """
+    """Sign a callback as SignalWire does: the project's key, the URL requested, and the form sent with it."""
     signed = url + "".join(name + form[name] for name in sorted(form))
     # The vendor signs with SHA-1.
-    return base64.b64encode(hmac.new(key.encode(), signed.encode(), hashlib.sha1).digest()).decode()
+    return base64.b64encode(hmac.digest(key.encode(), signed.encode(), hashlib.sha1)).decode()
 
 
 def is_loopback(host: str | None) -> bool:

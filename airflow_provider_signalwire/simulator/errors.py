@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
+from pydantic import ValidationError
 
-MORE_INFO = "https://signalwire.com/docs/compatibility-api/reference/errors"
-
-INVALID_ARGUMENT = 10000
-INTERNAL_ERROR = 20001
 WRONG_CALL_STATE = 21220
 INVALID_STREAM_URL = 31922
 
+_MORE_INFO = "https://signalwire.com/docs/compatibility-api/reference/errors"
 _MAX_COMMAS = 50_000  # in JSON: more values would block other requests for too long
-
+_MAX_DEPTH = 100
 _CODE_BY_STATUS = {401: 20003, 403: 20003, 404: 20404, 405: 20004, 429: 20429, 502: 20504, 503: 20504, 504: 20504}
 
 
@@ -34,18 +30,18 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(*messages)
         self.status = status
-        self.code = code or _CODE_BY_STATUS.get(status, INTERNAL_ERROR if status >= 500 else INVALID_ARGUMENT)
+        self.code = code or _CODE_BY_STATUS.get(status, 20001 if status >= 500 else 10000)
         self.messages = messages
         self.headers = headers or {}
 
     def record(self) -> dict[str, object]:
         """Return the usual error body."""
         message = " ".join(self.messages)
-        return {"code": self.code, "message": message, "more_info": MORE_INFO, "status": self.status}
+        return {"code": self.code, "message": message, "more_info": _MORE_INFO, "status": self.status}
 
     def listed_record(self) -> dict[str, object]:
         """Return the body documented for status 400 of creating a call: a list, with codes as strings."""
-        return {"errors": [{"code": str(self.code), "message": one, "more_info": MORE_INFO} for one in self.messages]}
+        return {"errors": [{"code": str(self.code), "message": one, "more_info": _MORE_INFO} for one in self.messages]}
 
 
 def not_found(what: str) -> ApiError:
@@ -62,8 +58,8 @@ def parse_json(body: bytes) -> Any:
         raise ApiError(400, f"The body has more than {_MAX_COMMAS:,} values.")
     try:
         value = json.loads(body or b"{}", parse_constant=_refuse_constant)
-        # What is parsed may be written again: no lone surrogates, and no deeper than what json can write.
-        json.dumps(value, ensure_ascii=False).encode()
+        _check_depth(value)
+        json.dumps(value, ensure_ascii=False).encode()  # fails for a lone surrogate
     except (ValueError, RecursionError) as error:  # UnicodeError is a ValueError
         reason = "a lone surrogate" if isinstance(error, UnicodeEncodeError) else str(error)
         raise ApiError(400, f"The body is not valid JSON: {reason}.") from None
@@ -74,8 +70,17 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def describe_problem(error: ValidationError) -> str:
-    """Return the first problem that pydantic found, without the value: it may be a secret."""
+def _check_depth(value: object, depth: int = 0) -> None:
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_depth(inner, depth + 1)
+
+
+def describe_problem(error: ValueError) -> str:
+    """Return what is wrong; of pydantic's errors the first, without the value: it may be a secret."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in problem["loc"])
     return f"{where}: {problem['msg']}" if where else problem["msg"]

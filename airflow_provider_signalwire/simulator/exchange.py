@@ -10,21 +10,18 @@ import socket
 import struct
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_signalwire.simulator.errors import ApiError
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.simulator.request_log import Entry
-    from airflow_provider_signalwire.simulator.routing import Route
+from airflow_provider_signalwire.simulator.request_log import Entry
+from airflow_provider_signalwire.simulator.routing import Route
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-JSON_TYPE = (b"content-type", b"application/json; charset=utf-8")
-
+_JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
 _WITHOUT_BODY = (204, 304)
 # Of a UUID's length, at a tenth of its cost: unique beside other processes by the first part, in this one by the last.
 _REQUEST_ID = str(uuid.uuid4())[:24]
@@ -37,31 +34,26 @@ class ClientGoneError(Exception):
 
 @dataclasses.dataclass(slots=True)
 class Response:
-    """An HTTP response; a body that is an iterator is made in another thread, part by part."""
+    """An HTTP response, JSON by default; a body that is an iterator is made in another thread, part by part."""
 
     status: int
     body: Any = b""
-    headers: Headers = dataclasses.field(default_factory=list)
+    headers: dict[str, str] = dataclasses.field(default_factory=lambda: _JSON_TYPE)
 
 
 def json_response(status: int, value: Any, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response."""
-    return Response(status, json.dumps(value).encode(), [JSON_TYPE, *encode_headers(headers or {})])
+    return Response(status, json.dumps(value).encode(), {**_JSON_TYPE, **(headers or {})})
 
 
 def error_response(error: ApiError, exchange: Exchange | None = None) -> Response:
     """Return the response for an error, in the shape that the request's route documents."""
     value = error.record()
-    if exchange is not None and exchange.path.startswith("/_simulator"):
+    if exchange and exchange.path.startswith("/_simulator"):
         value = {"error": " ".join(error.messages)}
-    elif exchange is not None and exchange.route is not None and exchange.route.lists_errors and error.status == 400:
+    elif exchange and exchange.route and exchange.route.lists_errors and error.status == 400:
         value = error.listed_record()
     return json_response(error.status, value, error.headers)
-
-
-def encode_headers(headers: dict[str, str]) -> Headers:
-    """Return headers as bytes."""
-    return [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
 
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:
@@ -69,17 +61,16 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
 
     :raises ClientGoneError: if the client closes the connection first
     """
-    parts, size = [], 0
+    body, is_too_large = b"", False
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         part = message.get("body", b"")
-        size += len(part)
-        if size <= limit:
-            parts.append(part)
+        is_too_large = is_too_large or len(body) + len(part) > limit
+        body = b"" if is_too_large else body + part
         if not message.get("more_body", False):
-            return b"".join(parts) if size <= limit else None
+            return None if is_too_large else body
 
 
 class Exchange:
@@ -99,26 +90,26 @@ class Exchange:
         self.path: str = scope["raw_path"].decode("ascii", "replace")
         self.query: str = scope["query_string"].decode("latin-1")
         self.body = body
-        self.authorization = b""
-        self.content_type = ""
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                self.authorization = value
-            elif name == b"content-type":
-                self.content_type = value.decode("latin-1")
+        headers = dict(scope["headers"])
+        self.authorization: bytes = headers.get(b"authorization", b"")
+        self.content_type: str = headers.get(b"content-type", b"").decode("latin-1")
         self.request_id = f"{_REQUEST_ID}{next(_REQUEST_NUMBERS):012x}"
-        self.extra_headers: Headers = [(b"x-request-id", self.request_id.encode())]
+        self.extra_headers = {"X-Request-Id": self.request_id}
         self.entry: Entry | None = None
         self.route: Route | None = None
         self.form: dict[str, str | list[str]] = {}
 
-    async def start(self, status: int, headers: Headers, length: int | None) -> None:
+    async def start(self, status: int, headers: dict[str, str], length: int | None) -> None:
         """Send the head of a response."""
         if self.entry is not None:
             self.entry.status = status
+        headers = {**headers, **self.extra_headers}
         if length is not None and status not in _WITHOUT_BODY:
-            headers = [*headers, (b"content-length", str(length).encode())]
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self.extra_headers]})
+            headers["Content-Length"] = str(length)
+        encoded = [
+            (name.lower().encode("latin-1"), text.encode("latin-1", "replace")) for name, text in headers.items()
+        ]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     async def send_body(self, part: bytes, *, more: bool = False) -> None:
         """Send a part of a response's body."""
@@ -150,9 +141,8 @@ class Exchange:
 
     async def reset(self) -> None:
         """Send a TCP reset, after what has been sent so far."""
-        transport = self._transport
         # A transport has no event for an empty buffer.
-        while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
+        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         await self.abort()
 

@@ -9,50 +9,28 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    TypeAdapter,
-    ValidationError,
-    create_model,
-)
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, create_model
 
 from airflow_provider_signalwire.simulator.compatibility.calls import API_PREFIX
-from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
+from airflow_provider_signalwire.simulator.errors import ApiError
 from airflow_provider_signalwire.simulator.exchange import (
-    JSON_TYPE,
     ClientGoneError,
     Exchange,
     Response,
-    encode_headers,
     error_response,
     json_response,
 )
+
+MAX_FAULTS = 1000
 
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>\n"
 _SLOW_PARTS = 20
 _TIME_TO_READ = 0.05
 _PART = b"x" * 65536
-_MAX_DEPTH = 100
-MAX_FAULTS = 1000
-
 _STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 Process = Callable[[], Awaitable[Response]]
 
-
-def _check_depth(value: Any, depth: int = 0) -> Any:
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_depth(inner, depth + 1)
-    return value
-
-
-Json = Annotated[Any, AfterValidator(_check_depth)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=200, le=599)]
@@ -62,15 +40,15 @@ When = (Literal["before", "after"], "before")
 
 # The keys that each kind takes besides the common ones: type and default.
 _KINDS: dict[str, dict[str, Any]] = {
-    "status": {"status": (Status, ...), "headers": (dict[HeaderName, Line], {}), "body": (Json, None), "when": When},
+    "status": {"status": (Status, ...), "headers": (dict[HeaderName, Line], {}), "body": (Any, None), "when": When},
     "reset": {"when": (Literal["before", "middle", "after"], "before")},
     "hang": {"seconds": (Seconds, 3600), "when": When},
     "slow": {"seconds": (Seconds, ...)},
     "truncate": {},
     "html": {"status": (Status, 200)},
     "empty": {},
-    "json": {"status": (Status, 200), "body": (Json, ...)},
-    "patch": {"set": (Annotated[dict[str, Any], AfterValidator(_check_depth)], {}), "drop": (list[str], [])},
+    "json": {"status": (Status, 200), "body": (Any, ...)},
+    "patch": {"set": (dict[str, Any], {}), "drop": (list[str], [])},
     "oversize": {"bytes": (Annotated[int, Field(ge=10, le=2**30)], 20 * 2**20)},
     "redirect": {"location": (Line, ...), "status": (Annotated[int, Field(ge=300, le=399)], 302)},
 }
@@ -132,11 +110,11 @@ class Fault(BaseModel):
 
         :param process: processes the request and returns its response; some kinds do not call it
         """
-        response_of = _RESPONSES.get(self.kind)
-        if response_of:
-            await exchange.respond(await response_of(self, process))
+        send = {"reset": _reset, "hang": _hang, "slow": _slow, "oversize": _oversize}.get(self.kind)
+        if send is None:
+            await exchange.respond(await _respond(self, process))
         else:
-            await _CONNECTIONS[self.kind](self, exchange, process)
+            await send(self, exchange, process)
 
 
 _MODELS = tuple(
@@ -145,7 +123,8 @@ _MODELS = tuple(
 )
 # ruff: noqa: UP007  # a union of what a tuple holds cannot be written with "|"
 _AnyFault = Annotated[Union[_MODELS], Field(discriminator="kind")]  # type: ignore[valid-type]
-FAULTS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[_AnyFault], Field(max_length=MAX_FAULTS)])
+FaultList = Annotated[list[_AnyFault], Field(max_length=MAX_FAULTS)]
+_FAULTS: TypeAdapter[list[Any]] = TypeAdapter(FaultList)
 
 
 def parse_faults(descriptions: object) -> list[Fault]:
@@ -155,50 +134,33 @@ def parse_faults(descriptions: object) -> list[Fault]:
     """
     if isinstance(descriptions, list) and len(descriptions) > MAX_FAULTS:
         raise ValueError(f"the list has more than {MAX_FAULTS:,} faults")  # before each of them is validated
-    try:
-        return FAULTS.validate_python(descriptions)
-    except ValidationError as error:
-        raise ValueError(describe_problem(error)) from None
+    return _FAULTS.validate_python(descriptions)
 
 
-async def _status(fault: Any, process: Process) -> Response:
-    if fault.when == "after":
-        await process()
-    if fault.body is None:
-        return error_response(ApiError(fault.status, "A fault of the simulator.", headers=fault.headers))
-    if isinstance(fault.body, str):
-        plain = (b"content-type", b"text/plain; charset=utf-8")
-        return Response(fault.status, fault.body.encode(errors="replace"), [plain, *encode_headers(fault.headers)])
-    return json_response(fault.status, fault.body, fault.headers)
-
-
-async def _truncate(fault: Any, process: Process) -> Response:
-    response = await process()
-    return Response(response.status, response.body[: len(response.body) // 2], response.headers)
-
-
-async def _html(fault: Any, process: Process) -> Response:
-    return Response(fault.status, _HTML, [(b"content-type", b"text/html; charset=utf-8")])
-
-
-async def _empty(fault: Any, process: Process) -> Response:
-    return Response(200, b"", [JSON_TYPE])
-
-
-async def _json(fault: Any, process: Process) -> Response:
-    return json_response(fault.status, fault.body)
-
-
-async def _patch(fault: Any, process: Process) -> Response:
-    response = await process()
-    if response.body:
-        record = {**json.loads(response.body), **fault.set}
-        response.body = json.dumps({key: value for key, value in record.items() if key not in fault.drop}).encode()
+async def _respond(fault: Any, process: Process) -> Response:
+    """Return a response that arrives whole, but is not the right one."""
+    is_processed = fault.kind in ("truncate", "patch") or (fault.kind == "status" and fault.when == "after")
+    response = await process() if is_processed else Response(200)
+    match fault.kind:
+        case "status" if fault.body is None:
+            response = error_response(ApiError(fault.status, "A fault of the simulator.", headers=fault.headers))
+        case "status" if isinstance(fault.body, str):
+            headers = {"Content-Type": "text/plain; charset=utf-8", **fault.headers}
+            response = Response(fault.status, fault.body.encode(errors="replace"), headers)
+        case "status":
+            response = json_response(fault.status, fault.body, fault.headers)
+        case "json":
+            response = json_response(fault.status, fault.body)
+        case "html":
+            response = Response(fault.status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
+        case "redirect":
+            response = Response(fault.status, b"", {"Location": fault.location})
+        case "truncate":
+            response.body = response.body[: len(response.body) // 2]
+        case "patch" if response.body:
+            record = {**json.loads(response.body), **fault.set}
+            response.body = json.dumps({key: value for key, value in record.items() if key not in fault.drop}).encode()
     return response
-
-
-async def _redirect(fault: Any, process: Process) -> Response:
-    return Response(fault.status, b"", encode_headers({"Location": fault.location}))
 
 
 async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
@@ -230,27 +192,10 @@ async def _slow(fault: Any, exchange: Exchange, process: Process) -> None:
 
 
 async def _oversize(fault: Any, exchange: Exchange, process: Process) -> None:
-    await exchange.start(200, [JSON_TYPE], fault.bytes)
+    await exchange.start(200, Response(200).headers, fault.bytes)
     await exchange.send_body(b'{"sid":"', more=True)
     # In parts, so that the server waits for a slow client and notices one that has gone.
     for left in range(fault.bytes - 10, 0, -len(_PART)):
         await exchange.send_body(_PART[:left], more=True)
         await asyncio.sleep(0)
     await exchange.send_body(b'"}')
-
-
-_RESPONSES: dict[str, Callable[[Any, Process], Awaitable[Response]]] = {
-    "status": _status,
-    "truncate": _truncate,
-    "html": _html,
-    "empty": _empty,
-    "json": _json,
-    "patch": _patch,
-    "redirect": _redirect,
-}
-_CONNECTIONS: dict[str, Callable[[Any, Exchange, Process], Awaitable[None]]] = {
-    "reset": _reset,
-    "hang": _hang,
-    "slow": _slow,
-    "oversize": _oversize,
-}

@@ -6,22 +6,20 @@ import collections
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-CAPACITY = 128 * 1024 * 1024
-_ENTRY_SIZE = 600  # bytes of an entry in memory beside its strings
-_FIELD_SIZE = 120
-_SECRET_FIELDS = ("AuthorizationBearerToken", "SipAuthPassword")
+CAPACITY = 128 * 1024 * 1024  # bytes, estimated
 
-Form = Mapping[str, "str | list[str]"]
+_ENTRY_SIZE, _FIELD_SIZE = 600, 120  # bytes in memory beside the strings
+_SECRET_FIELDS = ("AuthorizationBearerToken", "SipAuthPassword")
 
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Entry:
-    """One request, and the status of its response once there is one."""
+    """One API request, without secrets, and the status of its response once there is one."""
 
     method: str
     path: str
     query: str
-    form: Form
+    form: Mapping[str, str | list[str]]
     timestamp: float
     request_id: str
     status: int | None = None  # stays None when the connection ends without a response
@@ -32,16 +30,13 @@ class Entry:
             if name in self.form:
                 self.form = {**self.form, name: "redacted"}
 
-    def as_dict(self) -> dict[str, object]:
-        """Return the entry for JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 class RequestLog:
     """The latest requests, oldest first, and how many there were in all."""
 
     def __init__(self) -> None:
-        self.clear()
+        self.total = self._size = 0
+        self._entries: collections.deque[tuple[int, Entry]] = collections.deque()
 
     def add(self, entry: Entry, body_size: int) -> None:
         """Append a request, and drop the oldest ones if the log is full."""
@@ -52,12 +47,13 @@ class RequestLog:
         while self._size > CAPACITY:
             self._size -= self._entries.popleft()[0]
 
+    def clear(self) -> None:
+        """Drop all entries, one by one: to free many objects at once blocks every request."""
+        while self._entries:
+            self._entries.popleft()
+
     def entries(self, path_contains: str = "") -> Iterator[dict[str, object]]:
         """Yield the requests whose path, as it was sent, contains a string."""
         # Copying the deque first is one step of the interpreter: another thread may be adding to it.
-        return (entry.as_dict() for _, entry in self._entries.copy() if path_contains in entry.path)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.total = self._size = 0
-        self._entries: collections.deque[tuple[int, Entry]] = collections.deque()
+        found = (entry for _, entry in self._entries.copy() if path_contains in entry.path)
+        return ({name: getattr(entry, name) for name in entry.__slots__} for entry in found)

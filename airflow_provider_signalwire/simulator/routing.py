@@ -17,7 +17,9 @@ class Route:
     """A route, and what the OpenAPI document says about it.
 
     :param returns: name of the response's schema; None for a response without a body
-    :param body: schema of the request body
+    :param form: schemas of the form's fields
+    :param required: the form's required fields
+    :param body: type of a JSON body, for pydantic
     :param query: schemas of the query parameters
     :param scope: scope that the API token needs
     :param in_thread: whether the handler may take long
@@ -29,7 +31,9 @@ class Route:
     handler: Callable[..., Any]
     returns: str | None
     status: int = 200
-    body: dict[str, Any] | None = None
+    form: dict[str, Any] | None = None
+    required: tuple[str, ...] = ()
+    body: Any = None
     query: dict[str, dict[str, Any]] | None = None
     scope: str = "Voice"
     in_thread: bool = False

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import importlib
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -15,12 +18,6 @@ from airflow_provider_signalwire.simulator.callbacks import is_loopback
 from airflow_provider_signalwire.simulator.faults import parse_faults
 from airflow_provider_signalwire.simulator.settings import Settings
 from airflow_provider_signalwire.simulator.simulation import Simulation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
-
-    from airflow_provider_signalwire.simulator.compatibility.state import State
 
 _MAX_HEAD = 64 * 1024
 
@@ -62,7 +59,8 @@ class SimulatorServer:
     :param ssl_certfile: certificate, to serve HTTPS
     :param ssl_keyfile: its key
     :param clock: returns the time in seconds since the epoch; a test may pass its own
-    :param settings: as of :class:`~airflow_provider_signalwire.simulator.settings.Settings`
+    :param settings: as of :class:`~airflow_provider_signalwire.simulator.settings.Settings`; ``project`` and ``token``
+        are attributes, too
     :raises ValueError: for an invalid setting
     """
 
@@ -79,36 +77,38 @@ class SimulatorServer:
         if not is_loopback(host):
             raise ValueError(f"the simulator serves loopback hosts only, not {host!r}")
         self.simulation = Simulation(Settings(**settings), clock)
+        self.state = self.simulation.state
+        self.project = self.state.settings.project
+        self.token = self.state.settings.token
         self.host = host
         self.port = port
-        self._scheme = "https" if ssl_certfile else "http"
-        self._ssl_certfile = ssl_certfile
-        self._ssl_keyfile = ssl_keyfile
-        self._server: _Server | None = None
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread: threading.Thread | None = None
-        self._started = threading.Event()
-        self._failure: BaseException | None = None
+        self._server = _Server(
+            uvicorn.Config(
+                Application(self.simulation),
+                http=HTTP_PROTOCOL,
+                loop="none",
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                proxy_headers=False,
+                log_config=None,
+                log_level="error",
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=2,
+                ssl_certfile=ssl_certfile,
+                ssl_keyfile=ssl_keyfile,
+            ),
+            self._started,
+        )
 
     @property
     def url(self) -> str:
         """Where it listens."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self._scheme}://{host}:{self.port}"
-
-    @property
-    def project(self) -> str:
-        """The Project ID it knows."""
-        return self.state.settings.project
-
-    @property
-    def token(self) -> str:
-        """The API token it knows."""
-        return self.state.settings.token
-
-    @property
-    def state(self) -> State:
-        """The simulated world."""
-        return self.simulation.state
+        return f"{'https' if self._server.config.is_ssl else 'http'}://{host}:{self.port}"
 
     def seed(self, /, **plan: Any) -> list[dict[str, Any]]:
         """Add calls, and return their SIDs and those of their streams.
@@ -134,10 +134,6 @@ class SimulatorServer:
         """Return the API requests received, oldest first."""
         return list(self.simulation.request_log.entries(path_contains))
 
-    def connections(self) -> list[object]:
-        """Return the open connections."""
-        return list(self._server.server_state.connections) if self._server is not None else []
-
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
         self.simulation.reset(**changes)
@@ -149,20 +145,16 @@ class SimulatorServer:
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
-        # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each answer would wait for 40 ms.
+        # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each response would wait for 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
         self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            self._thread.join()
-            raise self._failure
+        self._started.result()
 
     def stop(self) -> None:
         """End at once, whoever is still connected."""
-        if self._server is not None:
-            self._server.should_exit = True
+        self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
 
@@ -170,51 +162,29 @@ class SimulatorServer:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def _run(self, listener: socket.socket) -> None:
         try:
             with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._serve(listener))
+                runner.run(self._server.serve(sockets=[listener]))
         except BaseException as error:
-            self._failure = error
-        finally:
-            self._started.set()
-
-    async def _serve(self, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            Application(self.simulation),
-            http=HTTP_PROTOCOL,
-            loop="none",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            proxy_headers=False,
-            log_config=None,
-            log_level="error",
-            server_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=2,
-            ssl_certfile=self._ssl_certfile,
-            ssl_keyfile=self._ssl_keyfile,
-        )
-        self._server = _Server(config, self._started.set)
-        await self._server.serve(sockets=[listener])
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server; it reports that it is ready, and waits for no client when it ends."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, started: concurrent.futures.Future[None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._reported = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        self._on_ready()
+        self._reported.set_result(None)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):
@@ -227,8 +197,7 @@ class _Server(uvicorn.Server):
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """Return uvloop's event loop where it is installed, without making it everybody's."""
     try:
-        import uvloop
+        loops = importlib.import_module("uvloop")
     except ImportError:
         return asyncio.new_event_loop
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
+    return loops.new_event_loop  # type: ignore[no-any-return]

@@ -6,16 +6,51 @@ import base64
 import collections
 import math
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 DEFAULT_PROJECT = "5a1c0f6e-9d34-4b7a-8f21-c0ffee000001"
 SCOPES = ("Voice", "Management")
-LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 _MAX_REQUESTS = 1_000_000
 _MAX_SECONDS = 86_400.0
+
+
+class RateLimit:
+    """A maximum number of requests within any period of a length.
+
+    The period slides. A refused request does not count, or clients that retry would never get through.
+
+    :param description: ``N/SECONDS``
+    :raises ValueError: if it is anything else
+    """
+
+    def __init__(self, description: str) -> None:
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,9})?)", description)
+        self.limit, self.seconds = (int(match[1]), float(match[2])) if match else (0, 0.0)
+        if not 1 <= self.limit <= _MAX_REQUESTS or not 0 < self.seconds <= _MAX_SECONDS:
+            raise ValueError("rate_limit must be N/SECONDS, such as 13800/10")
+        self._accepted: collections.deque[float] = collections.deque()
+
+    def take(self, now: float) -> int | None:
+        """Count one request; return None if it is accepted, otherwise the seconds to wait."""
+        if not self.remaining(now):
+            return max(1, math.ceil(self._accepted[0] + self.seconds - now))
+        self._accepted.append(now)
+        return None
+
+    def remaining(self, now: float) -> int:
+        """Return how many requests would be accepted now."""
+        while self._accepted and self._accepted[0] <= now - self.seconds:
+            self._accepted.popleft()
+        return self.limit - len(self._accepted)
+
+
+def _check_rate_limit(description: str) -> str:
+    RateLimit(description)
+    return description
+
 
 Milliseconds = Annotated[float, Field(strict=True, ge=0, le=_MAX_SECONDS * 1000, allow_inf_nan=False)]
 Secret = Annotated[str, Field(min_length=1, repr=False, exclude=True)]
@@ -35,16 +70,7 @@ class Behavior(BaseModel):
     latency_ms: Milliseconds = 0
     answer_delay_ms: Milliseconds = 500
     stop_delay_ms: Milliseconds = 500
-    rate_limit: str | None = None
-
-    @model_validator(mode="after")
-    def _check_rate_limit(self) -> Self:
-        self.new_rate_limit()
-        return self
-
-    def new_rate_limit(self) -> RateLimit | None:
-        """Return an unused rate limit, or None if there is none."""
-        return None if self.rate_limit is None else RateLimit(self.rate_limit)
+    rate_limit: Annotated[str, AfterValidator(_check_rate_limit)] | None = None
 
 
 class Settings(Behavior):
@@ -73,36 +99,3 @@ class Settings(Behavior):
     def credentials(self) -> bytes:
         """Return the credentials as HTTP Basic sends them."""
         return base64.b64encode(f"{self.project}:{self.token}".encode())
-
-
-class RateLimit:
-    """A maximum number of requests within any period of a length.
-
-    The period slides. A refused request does not count, or clients that retry would never get through.
-
-    :param description: ``N/SECONDS``
-    :raises ValueError: if it is anything else
-    """
-
-    def __init__(self, description: str) -> None:
-        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,9})?)", description)
-        self.limit, self.seconds = (int(match[1]), float(match[2])) if match else (0, 0.0)
-        if not 1 <= self.limit <= _MAX_REQUESTS or not 0 < self.seconds <= _MAX_SECONDS:
-            raise ValueError("rate_limit must be N/SECONDS, such as 13800/10")
-        self._accepted: collections.deque[float] = collections.deque()
-
-    def take(self, now: float) -> int | None:
-        """Count one request.
-
-        :return: None if it is accepted, otherwise the seconds to wait
-        """
-        if not self.remaining(now):
-            return max(1, math.ceil(self._accepted[0] + self.seconds - now))
-        self._accepted.append(now)
-        return None
-
-    def remaining(self, now: float) -> int:
-        """Return how many requests would be accepted now."""
-        while self._accepted and self._accepted[0] <= now - self.seconds:
-            self._accepted.popleft()
-        return self.limit - len(self._accepted)

@@ -1,4 +1,4 @@
-"""Everything that one simulator holds: its state, and what surrounds it."""
+"""Everything that one simulator holds: its state, faults, callbacks, and the log of the requests it received."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_signalwire.simulator.callbacks import CallbackSender
+from airflow_provider_signalwire.simulator.compatibility.calls import Stream
 from airflow_provider_signalwire.simulator.compatibility.state import State
 from airflow_provider_signalwire.simulator.faults import Fault
 from airflow_provider_signalwire.simulator.request_log import RequestLog
-from airflow_provider_signalwire.simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.simulator.compatibility.calls import Stream
+from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
 
 
 class Simulation:
@@ -29,17 +27,9 @@ class Simulation:
         self._initial = settings
         self.loop: asyncio.AbstractEventLoop | None = None  # set while it is served
         self.in_flight: set[asyncio.Task[Any]] = set()
-        self.state = State(settings, clock or _steady_clock())
-        self.state.on_stream_event = self._on_stream_event
-        self.faults: list[Fault] = []  # the first one that fires affects the request
-        self.request_log = RequestLog()
         self.callbacks = CallbackSender()
-        self._apply(settings)
-
-    def _apply(self, settings: Settings) -> None:
-        self.state.reset(settings)
-        self.rate_limit = settings.new_rate_limit()
-        self.credentials = settings.credentials()
+        self.state = State(settings, clock or _steady_clock(), self._on_stream_event)
+        self._forget(settings)
 
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, end what is in flight, and return to the initial settings.
@@ -48,10 +38,21 @@ class Simulation:
         :raises ValueError: for an invalid setting; then nothing is reset
         """
         settings = self._initial.changed(changes)
-        self._in_loop(_cancel, self.in_flight | self.callbacks.pending)
-        self.faults = []
-        self._apply(settings)
-        self.request_log.clear()
+        self._in_loop(self._cancel_all)  # after the callbacks that responses have planned already
+        forgotten = self.request_log
+        self.state.reset(settings)
+        self._forget(settings)
+        forgotten.clear()
+
+    def _cancel_all(self) -> None:
+        for task in self.in_flight | self.callbacks.pending:
+            task.cancel()
+
+    def _forget(self, settings: Settings) -> None:
+        self.faults: list[Fault] = []  # the first one that fires affects the request
+        self.rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
+        self.credentials = settings.credentials()
+        self.request_log = RequestLog()
         self.callbacks.sent.clear()
 
     @contextlib.contextmanager
@@ -69,15 +70,10 @@ class Simulation:
         if stream.callback_url:
             self._in_loop(self.callbacks.plan, stream, event, due, delay, self.state.settings.signing_key)
 
-    def _in_loop(self, function: Callable[..., None], *args: Any) -> None:
+    def _in_loop(self, function: Callable[..., object], *args: Any) -> None:
         # A test may call from its own thread.
         if self.loop is not None:
             self.loop.call_soon_threadsafe(function, *args)
-
-
-def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
 
 
 def _steady_clock() -> Callable[[], float]:

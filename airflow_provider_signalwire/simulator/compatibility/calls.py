@@ -26,7 +26,6 @@ CALL_STATUSES: tuple[str, ...] = get_args(CallStatus)
 
 Record = dict[str, Any]
 
-_NO_PARAMETERS: dict[str, str] = {}
 _AMERICAN_NUMBER = re.compile(r"\+1([0-9]{3})([0-9]{3})([0-9]{4})")
 _ACCOUNT_RESOURCES = (
     "available_phone_numbers applications calls conferences incoming_phone_numbers queues recordings messages "
@@ -61,16 +60,6 @@ class Call:
     streams: dict[str, Stream] = dataclasses.field(default_factory=dict)
     recordings: dict[str, Recording] = dataclasses.field(default_factory=dict)
 
-    @property
-    def place(self) -> tuple[float, int]:
-        """Its place among the calls: by creation, then by number."""
-        return self.created_at, self.number
-
-    @property
-    def uri(self) -> str:
-        """Its path."""
-        return f"{account_uri(self.account_sid)}/Calls/{_quoted(self.sid)}"
-
     def status(self, now: float) -> str:
         """Return the call's status."""
         if self.ended_at is not None:
@@ -81,7 +70,12 @@ class Call:
 
     def started_at(self, now: float) -> float | None:
         """Return when the call was dialed, or None if it has not been yet."""
-        return self.dialed_at if self.dialed_at <= self._last_moment(now) else None
+        return self.dialed_at if self.dialed_at <= (self.ended_at or now) else None
+
+    def find_stream(self, sid_or_name: str) -> Stream | None:
+        """Return a stream by SID, or else the latest of that name, since only it can be running."""
+        named = (stream for stream in reversed(self.streams.values()) if stream.name == sid_or_name)
+        return self.streams.get(sid_or_name) or next(named, None)
 
     def end(self, status: str, now: float) -> list[Stream]:
         """End the call with its streams and recordings, and return the streams that were not stopped yet."""
@@ -96,13 +90,14 @@ class Call:
 
     def record(self, now: float) -> Record:
         """Return the call's record."""
-        last = self._last_moment(now)
+        uri = call_uri(self.account_sid, self.sid)
+        last = self.ended_at or now
         updated_at = max((time for time in (self.dialed_at, self.answered_at) if time <= last), default=self.created_at)
         was_answered = self.answered_at <= last
         return {
             **self.summary(now),
             "date_created": rfc_2822(self.created_at),
-            "date_updated": rfc_2822(updated_at if self.ended_at is None else self.ended_at),
+            "date_updated": rfc_2822(self.ended_at or updated_at),
             "parent_call_sid": self.parent_call_sid,
             **dict.fromkeys(("formatted_to", "to_formatted"), _formatted(self.to)),
             **dict.fromkeys(("formatted_from", "from_formatted"), _formatted(self.from_)),
@@ -110,8 +105,8 @@ class Call:
             "price_unit": "USD",
             "direction": "outbound",
             "api_version": API_VERSION,
-            "uri": f"{self.uri}.json",
-            "subresource_uris": {"notifications": None, "recordings": f"{self.uri}/Recordings.json"},
+            "uri": f"{uri}.json",
+            "subresource_uris": {"notifications": None, "recordings": f"{uri}/Recordings.json"},
             "sip_result_code": "200" if was_answered else None,
             **dict.fromkeys(_UNKNOWN_OF_CALLS.split()),
         }
@@ -128,21 +123,19 @@ class Call:
             "end_time": rfc_2822(self.ended_at),
         }
 
-    def _last_moment(self, now: float) -> float:
-        return now if self.ended_at is None else self.ended_at
-
 
 @dataclasses.dataclass(slots=True, eq=False, kw_only=True)
 class Stream:
     """A media stream of a call."""
 
     sid: str
-    call: Call
+    account_sid: str
+    call_sid: str  # not the call itself: such cycles cost the garbage collector a lot of time
     name: str
     url: str
     started_at: float
     track: str = "both_tracks"
-    parameters: dict[str, str] = dataclasses.field(default_factory=lambda: _NO_PARAMETERS)
+    parameters: dict[str, str] = dataclasses.field(default_factory=dict)
     has_bearer_token: bool = False  # the token itself is not kept
     callback_url: str = ""
     callback_method: str = "POST"
@@ -158,17 +151,16 @@ class Stream:
 
     def record(self, now: float) -> Record:
         """Return the stream's record."""
-        updated_at = self.started_at if self.stop_requested_at is None else self.stop_requested_at
-        if self.stopped_at is not None and now >= self.stopped_at:
-            updated_at = self.stopped_at
+        is_stopped = self.stopped_at is not None and now >= self.stopped_at
+        updated_at = self.stopped_at if is_stopped else self.stop_requested_at or self.started_at
         return {
             "sid": self.sid,
-            "account_sid": self.call.account_sid,
-            "call_sid": self.call.sid,
+            "account_sid": self.account_sid,
+            "call_sid": self.call_sid,
             "name": self.name,
             "status": self.status(now),
             "date_updated": rfc_2822(updated_at),
-            "uri": f"{self.call.uri}/Streams/{_quoted(self.sid)}.json",
+            "uri": f"{call_uri(self.account_sid, self.call_sid)}/Streams/{_quoted(self.sid)}.json",
         }
 
     def summary(self, now: float) -> Record:
@@ -188,7 +180,8 @@ class Recording:
     """A recording of a call."""
 
     sid: str
-    call: Call
+    account_sid: str
+    call_sid: str
     channels: str
     trim: str
     started_at: float
@@ -204,12 +197,12 @@ class Recording:
 
     def record(self) -> Record:
         """Return the recording's record."""
-        uri = f"{account_uri(self.call.account_sid)}/Recordings/{_quoted(self.sid)}"
+        uri = f"{account_uri(self.account_sid)}/Recordings/{_quoted(self.sid)}"
         return {
             "sid": self.sid,
-            "account_sid": self.call.account_sid,
+            "account_sid": self.account_sid,
             "api_version": API_VERSION,
-            "call_sid": self.call.sid,
+            "call_sid": self.call_sid,
             **dict.fromkeys(("channel", "channels"), self.channels),
             "date_created": rfc_2822(self.started_at),
             "date_updated": rfc_2822(self.updated_at),
@@ -234,6 +227,11 @@ def new_sid() -> str:
 def account_uri(account_sid: str) -> str:
     """Return the path of an account."""
     return f"{API_PREFIX}/Accounts/{_quoted(account_sid)}"
+
+
+def call_uri(account_sid: str, call_sid: str) -> str:
+    """Return the path of a call."""
+    return f"{account_uri(account_sid)}/Calls/{_quoted(call_sid)}"
 
 
 def account_record(account_sid: str, project: str, created_at: float) -> Record:

@@ -25,20 +25,14 @@ def read_fields(content_type: str, body: bytes) -> dict[str, str | list[str]]:
     """
     if content_type.partition(";")[0].strip().lower() == "application/json":
         return _read_json(body)
-    fields: dict[str, str | list[str]] = {}
     try:
         pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise ApiError(400, f"The request body has more than {MAX_FIELDS} fields.") from None
+    fields: dict[str, list[str]] = {}
     for name, value in pairs:
-        known = fields.get(name)
-        if known is None:
-            fields[name] = value
-        elif isinstance(known, list):
-            known.append(value)
-        else:
-            fields[name] = [known, value]
-    return fields
+        fields.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
 
 
 def _read_json(body: bytes) -> dict[str, str | list[str]]:
@@ -64,11 +58,13 @@ def text(fields: Fields, name: str, default: str = "") -> str:
     return (value if isinstance(value, str) else value[-1] if value else "") or default
 
 
-def check_fields(fields: Fields, schemas: Schemas) -> None:
+def check_fields(fields: Fields, schemas: Schemas, required: str = "") -> None:
     """Check the fields that are not empty.
 
-    :raises ApiError: 422 for the first invalid one
+    :raises ApiError: 422 if the required one is empty, and for the first invalid one
     """
+    if required and not text(fields, required):
+        raise ApiError(422, f"{required} is required.")
     for name, schema in schemas.items():
         value = text(fields, name)
         if value and (problem := _problem(value, schema)):
@@ -157,7 +153,7 @@ NEW_CALL: Schemas = {
     "MaxPricePerMinute": {"type": "string", "pattern": r"^[0-9]{1,9}\.?[0-9]{0,4}$"},
 }
 NEW_STREAM: Schemas = {
-    "Url": {"type": "string", "pattern": "^wss://"},
+    "Url": _TEXT,
     "Name": _TEXT,
     "Track": _enum("inbound_track", "outbound_track", "both_tracks"),
     **_STATUS_CALLBACK,

@@ -10,10 +10,11 @@ import itertools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlencode
 
-from airflow_provider_signalwire.simulator.compatibility.calls import CALL_STATUSES, Call, Record, account_uri
+from airflow_provider_signalwire.simulator.compatibility.calls import CALL_STATUSES, Call, Record, call_uri
 from airflow_provider_signalwire.simulator.compatibility.fields import Fields, Schemas, text
 from airflow_provider_signalwire.simulator.errors import ApiError
 
@@ -26,51 +27,44 @@ _PAGING: Schemas = {
     "PageSize": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
 }
 _TIME = {"type": "string", "format": "date", "description": "A date, or a time in ISO 8601 or RFC 2822."}
-_VALUES: dict[str, Callable[[Call, float], object]] = {
+_VALUES: dict[str, Callable[[Call, float], Any]] = {
     "Status": lambda call, now: call.status(now),
     "To": lambda call, now: call.to,
     "From": lambda call, now: call.from_,
     "ParentCallSid": lambda call, now: call.parent_call_sid,
-}
-_TIMES: dict[str, Callable[[Call, float], float | None]] = {
     "StartTime": lambda call, now: call.started_at(now),
     "EndTime": lambda call, now: call.ended_at,
 }
 QUERY: Schemas = {
-    **{name: {"type": "string"} for name in _VALUES},
+    **{name: {"type": "string"} for name in ("To", "From", "ParentCallSid")},
     "Status": {"type": "string", "enum": list(CALL_STATUSES)},
-    **{name + comparison: _TIME for name in _TIMES for comparison in ("", "<", ">")},
+    **{name + comparison: _TIME for name in ("StartTime", "EndTime") for comparison in ("", "<", ">")},
     **_PAGING,
 }
 
 
 class CallIndex:
-    """The calls of one account in the order of their creation."""
+    """The calls of one account, in the order of their creation."""
 
     def __init__(self) -> None:
         self._ordered: list[tuple[Place, Call]] = []
 
-    def add(self, calls: Iterable[Call]) -> None:
-        """Add calls, which are in order among themselves: nearly always at the end."""
-        entries = [(call.place, call) for call in calls]
-        must_sort = bool(self._ordered) and entries[0][0] < self._ordered[-1][0]
+    def add(self, calls: list[Call]) -> None:
+        """Add calls. A single one nearly always belongs at the end."""
+        entries = [(_place(call), call) for call in calls]
+        must_sort = len(entries) > 1 or (bool(self._ordered) and entries[0] < self._ordered[-1])
         self._ordered += entries
         if must_sort:
             self._ordered.sort()
 
     def remove(self, call: Call) -> None:
         """Remove a call."""
-        del self._ordered[bisect.bisect_left(self._ordered, (call.place,))]
+        del self._ordered[bisect.bisect_left(self._ordered, (_place(call),))]
 
     def before(self, place: Place | None) -> Iterator[Call]:
         """Return the calls before a place, or all calls, newest first."""
         end = len(self._ordered) if place is None else bisect.bisect_left(self._ordered, (place,))
         return (call for _, call in reversed(self._ordered[:end]))
-
-    def after(self, place: Place) -> Iterator[Call]:
-        """Return the calls after a place, oldest first."""
-        start = bisect.bisect_left(self._ordered, ((place[0], place[1] + 1),))
-        return (call for _, call in self._ordered[start:])
 
 
 class PageRequest:
@@ -85,32 +79,24 @@ class PageRequest:
         self.tests = [test for name, value in self.filters.items() if (test := _test(name, value))]
         self.number, self.size = (_number(name, text(query, name)) for name in _PAGING)
         self.token = text(query, "PageToken")
-        self.place = _place(self.token) if self.token else None
-        self.path = f"{account_uri(account_sid)}/Calls"
+        self.place = _parse_token(self.token) if self.token else None
+        self.path = call_uri(account_sid, "").rstrip("/")
 
-    def page(self, index: CallIndex) -> Callable[[float], Record]:
-        """Take the calls from the index, and return a function that makes the page without it."""
-        is_previous = self.place is not None and self.token.startswith("PB")
-        candidates = index.after(self.place) if self.place and is_previous else index.before(self.place)
+    def page(self, candidates: Iterator[Call], now: float) -> Record:
+        """Return the page.
 
-        def page(now: float) -> Record:
-            found = (call for call in candidates if all(test(call, now) for test in self.tests))
-            if is_previous:
-                calls = list(itertools.islice(found, self.size))[::-1]
-                return self._record(calls, now, has_next=bool(calls))  # at least the page that led here
-            # A token is the place where the page begins; without one, the pages before it are skipped.
-            skipped = 0 if self.token else self.number * self.size
-            calls = list(itertools.islice(found, skipped, skipped + self.size + 1))
-            return self._record(calls[: self.size], now, has_next=len(calls) > self.size)
-
-        return page
-
-    def _record(self, calls: list[Call], now: float, *, has_next: bool) -> Record:
+        :param candidates: the calls before the page's place
+        """
+        found = (call for call in candidates if all(test(call, now) for test in self.tests))
+        # A token is the place where the page begins; without one, the pages before it are skipped.
+        skipped = 0 if self.token else self.number * self.size
+        calls = list(itertools.islice(found, skipped, skipped + self.size + 1))
+        has_next, calls = len(calls) > self.size, calls[: self.size]
         return {
             "uri": self._uri(self.number, self.token),
             "first_page_uri": self._uri(0),
-            "next_page_uri": self._uri(self.number + 1, _token("PA", calls[-1])) if has_next else None,
-            "previous_page_uri": self._uri(self.number - 1, _token("PB", calls[0])) if self.number and calls else None,
+            "next_page_uri": self._uri(self.number + 1, _token(calls[-1])) if has_next else None,
+            "previous_page_uri": self._uri(self.number - 1) if self.number and calls else None,
             "page": self.number,
             "page_size": self.size,
             "calls": [call.record(now) for call in calls],
@@ -121,6 +107,10 @@ class PageRequest:
         return f"{self.path}?{urlencode({**paging, **self.filters})}"
 
 
+def _place(call: Call) -> Place:
+    return call.created_at, call.number
+
+
 def _number(name: str, value: str) -> int:
     low, high, default = (_PAGING[name][key] for key in ("minimum", "maximum", "default"))
     if value and not (re.fullmatch("[0-9]{1,10}", value) and low <= int(value) <= high):
@@ -128,14 +118,14 @@ def _number(name: str, value: str) -> int:
     return int(value or default)
 
 
-def _token(kind: str, call: Call) -> str:
-    return kind + base64.urlsafe_b64encode(f"{call.created_at!r} {call.number}".encode()).decode().rstrip("=")
+def _token(call: Call) -> str:
+    return "PA" + base64.urlsafe_b64encode(f"{call.created_at!r} {call.number}".encode()).decode().rstrip("=")
 
 
-def _place(token: str) -> Place:
+def _parse_token(token: str) -> Place:
     try:
         moment, number = base64.b64decode(token[2:] + "=" * (-len(token[2:]) % 4), b"-_", validate=True).split()
-        if not (token.startswith(("PA", "PB")) and len(token) < 100 and math.isfinite(float(moment))):
+        if not (token.startswith("PA") and len(token) < 100 and math.isfinite(float(moment))):
             raise ValueError
         return float(moment), int(number)
     except ValueError:
@@ -146,16 +136,16 @@ def _test(name: str, value: str) -> Test | None:
     """Return what a filter tests; an unknown name is ignored."""
     if name == "Status" and value not in CALL_STATUSES:
         raise ApiError(422, f"Status must be one of {', '.join(CALL_STATUSES)}.")
-    if name in _VALUES:
-        value_of = _VALUES[name]
-        return lambda call, now: value_of(call, now) == value
-    return _time_test(name, value) if name.rstrip("<>") in _TIMES and name in QUERY else None
+    if QUERY.get(name) is _TIME:
+        return _time_test(name, value)
+    value_of = _VALUES.get(name)
+    return value_of and (lambda call, now: value_of(call, now) == value)
 
 
 def _time_test(name: str, value: str) -> Test:
     """Compare in whole seconds, as records show them. A date is its whole day, or its first second with < and >."""
     second, is_date = _parse_time(name, value)
-    time_of = _TIMES[name.rstrip("<>")]
+    time_of = _VALUES[name.rstrip("<>")]
     compare = {"<": operator.lt, ">": operator.gt}.get(name[-1])
     span = range(second, second + (_DAY if is_date else 1))
 

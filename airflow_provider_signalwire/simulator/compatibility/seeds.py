@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from airflow_provider_signalwire.simulator.compatibility.calls import (
     ENDED_STATUSES,
@@ -15,9 +15,9 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     Stream,
     new_sid,
 )
-from airflow_provider_signalwire.simulator.errors import describe_problem
 
 CALL_SIZE, STREAM_SIZE = 1000, 600  # bytes in memory beside their strings
+MAX_CALLS = 10_000  # of one request
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, strict=True)
 Text = Annotated[str, Field(max_length=1000)]
@@ -42,7 +42,7 @@ class CallSeed(BaseModel):
 
     model_config = _STRICT
 
-    count: Annotated[int, Field(ge=1, le=100_000)] = 1
+    count: Annotated[int, Field(ge=1, le=MAX_CALLS)] = 1
     status: CallStatus = "in-progress"
     age_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0
     to: Text = "+15550100001"
@@ -69,12 +69,12 @@ class CallSeed(BaseModel):
 
     def calls(self, project: str, now: float, numbers: Iterator[int]) -> Iterator[Call]:
         """Yield the calls."""
-        created_at, size = now - self.age_seconds, self.size
+        created_at, account_sid, size = now - self.age_seconds, self.account_sid or project, self.size
         was_answered = self.status in ("in-progress", "completed")
         for _ in range(self.count):
             call = Call(
                 sid=self.sid or new_sid(),
-                account_sid=self.account_sid or project,
+                account_sid=account_sid,
                 to=self.to,
                 from_=self.from_,
                 created_at=created_at,
@@ -85,8 +85,15 @@ class CallSeed(BaseModel):
                 parent_call_sid=self.parent_call_sid,
             )
             for seed in self.streams:
-                sid = seed.sid or new_sid()
-                call.streams[sid] = Stream(sid=sid, call=call, name=seed.name, url=seed.url, started_at=created_at)
+                stream = Stream(
+                    sid=seed.sid or new_sid(),
+                    account_sid=account_sid,
+                    call_sid=call.sid,
+                    name=seed.name,
+                    url=seed.url,
+                    started_at=created_at,
+                )
+                call.streams[stream.sid] = stream
             if self.status in ENDED_STATUSES:
                 call.end(self.status, now)
             yield call
@@ -97,20 +104,20 @@ class CallSeeds(BaseModel):
 
     model_config = _STRICT
 
-    calls: Annotated[list[CallSeed], Field(max_length=10_000)]
+    calls: Annotated[list[CallSeed], Field(max_length=MAX_CALLS)]
 
 
-SEED_REQUEST: TypeAdapter[Any] = TypeAdapter(CallSeed | Annotated[list[CallSeed], Field(max_length=10_000)] | CallSeeds)
+SeedRequest = CallSeed | Annotated[list[CallSeed], Field(max_length=MAX_CALLS)] | CallSeeds
 
 
 def parse_seeds(plan: Any) -> list[CallSeed]:
     """Parse one seed, a list of seeds, or an object with such a list as ``calls``.
 
-    :raises ValueError: if it is anything else
+    :raises ValueError: if it is anything else, or more than 10,000 calls
     """
-    try:
-        if isinstance(plan, dict) and "calls" not in plan:
-            return [CallSeed.model_validate(plan)]
-        return CallSeeds.model_validate(plan if isinstance(plan, dict) else {"calls": plan}).calls
-    except ValidationError as error:
-        raise ValueError(describe_problem(error)) from None
+    if isinstance(plan, dict) and "calls" not in plan:
+        return [CallSeed.model_validate(plan)]
+    seeds = CallSeeds.model_validate(plan if isinstance(plan, dict) else {"calls": plan}).calls
+    if sum(seed.count for seed in seeds) > MAX_CALLS:
+        raise ValueError(f"a request can add at most {MAX_CALLS:,} calls: their count is larger")
+    return seeds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -27,18 +28,14 @@ from airflow_provider_signalwire.simulator.settings import Settings
 
 API = Router(API_PREFIX)
 CAPACITY = 128 * 1024 * 1024  # bytes, estimated
-_CALLS_AT_ONCE = 1000  # so that seeding many calls does not block other requests
-
+_MANY = 1000
 STARTED, STOPPED = "stream-started", "stream-stopped"
 
 _ACCOUNT = "/Accounts/{AccountSid}"
 _CALLS = f"{_ACCOUNT}/Calls"
 _CALL = f"{_CALLS}/{{CallSid}}"
+_STREAM = f"{_CALL}/Streams/{{StreamSid}}"
 _RECORDING = f"{_CALL}/Recordings/{{RecordingSid}}"
-
-
-def _form(schemas: fields.Schemas, *required: str) -> dict[str, Any]:
-    return {"type": "object", "properties": schemas, "required": list(required)}
 
 
 class State:
@@ -48,23 +45,33 @@ class State:
 
     :param settings: accounts, and how long answering and stopping take
     :param clock: returns the time in seconds since the epoch
+    :param on_stream_event: called with a stream, the event, its time, and the seconds until then
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float],
+        on_stream_event: Callable[[Stream, str, float, float], None],
+    ) -> None:
         self.clock = clock
         self.lock = threading.RLock()
-        self.on_stream_event: Callable[[Stream, str, float, float], None] = lambda stream, event, due, delay: None
+        self._on_stream_event = on_stream_event
         self._started_at = clock()
+        self._calls: dict[str, Call] = {}
         self.reset(settings)
 
     def reset(self, settings: Settings) -> None:
         """Forget every call, and continue under these settings."""
         with self.lock:
+            forgotten = self._calls
             self.settings = settings
             self._numbers = itertools.count()
             self._size = 0
-            self._calls: dict[str, Call] = {}
+            self._calls = {}
             self._indexes: dict[str, CallIndex] = collections.defaultdict(CallIndex)
+        while forgotten:
+            forgotten.popitem()  # one by one: to free many objects at once blocks every request
 
     @API.route("GET", _ACCOUNT, returns="Account", scope="Management")
     def account(self, account_sid: str, form: Fields | None = None) -> Record:
@@ -76,10 +83,10 @@ class State:
         """Return a page of calls, newest first."""
         request = PageRequest(account_sid, query)
         with self.lock:
-            page = request.page(self._indexes[account_sid])
-        return page(self.clock())  # without the lock: a filter may test every call
+            candidates = self._indexes[account_sid].before(request.place)
+        return request.page(candidates, self.clock())  # without the lock: a filter may test every call
 
-    @API.route("POST", _CALLS, returns="Call", body=_form(fields.NEW_CALL, "To", "From"), lists_errors=True)
+    @API.route("POST", _CALLS, returns="Call", form=fields.NEW_CALL, required=("To", "From"), lists_errors=True)
     def create_call(self, account_sid: str, form: Fields) -> Record:
         """Create a call. It rings after half of the answer delay."""
         missing = [f"{name} is required." for name in ("To", "From") if not text(form, name)]
@@ -101,8 +108,7 @@ class State:
             size=0,
         )
         self._reserve(call, CALL_SIZE + len(call.to) + len(call.from_))
-        self._calls[call.sid] = call
-        self._indexes[account_sid].add([call])
+        self._add([call])
         # A new call is always reported as queued, however soon it is answered.
         return {**call.record(now), "status": "queued"}
 
@@ -111,7 +117,7 @@ class State:
         """Return a call's record."""
         return self._call(account_sid, call_sid).record(self.clock())
 
-    @API.route("POST", _CALL, returns="Call", body=_form(fields.CALL_UPDATE))
+    @API.route("POST", _CALL, returns="Call", form=fields.CALL_UPDATE)
     def update_call(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Complete or cancel a call, or redirect it (which changes nothing visible)."""
         call = self._call(account_sid, call_sid)
@@ -131,23 +137,20 @@ class State:
         """Delete the record of an ended call."""
         call = self._call(account_sid, call_sid)
         if call.ended_at is None:
-            message = "The call has not ended yet: its record cannot be deleted."
-            raise ApiError(422, message, code=WRONG_CALL_STATE)
+            raise ApiError(422, "The call has not ended yet: its record cannot be deleted.", code=WRONG_CALL_STATE)
         del self._calls[call.sid]
         self._indexes[account_sid].remove(call)
         self._size -= call.size
 
     # A stream can be started and stopped, but not read: the API has no GET for it.
-    @API.route("POST", f"{_CALL}/Streams", returns="Stream", body=_form(fields.NEW_STREAM, "Url"))
+    @API.route("POST", f"{_CALL}/Streams", returns="Stream", form=fields.NEW_STREAM, required=("Url",))
     def start_stream(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a stream of a call in progress."""
         call = self._call_in_progress(account_sid, call_sid, "a stream cannot be started")
+        check_fields(form, fields.NEW_STREAM, "Url")
         url, name, now = text(form, "Url"), text(form, "Name"), self.clock()
-        if not url:
-            raise ApiError(422, "Url is required.")
         if not fields.has_scheme(url, "wss"):
             raise ApiError(422, "Url is invalid: it must begin with wss://.", code=INVALID_STREAM_URL)
-        check_fields(form, fields.NEW_STREAM)
         parameters = fields.stream_parameters(form)
         if name and any(one.name == name and one.status(now) != "stopped" for one in call.streams.values()):
             # No code is documented for this. 21220 would mean the state of the call.
@@ -155,7 +158,8 @@ class State:
         self._reserve(call, STREAM_SIZE + len(url) + len(name) + sum(map(len, itertools.chain(*parameters.items()))))
         stream = Stream(
             sid=new_sid(),
-            call=call,
+            account_sid=account_sid,
+            call_sid=call_sid,
             name=name,
             url=url,
             started_at=now,
@@ -166,15 +170,16 @@ class State:
             callback_method=text(form, "StatusCallbackMethod", "POST"),
         )
         call.streams[stream.sid] = stream
-        self.on_stream_event(stream, STARTED, now, 0)
+        self._on_stream_event(stream, STARTED, now, 0)
         # The response to a start says queued; the stream is in progress from then on.
         return {**stream.record(now), "status": "queued"}
 
-    @API.route("POST", f"{_CALL}/Streams/{{StreamSid}}", returns="Stream", body=_form(fields.STREAM_STOP, "Status"))
+    @API.route("POST", _STREAM, returns="Stream", form=fields.STREAM_STOP, required=("Status",))
     def stop_stream(self, account_sid: str, call_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream. Stopping it again neither fails nor delays the stop."""
         call, now = self._call(account_sid, call_sid), self.clock()
-        stream = _find_stream(call, sid_or_name)
+        if (stream := call.find_stream(sid_or_name)) is None:
+            raise not_found(f"stream {sid_or_name}")
         if text(form, "Status") != "stopped":
             raise ApiError(422, "Status must be stopped.")
         if call.ended_at is not None:
@@ -182,10 +187,10 @@ class State:
         if stream.stopped_at is None:
             delay = self.settings.stop_delay_ms / 1000
             stream.stop_requested_at, stream.stopped_at = now, now + delay
-            self.on_stream_event(stream, STOPPED, stream.stopped_at, delay)
+            self._on_stream_event(stream, STOPPED, stream.stopped_at, delay)
         return stream.record(now)
 
-    @API.route("POST", f"{_CALL}/Recordings", returns="Recording", body=_form(fields.NEW_RECORDING))
+    @API.route("POST", f"{_CALL}/Recordings", returns="Recording", form=fields.NEW_RECORDING)
     def start_recording(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a recording of a call in progress."""
         call = self._call_in_progress(account_sid, call_sid, "a recording cannot be started")
@@ -194,7 +199,8 @@ class State:
         now = self.clock()
         recording = Recording(
             sid=new_sid(),
-            call=call,
+            account_sid=account_sid,
+            call_sid=call_sid,
             channels="2" if text(form, "RecordingChannels") == "dual" else "1",
             trim=text(form, "Trim", "do-not-trim"),
             started_at=now,
@@ -203,15 +209,13 @@ class State:
         call.recordings[recording.sid] = recording
         return recording.record()
 
-    @API.route("POST", _RECORDING, returns="Recording", body=_form(fields.RECORDING_UPDATE, "Status"))
+    @API.route("POST", _RECORDING, returns="Recording", form=fields.RECORDING_UPDATE, required=("Status",))
     def update_recording(self, account_sid: str, call_sid: str, recording_sid: str, form: Fields) -> Record:
         """Pause, resume or stop a recording."""
         recording = self._call(account_sid, call_sid).recordings.get(recording_sid)
         if recording is None:
             raise not_found(f"recording {recording_sid}")
-        if not text(form, "Status"):
-            raise ApiError(422, "Status is required.")
-        check_fields(form, fields.RECORDING_UPDATE)
+        check_fields(form, fields.RECORDING_UPDATE, "Status")
         if recording.ended_at is not None:
             raise ApiError(422, "The recording has ended and cannot be updated.")
         recording.change(text(form, "Status"), self.clock())
@@ -225,7 +229,7 @@ class State:
         with self.lock:
             now = self.clock()
             for stream in self._calls[call_sid].end(status, now):
-                self.on_stream_event(stream, STOPPED, now, 0)
+                self._on_stream_event(stream, STOPPED, now, 0)
 
     def seed(self, plan: Any) -> list[dict[str, Any]]:
         """Add calls without going through the API, and return their SIDs and those of their streams.
@@ -240,17 +244,17 @@ class State:
         if self._size + size > CAPACITY:
             raise ValueError(f"the calls do not fit in the simulator's memory of {CAPACITY >> 20} MiB")
         now = self.clock()
-        calls = [call for seed in seeds for call in seed.calls(self.settings.project, now, self._numbers)]
+        calls = []
+        for call in itertools.chain(*(seed.calls(self.settings.project, now, self._numbers) for seed in seeds)):
+            calls.append(call)
+            if not len(calls) % _MANY:
+                gc.freeze()  # calls are in no cycles, and a collection that traverses many blocks every request
         sids = {call.sid for call in calls}
         with self.lock:
             if len(sids) < len(calls) or not sids.isdisjoint(self._calls):
                 raise ValueError("there is a call with this sid already")
             self._size += size
-        for at in range(0, len(calls), _CALLS_AT_ONCE):
-            with self.lock:
-                for call in calls[at : at + _CALLS_AT_ONCE]:
-                    self._calls[call.sid] = call
-                    self._indexes[call.account_sid].add([call])
+            self._add(calls)
         return [
             {"sid": call.sid, "streams": [{"sid": one.sid, "name": one.name} for one in call.streams.values()]}
             for call in calls
@@ -272,6 +276,11 @@ class State:
             "counts": {"calls": len(calls), "streams": len(streams), "running_streams": running},
         }
 
+    def _add(self, calls: list[Call]) -> None:
+        self._calls |= {call.sid: call for call in calls}
+        for account_sid in {call.account_sid for call in calls}:
+            self._indexes[account_sid].add([call for call in calls if call.account_sid == account_sid])
+
     def _reserve(self, call: Call, size: int) -> None:
         if self._size + size > CAPACITY:
             raise ApiError(503, f"The simulator's memory of {CAPACITY >> 20} MiB is full: reset it.")
@@ -289,13 +298,3 @@ class State:
         if (status := call.status(self.clock())) != "in-progress":
             raise ApiError(422, f"The call is {status}, not in-progress: {consequence}.", code=WRONG_CALL_STATE)
         return call
-
-
-def _find_stream(call: Call, sid_or_name: str) -> Stream:
-    """Find a stream by SID, then by name: the latest of that name, since only it can be running."""
-    if sid_or_name in call.streams:
-        return call.streams[sid_or_name]
-    for stream in reversed(call.streams.values()):
-        if stream.name == sid_or_name:
-            return stream
-    raise not_found(f"stream {sid_or_name}")

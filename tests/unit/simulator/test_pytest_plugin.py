@@ -24,17 +24,6 @@ def test_a_test_gets_a_simulator_and_a_connection_to_it(
     assert signalwire_simulator.state.snapshot()["counts"]["running_streams"] == 0
 
 
-def test_calls_are_answered_at_once(
-    signalwire_simulator: SimulatorServer,  # noqa: F811
-    signalwire_connection: str,  # noqa: F811
-) -> None:
-    hook = SignalWireHook(signalwire_connection)
-
-    call = hook.create_call(to="+15550100001", from_="+15550100002", url="https://example.com/call")
-
-    assert hook.get_call(call["sid"])["status"] == "in-progress"
-
-
 def test_users_need_no_setting_up_and_each_test_starts_anew(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

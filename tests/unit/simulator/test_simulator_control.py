@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 
-import jsonschema
 import pytest
 import requests
 
 from airflow_provider_signalwire.simulator.compatibility import state
+from airflow_provider_signalwire.simulator.compatibility.calls import Call, Recording, Stream
 
 
 @pytest.fixture
@@ -79,14 +80,6 @@ def test_request_log_shows_requests_without_credentials(api, simulator, control,
     assert simulator.token not in response.text
 
 
-def test_request_log_can_be_filtered_by_path(api, simulator, control, call_sid):
-    api.get(f"/Calls/{call_sid}")
-    api.stop(call_sid, "with%20space")
-    [found] = control("GET", "/requests", params={"path_contains": "/Streams/with%20space"}).json()["requests"]
-    assert found["method"] == "POST"
-    assert simulator.requests("/Streams/")[0]["request_id"] == found["request_id"]
-
-
 def test_control_requests_are_neither_logged_nor_affected_by_faults(control):
     control("POST", "/faults", json=[{"kind": "status", "status": 503, "times": None}])
     assert control("GET", "/state").status_code == 200
@@ -114,14 +107,6 @@ def test_reset_forgets_everything(api, simulator, control):
     state = control("GET", "/state").json()
     assert (state["calls"], state["streams"]) == ([], [])
     assert set(state["counts"].values()) == {0}
-
-
-def test_reset_changes_settings_until_the_next_reset(control):
-    changes = {"latency_ms": 1, "answer_delay_ms": 2.5, "stop_delay_ms": 3, "rate_limit": "100/10"}
-    changed = control("POST", "/reset", json=changes).json()["settings"]
-    assert changes.items() <= changed.items()
-    first = control("POST", "/reset").json()["settings"]
-    assert (first["latency_ms"], first["stop_delay_ms"], first["rate_limit"]) == (0, 500, None)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +205,9 @@ def test_seeded_calls_keep_their_status(api, simulator, clock, status, duration,
         ({"count": 2, "streams": [{"sid": "x"}]}, "one call only"),
         ([{"sid": "x"}, {"sid": "x"}], "already"),
         ({"from_": "x"}, "from_: Extra inputs"),
-        ({"count": 100_000, "streams": [{}] * 1000}, "memory"),
+        ({"count": 10_000, "streams": [{}] * 1000}, "memory"),
+        ({"count": 10_001}, "10000"),
+        ([{"count": 6000}] * 2, "10,000"),
         ("call", "list"),
     ],
     ids=lambda value: str(value)[:40],
@@ -229,6 +216,19 @@ def test_invalid_seed_is_refused(simulator, control, plan, problem):
     response = control("POST", "/calls", json=plan)
     assert (response.status_code, problem in response.json()["error"]) == (400, True), response.text
     assert simulator.state.snapshot()["calls"] == []
+
+
+def test_reset_frees_calls_without_the_garbage_collector(api, simulator):
+    gc.collect()
+    gc.disable()
+    try:
+        [call] = simulator.seed(streams=[{"name": "a"}])
+        api.post(f"/Calls/{call['sid']}/Recordings")
+        simulator.reset()
+        left = [one for one in gc.get_objects() if isinstance(one, Call | Stream | Recording)]
+        assert not [one for one in left if call["sid"] in (one.sid, getattr(one, "call_sid", None))]
+    finally:
+        gc.enable()
 
 
 def test_full_simulator_refuses_more_until_calls_are_deleted(api, simulator, monkeypatch):
@@ -262,27 +262,6 @@ def test_reset_ends_requests_in_flight(api, simulator, control, eventually):
 def test_unknown_control_endpoint_is_an_error(control, method, path, status):
     response = control(method, path)
     assert (response.status_code, list(response.json())) == (status, ["error"])
-
-
-def test_openapi_document_describes_every_response(api, simulator, control, call_sid):
-    document = control("GET", "/openapi.json").json()
-    api.post(f"/Calls/{call_sid}/Streams", data={"Url": "wss://example.com", "Name": "a"})
-    api.get("/Calls/x?y")
-    for path, options in [("/state", {}), ("/requests", {}), ("/faults", {}), ("/reset", {"json": {"latency_ms": 0}})]:
-        response = control("POST" if options else "GET", path, **options)
-        assert_described(document, f"/_simulator{path}", "post" if options else "get", response)
-    call_sid = simulator.seed(status="completed", parent_call_sid="p")[0]["sid"]
-    calls = "/api/laml/2010-04-01/Accounts/{AccountSid}/Calls"
-    assert_described(document, calls, "get", api.get("/Calls?PageSize=1"))
-    assert_described(document, calls, "post", api.post("/Calls", data={"To": "a"}))
-    assert_described(document, calls + "/{CallSid}", "get", api.get(f"/Calls/{call_sid}"))
-    assert_described(document, calls + "/{CallSid}", "get", api.get("/Calls/x"))
-
-
-def assert_described(document, path, method, response):
-    described = document["paths"][path][method]["responses"][str(response.status_code)]
-    schema = {**described["content"]["application/json"]["schema"], "components": document["components"]}
-    jsonschema.validate(response.json(), schema, jsonschema.Draft202012Validator)
 
 
 def test_unexpected_exception_is_an_internal_error(api, simulator, monkeypatch, caplog):

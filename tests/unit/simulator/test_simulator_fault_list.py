@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_signalwire.simulator.errors import describe_problem
 from airflow_provider_signalwire.simulator.faults import parse_faults
 
 PREFIX = "/api/laml/2010-04-01"
@@ -81,20 +82,12 @@ def test_fault_matches_by_method_and_path(match, method, path, expected):
     ids=str,
 )
 def test_invalid_fault_is_refused_with_its_place(fault, problem):
-    with pytest.raises(ValueError, match=r"^1") as error:
+    with pytest.raises(ValueError, match=r"\n1") as error:
         parse_faults([{"kind": "empty"}, fault])
-    assert problem in str(error.value)
+    assert problem in describe_problem(error.value)
 
 
 @pytest.mark.parametrize("faults", [{"kind": "empty"}, "empty", None, [{"kind": "empty"}] * 1001])
 def test_only_a_short_list_of_faults_is_accepted(faults):
     with pytest.raises(ValueError, match="list"):
         parse_faults(faults)
-
-
-def test_deeply_nested_body_is_refused():
-    body = []
-    for _ in range(200):
-        body = [body]
-    with pytest.raises(ValueError, match="nested"):
-        parse_faults([{"kind": "json", "body": body}])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 
 def start(api, call_sid, **fields):
     return api.post(f"/Calls/{call_sid}/Recordings", data=fields)
@@ -46,24 +44,3 @@ def test_a_recording_ends_with_its_call(api, simulator, clock, call_sid):
     recordings = {record["sid"]: record for record in simulator.state.snapshot()["recordings"]}
     assert (recordings[early]["status"], recordings[early]["duration"]) == ("stopped", 0)
     assert (recordings[late]["status"], recordings[late]["duration"]) == ("completed", 3)
-
-
-def test_no_recording_starts_on_a_call_that_has_ended(api, simulator, call_sid):
-    simulator.state.end_call(call_sid)
-    assert_refused(start(api, call_sid), 422, 21220)
-
-
-@pytest.mark.parametrize("fields", [{"RecordingChannels": "stereo"}, {"RecordingTrack": "all"}, {"Trim": "no"}])
-def test_a_recording_with_a_wrong_field_is_refused(api, call_sid, fields):
-    assert_refused(start(api, call_sid, **fields), 422, 10000)
-
-
-@pytest.mark.parametrize("fields", [{}, {"Status": "completed"}, {"Status": "paused", "PauseBehavior": "hum"}])
-def test_an_update_with_a_wrong_field_is_refused(api, call_sid, fields):
-    sid = start(api, call_sid).json()["sid"]
-    assert_refused(update(api, call_sid, sid, **fields), 422, 10000)
-
-
-def test_an_unknown_recording_is_not_found(api, call_sid):
-    assert_refused(update(api, call_sid, "unknown", Status="stopped"), 404, 20404)
-    assert_refused(start(api, "unknown"), 404, 20404)

@@ -39,27 +39,6 @@ def test_a_stream_starts_and_stops_when_the_delay_has_passed(api, simulator, clo
     assert api.stop(call_sid, sid).json()["status"] == "stopped", "a second stop must not restart the delay"
 
 
-def test_a_stopped_stream_stays_as_it_is(api, simulator, clock, call_sid):
-    sid = start(api, call_sid).json()["sid"]
-    api.stop(call_sid, sid)
-    clock.advance(0.5)
-    first = api.stop(call_sid, sid)
-    clock.advance(60)
-    again = api.stop(call_sid, sid)
-    assert (again.status_code, again.json()) == (200, first.json())
-    assert status_of(simulator, sid) == "stopped"
-
-
-def test_without_a_delay_a_stop_answers_stopped(api, simulator, call_sid):
-    simulator.reset(stop_delay_ms=0)
-    [call] = simulator.seed(streams=[{"name": "first"}])
-    assert api.stop(call["sid"], "first").json()["status"] == "stopped"
-
-
-def test_a_stream_without_a_name_has_an_empty_one(api, call_sid):
-    assert start(api, call_sid).json()["name"] == ""
-
-
 @pytest.mark.parametrize("name", ["plain", "with space", "with/slash", "grüße-流", "a%2Fb", "q?x=1&y=#z", "dot.json.x"])
 def test_a_stream_can_be_stopped_by_name(api, call_sid, name):
     sid = start(api, call_sid, Name=name).json()["sid"]
@@ -85,18 +64,8 @@ def test_a_name_of_stopped_streams_means_the_latest(api, clock, call_sid):
         latest = start(api, call_sid, Name="only").json()["sid"]
         api.stop(call_sid, "only")
         clock.advance(0.5)
-    answer = api.stop(call_sid, "only").json()
-    assert (answer["sid"], answer["status"]) == (latest, "stopped")
-
-
-def test_a_name_is_unique_per_call_only(api, simulator, call_sid):
-    other = simulator.seed()[0]["sid"]
-    assert start(api, call_sid, Name="same").status_code == 200
-    assert start(api, other, Name="same").status_code == 200
-
-
-def test_nameless_streams_do_not_get_in_each_others_way(api, call_sid):
-    assert start(api, call_sid).json()["sid"] != start(api, call_sid).json()["sid"]
+    response = api.stop(call_sid, "only").json()
+    assert (response["sid"], response["status"]) == (latest, "stopped")
 
 
 def test_a_call_that_ends_takes_its_streams_along(api, simulator, clock, call_sid):
@@ -115,37 +84,12 @@ def test_a_call_that_ends_takes_its_streams_along(api, simulator, clock, call_si
     assert state["counts"]["running_streams"] == 0
 
 
-def test_no_stream_is_stopped_on_an_ended_call(api, simulator, call_sid):
-    sid = start(api, call_sid).json()["sid"]
-    simulator.state.end_call(call_sid)
-    refused = api.stop(call_sid, sid)
-    assert_refused(refused, 422, 21220)
-    assert "ended" in refused.json()["message"]
-    assert_refused(api.stop(call_sid, "unknown"), 404, 20404)
-
-
-def test_an_unknown_stream_is_not_found(api, call_sid):
-    assert_refused(api.stop(call_sid, "unknown"), 404, 20404)
-    assert_refused(api.stop("unknown", "unknown"), 404, 20404)
-
-
-@pytest.mark.parametrize("fields", [{}, {"Status": "paused"}, {"Status": ""}])
-def test_stopped_is_the_only_status_a_stream_takes(api, simulator, call_sid, fields):
-    sid = start(api, call_sid).json()["sid"]
-    assert_refused(api.post(f"/Calls/{call_sid}/Streams/{sid}", data=fields), 422, 10000)
-    assert status_of(simulator, sid) == "in-progress"
-
-
 @pytest.mark.parametrize("status", ["queued", "ringing", "completed", "no-answer"])
 def test_no_stream_starts_on_a_call_that_is_not_in_progress(api, simulator, status):
     [call] = simulator.seed(status=status)
     refused = start(api, call["sid"])
     assert_refused(refused, 422, 21220)
     assert status in refused.json()["message"]
-
-
-def test_no_stream_starts_on_an_unknown_call(api):
-    assert_refused(start(api, "unknown"), 404, 20404)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +135,6 @@ def test_a_stream_keeps_what_it_was_started_with_but_no_secret(api, simulator, c
             "authorization_bearer_token": "redacted",
         }
     ]
-    journal = str(simulator.requests())
-    assert "very-secret" not in journal
-    assert "'AuthorizationBearerToken': 'redacted'" in journal
+    log = str(simulator.requests())
+    assert "very-secret" not in log
+    assert "'AuthorizationBearerToken': 'redacted'" in log

@@ -44,8 +44,6 @@ nitpick_ignore_regex = [
     (r"py:exc", r"ApiError"),  # the simulator's own: it becomes an answer, and no caller sees it
     (r"py:class", r"timedelta"),  # named in a signature without its module
     (r"py:class", r"airflow_provider_signalwire\..*\.[A-Z]"),  # type variables
-    (r"py:class", r"[a-z_]+=.*|AllowInfNan|FieldInfo|G[et]|L[et]|Strict"),  # constraints of pydantic
-    (r"py:func", r"parse_seeds"),
 ]
 
 # Pages

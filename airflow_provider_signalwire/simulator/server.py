@@ -59,7 +59,7 @@ class SimulatorServer:
     :param ssl_certfile: certificate, to serve HTTPS
     :param ssl_keyfile: its key
     :param clock: returns the time in seconds since the epoch; a test may pass its own
-    :param settings: as of :class:`~airflow_provider_signalwire.simulator.settings.Settings`; ``project`` and ``token``
+    :param settings: as of ``simulator.settings.Settings``; ``project`` and ``token``
         are attributes, too
     :raises ValueError: for an invalid setting
     """
@@ -113,7 +113,7 @@ class SimulatorServer:
     def seed(self, /, **plan: Any) -> list[dict[str, Any]]:
         """Add calls, and return their SIDs and those of their streams.
 
-        :param plan: keys of :class:`~airflow_provider_signalwire.simulator.compatibility.seeds.CallSeed`, with
+        :param plan: keys of ``simulator.compatibility.seeds.CallSeed``, with
             ``from_`` for ``from``; or ``calls``, a list of such mappings
         :raises ValueError: if it is invalid; then no call is added
         """
@@ -135,7 +135,7 @@ class SimulatorServer:
         return list(self.simulation.request_log.entries(path_contains))
 
     def reset(self, /, **changes: Any) -> None:
-        """Forget calls, requests and faults, as :meth:`Simulation.reset` does."""
+        """Forget calls, requests and faults, and return to the settings of the start."""
         self.simulation.reset(**changes)
 
     def start(self) -> None:

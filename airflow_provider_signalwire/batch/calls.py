@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
 from airflow_provider_signalwire.batch.observer import QueuedObserver
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
-from airflow_provider_signalwire.client.protocol.validation import validate_sid
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 if TYPE_CHECKING:
@@ -92,10 +90,7 @@ class CallListing:
 
 
 def _read_call(call: CallRecord) -> tuple[str, datetime]:
-    try:
-        call_sid = validate_sid("sid", call["sid"])
-    except SignalWireConfigurationError as error:
-        raise ValueError(str(error).removesuffix(".")) from None
+    call_sid = call["sid"]
     start_time = call.get("start_time")
     try:
         started = parsedate_to_datetime(str(start_time))

@@ -32,7 +32,7 @@ demo: .venv/ready ## start and stop a stream in real Airflow, against the simula
 	@$(BIN)/python scripts/demo.py
 
 test: .venv/ready ## run every test
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=95
 
 lint: .venv/ready ## ruff and mypy --strict
 	@$(BIN)/ruff check .

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
 from airflow_provider_signalwire.batch.observer import QueuedObserver
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.validation import parse_datetime
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ class CallListing:
 def _read_call(call: CallRecord) -> tuple[str, datetime]:
     call_sid = call["sid"]
     start_time = call.get("start_time")
-    try:
-        started = parsedate_to_datetime(str(start_time))
-    except (ValueError, OverflowError):
-        raise ValueError(f"call {call_sid!r} has the start_time {short_repr(start_time)}") from None
+    started = parse_datetime(str(start_time))
+    if started is None:
+        raise ValueError(f"call {call_sid!r} has the start_time {short_repr(start_time)}")
     return call_sid, started if started.tzinfo else started.replace(tzinfo=UTC)

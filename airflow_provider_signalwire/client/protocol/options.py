@@ -6,6 +6,7 @@ Each key is the API's own name in snake case: ``status_callback_url`` would be s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import TypedDict, get_args, get_type_hints
 
@@ -13,6 +14,7 @@ from airflow_provider_signalwire.client.protocol.redaction import clears_locals,
 from airflow_provider_signalwire.client.protocol.request import Fields, may_be_secret
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
+    validate_duration,
     validate_integer,
     validate_phone_number,
     validate_sid,
@@ -36,9 +38,9 @@ class CreateCallOptions(TypedDict, total=False):
     status_callback_event: Sequence[str] | None
     caller_id: str | None
     send_digits: str | None
-    timeout: int | None
+    timeout: float | timedelta | None
     machine_detection: str | None
-    machine_detection_timeout: int | None
+    machine_detection_timeout: float | timedelta | None
     machine_detection_speech_threshold: int | None
     machine_detection_speech_end_threshold: int | None
     machine_detection_silence_timeout: int | None
@@ -114,11 +116,20 @@ def _field_name(option: str) -> str:
 def _texts(name: str, value: object, types: tuple[type, ...]) -> list[str]:
     if bool in types:
         return [str(validate_boolean(name, value)).lower()]
-    if int in types and not isinstance(value, str):  # a template makes a string of a number
-        return [str(validate_integer(name, value, minimum=0, maximum=_MAX_INTEGER))]
+    if timedelta in types:
+        return [str(_whole_seconds(name, value))]
+    if int in types:
+        return [str(validate_integer(name, value, minimum=0, maximum=_MAX_INTEGER, templated=True))]
     if name.endswith("_sid"):
         return [validate_sid(name, value)]
     if name == "caller_id":
         return [validate_phone_number(name, value)]
     items = value if isinstance(value, (list, tuple)) else [value]
     return [validate_text(name, item, may_be_secret=may_be_secret(_field_name(name))) for item in items]
+
+
+def _whole_seconds(name: str, value: object) -> int:
+    seconds = validate_duration(name, value, templated=True)
+    if not seconds.is_integer():
+        raise SignalWireConfigurationError(f"Parameter '{name}' is {short_repr(value)}: expected whole seconds.")
+    return int(seconds)

@@ -21,6 +21,7 @@ _MISSING = frozenset({"None", "null"})
 _NEEDS_NO_ENCODING = re.compile("[A-Za-z0-9_~-]+")  # most SIDs
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # not valid UTF-8
 _NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DIGITS = re.compile(r"\s*\d{1,20}\s*")
 _NUMERIC = re.compile(r"\s*-?\d{1,20}(\.\d{1,20})?\s*")
 _RECORD_AS_TEXT = re.compile(r"""\s*\{.*["']sid["']\s*:""", re.DOTALL)
 _KNOWN_SCHEMES = frozenset({"http", "https", "ws", "wss"})
@@ -117,11 +118,15 @@ def validate_number(
 
 
 @clears_locals
-def validate_integer(name: str, value: object, *, minimum: int, maximum: int) -> int:
-    """Return an integer within limits."""
-    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+def validate_integer(name: str, value: object, *, minimum: int, maximum: int, templated: bool = False) -> int:
+    """Return an integer within limits.
+
+    :param templated: Accept a string of digits, too, which is what a template renders.
+    """
+    number = int(value) if templated and isinstance(value, str) and _DIGITS.fullmatch(value) else value
+    if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
         raise _invalid(name, value, f"an integer{_limits(minimum, maximum)}")
-    return value
+    return number
 
 
 @clears_locals
@@ -157,6 +162,16 @@ def validate_boolean(name: str, value: object, *, templated: bool = False) -> bo
     raise _invalid(name, value, "True or False")
 
 
+def parse_datetime(text: str) -> datetime | None:
+    """Read a point in time in ISO 8601 or RFC 2822, or return None."""
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            return parse(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
+
+
 @clears_locals
 def validate_datetime(name: str, value: object) -> datetime:
     """Return a point in time with a time zone.
@@ -164,7 +179,7 @@ def validate_datetime(name: str, value: object) -> datetime:
     :param value: An aware datetime, or a string in ISO 8601 or RFC 2822 with a zone.
     """
     expected = "a datetime with a time zone, or such a string: '2026-01-31T12:00:00Z' (ISO 8601) or RFC 2822"
-    moment = _parse_datetime(value) if isinstance(value, str) else value
+    moment = parse_datetime(value) if isinstance(value, str) else value
     try:
         if isinstance(moment, datetime) and moment.utcoffset() is not None:
             moment.astimezone(UTC)
@@ -269,15 +284,6 @@ def _url_problem(value: object, schemes: Collection[str]) -> str:
     if url.scheme not in schemes:
         return f"has the scheme '{url.scheme}'" if url.scheme in _KNOWN_SCHEMES else "has another scheme or none"
     return "" if has_host and value.isprintable() and " " not in value else "is not a URL with a host"
-
-
-def _parse_datetime(text: str) -> datetime | None:
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            return parse(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-    return None
 
 
 def _limits(minimum: float, maximum: float) -> str:

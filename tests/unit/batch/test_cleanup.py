@@ -147,6 +147,15 @@ def test_odd_call_is_logged_and_skipped(
     assert "5551234567" not in warning
 
 
+@pytest.mark.parametrize(
+    "start_time", [OLD, "2025-01-01T00:00:00Z", "2025-01-01 00:00:00", "2025-01-01T02:00:00+02:00"]
+)
+def test_start_time_in_any_usual_format(simulator: SimulatorServer, context: dict[str, Any], start_time: str) -> None:
+    [call] = seed(simulator, "forgotten", hours=3)
+    simulator.set_faults([page_of({**GOOD, "sid": call, "start_time": start_time})])
+    assert clean_up(context)["stopped"] == 1
+
+
 def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     seed(simulator, "forgotten", hours=3)
     assert clean_up({}, min_call_age=4 * HOUR)["calls"] == 0

@@ -77,7 +77,9 @@ class Runs:
             self._add(f"stop_{mode}_ignoring", **{**self._stream(), "stream_sid": "nowhere"})
             self._add(f"stop_{mode}_in_vain", "failed", **self._stream(self._queued(None)))
             self._add(f"stop_{mode}", "failed", **self._stream(self._queued(1), self._refusal(TOKEN)))
-            self._add(f"stop_{mode}", "failed", **self._stream(self._queued(1), {"times": None, "kind": "reset"}))
+            self._add(
+                f"stop_{mode}_in_vain", "failed", **self._stream(self._queued(1), {"times": None, "kind": "reset"})
+            )
 
     def _wait(self) -> None:
         for mode in ("poke", "reschedule", "deferrable"):

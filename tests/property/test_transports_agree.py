@@ -87,7 +87,8 @@ def test_any_bytes_mean_the_same_to_both_transports():
                 yield observe(transport, script, timeout)
 
         sync, other = outcomes(TIMEOUT)
-        if sync != other and "timeout" in str((sync, other)):
+        # The server always listens: a connection that fails ran out of time, too.
+        if sync != other and any(kind in str((sync, other)) for kind in ("'timeout'", "'connect'")):
             sync, other = outcomes(LONG_TIMEOUT)
         assert sync == other
 

@@ -107,7 +107,8 @@ class _Response(http.client.HTTPResponse):
         self.version = 11
         self.headers = self.msg = http.client.HTTPMessage()
         for name, value in head.fields:
-            self.headers[name] = value
+            if name != "content-encoding":  # urllib3 fails on more than five, even if it is not to decode the body
+                self.headers[name] = value
         self.chunked = False  # to what reads from here
         self.length = None
         self.will_close = not head.keep_alive

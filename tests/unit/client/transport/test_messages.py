@@ -66,9 +66,11 @@ class TestResponse:
         assert connect(server.origin).send().status == 302
         assert len(server.requests) == 1
 
-    def test_compressed_body_is_left_as_it_is(self, connect, serve):
+    @pytest.mark.parametrize("encoding", [b"gzip", b", ".join([b"gzip"] * 7)])
+    def test_compressed_body_is_left_as_it_is(self, connect, serve, encoding):
         body = gzip.compress(b"{}")
-        server = serve(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding, len(body))
+        server = serve(head + body)
         assert connect(server.origin).send().body == body
 
     def test_informational_responses_are_skipped(self, connect, serve):

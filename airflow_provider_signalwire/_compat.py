@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2; common-compat knows both places from 1.22 on
 try:
     from airflow.sdk.exceptions import AirflowTaskTimeout
 except ImportError:  # before Airflow 3.1
-    from airflow.exceptions import AirflowTaskTimeout  # type: ignore[no-redef]
+    from airflow.exceptions import AirflowTaskTimeout  # type: ignore[no-redef]  # either one
 
 __all__ = ["AirflowTaskTimeout", "Stats", "convert_trigger_timeout", "mask_secret"]
 

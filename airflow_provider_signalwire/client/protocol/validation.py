@@ -112,7 +112,7 @@ def validate_number(
     :param unit: What it counts, for the message, e.g. ``seconds``.
     """
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not minimum <= value <= maximum or value == math.inf:  # type: ignore[operator]
+    if not is_number or not minimum <= value <= maximum or value == math.inf:  # type: ignore[operator]  # a number
         raise _invalid(name, value, f"a number{f' of {unit}' if unit else ''}{_limits(minimum, maximum)}")
     return value  # type: ignore[return-value]  # is_number has said so
 
@@ -144,7 +144,7 @@ def validate_duration(
     elif templated and isinstance(value, str) and _NUMERIC.fullmatch(value):
         seconds = float(value)
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not is_number or not minimum <= seconds <= maximum:  # type: ignore[operator]
+    if not is_number or not minimum <= seconds <= maximum:  # type: ignore[operator]  # a number
         raise _invalid(name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds")
     return float(seconds)  # type: ignore[arg-type]  # is_number has said so
 

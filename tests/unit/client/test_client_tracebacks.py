@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,7 @@ class Interrupted(BaseException):
 def interrupted_at(line: int, call: Callable[[], Any]) -> Interrupted | None:
     """Raise before the given line of our code, counted as they are executed; return None if there are fewer."""
     left = line
+    raised: list[Interrupted] = []
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal left
@@ -107,15 +109,21 @@ def interrupted_at(line: int, call: Callable[[], Any]) -> Interrupted | None:
                 raise Interrupted
         return trace
 
-    previous = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except Interrupted as error:
-        return error
-    finally:
-        sys.settrace(previous)
-    return None
+    def run() -> None:
+        sys.settrace(trace)
+        try:
+            call()
+        except Interrupted as error:
+            raised.append(error)
+        finally:
+            sys.settrace(None)
+
+    # If a trace function raises where an `except` block begins, Python's thread goes on handling that block's
+    # exception. In a thread of its own, it is no other test's context.
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return raised[0] if raised else None
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -55,7 +55,7 @@ If a stream is left, the task fails with the reason, with these exceptions:
 * A start that a gateway processes after its error response (*504, processed later*) is found and stopped only if it
   is processed before the last attempt.
 * *429, processed*: SignalWire documents that it does not process such a request, so nothing is stopped. The error says
-  that a stream of that name may already run, or only that the limit is reached.
+  so, and that a stream may be running if it did.
 * A *cleanup* counts a 404 as a success: a stream that is not found has not been forgotten.
 
 *killed* means that Airflow tells the task to end (a timeout, *mark failed*, *clear*) before the response to the start

@@ -19,7 +19,12 @@ from airflow_provider_signalwire.client.protocol.records import StreamRecord, st
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import ADVICE_BY_CODE
-from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireNotFoundError, SignalWireRequestError
+from airflow_provider_signalwire.exceptions import (
+    SignalWireError,
+    SignalWireNotFoundError,
+    SignalWireRateLimitError,
+    SignalWireRequestError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +65,8 @@ class StreamStart:
         self._may_stop = may_stop
         # When each start was sent that may have left a stream running, or still may: one stop is proof for one of them.
         self._unproven = [] if unproven_since is None else [unproven_since]
+        # When the first start was sent that SignalWire returned 429 for, and so has not processed, as it documents.
+        self._rate_limited_since: float | None = None
 
     @property
     def possibly_running_since(self) -> float | None:
@@ -79,6 +86,8 @@ class StreamStart:
         except SignalWireError as failure:
             if self._unproven:
                 failure.add_advice(self.warning())
+            elif self._rate_limited_since is not None:
+                failure.add_advice(self._rate_limit_note())
             raise
         self.record = response.record
         self._unproven.clear()  # the name is taken: no earlier start can still be processed
@@ -113,7 +122,7 @@ class StreamStart:
         return self._settle((yield from wait_until(poller, schedule)))
 
     def _settle(self, result: StopResult) -> CleanupOutcome:
-        self.record = None
+        self.record = self._rate_limited_since = None
         if result.outcome == "already_ended":
             self._unproven.clear()
             return "call_ended"
@@ -122,11 +131,16 @@ class StreamStart:
 
     def warning(self) -> str:
         """Return the sentence that says what may be running."""
-        since = datetime.fromtimestamp(self.possibly_running_since or time.time(), UTC).isoformat(timespec="seconds")
-        return (
-            f"A stream named {self._log_name} may be running on call {self._call_sid!r} since {since}. Stop it by that "
-            "name, or end the call."
-        )
+        stream = self._possible_stream(self.possibly_running_since or time.time())
+        return f"A {stream}. Stop it by that name, or end the call."
+
+    def _rate_limit_note(self) -> str:
+        stream = self._possible_stream(self._rate_limited_since or time.time())
+        return f"SignalWire documents that a request is not processed if it returns 429. If this one was, a {stream}."
+
+    def _possible_stream(self, since: float) -> str:
+        time_text = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
+        return f"stream named {self._log_name} may be running on call {self._call_sid!r} since {time_text}"
 
     def _stop_leftover(self) -> Flow[None]:
         """Stop what an earlier start left running, before the name is used again."""
@@ -143,7 +157,9 @@ class StreamStart:
     def _recover(self, failure: SignalWireError) -> Flow[bool]:
         """Make sure that a failed start left no stream running; return whether to start again."""
         if failure.outcome != "unknown":
-            self._unproven.pop()
+            sent_at = self._unproven.pop()
+            if isinstance(failure, SignalWireRateLimitError):
+                self._rate_limited_since = self._rate_limited_since or sent_at
         if failure.outcome == "not_processed":
             return failure.is_transient
         if failure.outcome == "refused" and not self._unproven:

@@ -30,6 +30,10 @@ MAY_BE_RUNNING = (
     "A stream named 'dag.task' may be running on call 'call' since 2026-01-02T03:04:05+00:00. Stop it by that name, or "
     "end the call."
 )
+IF_PROCESSED = (
+    "SignalWire documents that a request is not processed if it returns 429. If this one was, a stream named "
+    "'dag.task' may be running on call 'call' since 2026-01-02T03:04:05+00:00."
+)
 STARTED = stream("in-progress", sid="NEW", name=NAME)
 LEFTOVER_STOPPED = stream("stopped", sid="OLD", name=NAME)
 LEFTOVER_QUEUED = stream("queued", sid="OLD", name=NAME)
@@ -186,7 +190,7 @@ class TestRefusal:
         outcome = start(*before, reply)
         error = outcome.expect(error_class)
         assert outcome.sent == "S" * (len(before) + 1)
-        assert warnings(error) == 0
+        assert warnings(error) == str(error).endswith(IF_PROCESSED) == bool(before)
 
     def test_of_a_name_says_what_to_do(self):
         advice = "If a stream named 'dag.task' already runs on this call, stop it or choose another name."
@@ -201,6 +205,10 @@ class TestRefusal:
         outcome = start(*[reply] * 3, attempts=3)
         error = outcome.expect(error_class)
         assert outcome.sent == "SSS"
+        assert warnings(error) == str(error).endswith(IF_PROCESSED) == (error_class is SignalWireRateLimitError)
+
+    def test_after_a_429_and_a_stop_by_name_leaves_nothing_to_warn_of(self):
+        error = start(response(429), lost(), LEFTOVER_STOPPED, response(401)).expect(SignalWireAuthenticationError)
         assert warnings(error) == 0
 
 

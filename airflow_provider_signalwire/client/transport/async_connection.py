@@ -54,8 +54,10 @@ class _Protocol(ResponseHandler):
             self._early += data
             if len(self._early) > _MAX_EARLY_BYTES:
                 self._abort()
-        elif parser.complete:
-            self.force_close()  # bytes that belong to no request
+        elif parser.complete:  # bytes that belong to no request
+            self.force_close()  # if the response is still being read
+            if self.transport is not None:
+                self.transport.close()  # if the connection is idle
         elif parser.error is None:
             self._parse(parser, data)
 

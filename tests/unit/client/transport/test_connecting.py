@@ -71,7 +71,13 @@ class TestProxy:
         ],
     )
     def test_that_makes_no_tunnel_has_the_same_reason_in_both_transports(self, connect, serve, said, reason):
-        proxy = serve(lambda server, connection: connection.recv(9999) and connection.sendall(said))
+        def say(server, connection):
+            server.read_request(connection)
+            connection.sendall(said)
+            connection.shutdown(socket.SHUT_WR)
+            stay_silent(server, connection)  # closed with unread bytes, the connection would be reset
+
+        proxy = serve(say)
         assert connect("https://acme.signalwire.com", proxy=proxy.origin).fail().reason == reason
 
     @pytest.mark.parametrize("end", ["close", "reset", "hang", "refuse"])

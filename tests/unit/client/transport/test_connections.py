@@ -51,6 +51,27 @@ class TestConnection:
         assert {client.send().status, client.send().status} <= {200, 204}
         assert server.connections == 2
 
+    def test_is_not_reused_after_bytes_that_arrive_while_it_is_idle(self, connect, serve):
+        is_idle, sent = threading.Event(), threading.Event()
+
+        def respond_twice(server, connection):
+            server.read_request(connection)
+            connection.sendall(GOOD_RESPONSE)
+            assert is_idle.wait(5)
+            connection.sendall(b"x")
+            sent.set()
+            while server.read_request(connection):
+                connection.sendall(GOOD_RESPONSE)
+
+        server = serve(respond_twice)
+        client = connect(server.origin)
+        client.send()
+        is_idle.set()
+        assert sent.wait(5)
+        client.settle()
+        assert client.send().body == b"ok"
+        assert server.connections == 2
+
     def test_is_not_reused_after_a_failure(self, connect, serve):
         server = serve(lambda server, connection: server.read_request(connection) and stay_silent(server, connection))
         client = connect(server.origin)

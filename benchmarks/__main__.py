@@ -1,6 +1,6 @@
 """The benchmarks as a command: ``python -m benchmarks [figure …]``; without names, all of them.
 
-Each figure is measured in a process of its own and stored; the report is written from what is stored.
+Each figure is measured in a new process and stored; the report is written from what is stored.
 """
 
 from __future__ import annotations

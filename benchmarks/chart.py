@@ -26,7 +26,7 @@ _STYLE = """\
 
 
 def chart(figures: Sequence[Figure]) -> str:
-    """Draw a panel for each figure, each to a scale of its own."""
+    """Draw a panel for each figure, each with its own scale."""
     panels: list[str] = []
     y = 0
     for figure in figures:

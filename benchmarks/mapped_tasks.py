@@ -26,7 +26,7 @@ class NotMeasuredError(Exception):
 
 
 def stops_by_mapped_tasks(streams: list[dict[str, str]]) -> float:
-    """Stop each stream in a task of its own and return the seconds of the DAG run."""
+    """Stop each stream in a separate task and return the seconds of the DAG run."""
     sys.path.insert(0, str(PROJECT_DIR / "scripts"))
     from local_airflow import LocalAirflow, free_port
 

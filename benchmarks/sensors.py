@@ -37,7 +37,7 @@ class Waiting(NamedTuple):
 
 
 def measure() -> Figure:
-    """Run both one after the other, each in a process of its own."""
+    """Run both one after the other, each in a new process."""
     with running_simulator() as simulator:
         ours, http = (_waiting(simulator, whose) for whose in ("ours", "http"))
     cpu = ours.cpu_seconds / http.cpu_seconds

@@ -1,4 +1,4 @@
-"""The simulator in a process of its own, and this process's Airflow connections to it."""
+"""The simulator in a separate process, and this process's Airflow connections to it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ with DAG(
     doc_md=__doc__,
     params={
         "call_sid": Param(
-            type="string", minLength=1, title="Call SID", description="The call whose stream is to be stopped."
+            type="string", minLength=1, title="Call SID", description="The call that carries the stream."
         ),
         "stream_sid": Param(
             type="string", minLength=1, title="Stream SID or name", description="The stream, by its SID or by its name."

@@ -23,7 +23,7 @@ END_SECONDS = 30
 
 
 class LocalAirflow:
-    """The ``airflow`` command with a home of its own, which is made anew, and the example DAGs.
+    """The ``airflow`` command with a new AIRFLOW_HOME and the example DAGs.
 
     :param home: Airflow's folder.
     :param log: Name of the file in it that keeps what commands print.
@@ -83,7 +83,7 @@ class LocalAirflow:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # A process group of its own, which can be ended as a whole, and which Ctrl-C does not reach.
+                # A new process group can be ended as a whole, and Ctrl-C does not reach it.
                 start_new_session=True,
             )
             airflow = StandaloneAirflow(process, url, self.log)

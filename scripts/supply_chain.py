@@ -1,7 +1,7 @@
 """What a worker gets with this provider: its inventory for ``make sbom``, its known weaknesses for ``make audit``.
 
 Both look at an environment into which the built wheel was installed and nothing else, with the versions that the
-tests run with. It lies in .build/supply-chain and is made anew each time.
+tests run with. The folder .build/supply-chain is rebuilt each time.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def audit() -> None:
 
 
 def build_environment() -> Path:
-    """Install the wheel into an environment of its own, and return its interpreter."""
+    """Install the wheel into a new environment, and return its interpreter."""
     shutil.rmtree(WORK_DIR, ignore_errors=True)
     python = WORK_DIR / "venv" / "bin" / "python"
     run_uv("build", "--wheel", "--python", sys.executable, "--out-dir", WORK_DIR / "dist")

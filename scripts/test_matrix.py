@@ -1,4 +1,4 @@
-"""Runs the unit tests and the example DAGs on every supported Airflow, each in an environment of its own.
+"""Runs the unit tests and the example DAGs on every supported Airflow, each in a separate environment.
 
 Run by ``make test-matrix``; an environment is built from ``constraints/airflow-X.Y.txt`` and kept below .build/matrix.
 """

@@ -1,6 +1,6 @@
 """Airflow's UI on this machine, with all there is to try: connection, running calls with streams, the example DAGs.
 
-Run by ``make ui``. Everything it writes is below AIRFLOW_HOME, or the folder it is given, which is made anew.
+Run by ``make ui``. It writes only to AIRFLOW_HOME, or to the given folder, and empties that first.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Make of any wish to end the one of Ctrl-C; it is said once, so that nothing interrupts the ending."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, once, so that nothing interrupts the shutdown."""
     for signal_number in ENDING:
         signal.signal(signal_number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -55,7 +55,7 @@ def add_connection(airflow: StandaloneAirflow, simulator: SimulatorServer) -> No
     connection = {
         "connection_id": "signalwire_default",
         "conn_type": "signalwire",
-        # The port has a field of its own, without which Airflow 3.3.2 and older do not test a connection.
+        # Airflow 3.3.2 and older do not test a connection without a port.
         "host": f"http://{simulator.host}",
         "port": simulator.port,
         "login": simulator.project,

@@ -21,7 +21,7 @@ _MAX_SECONDS_TO_END = 3.0
 
 
 class BackgroundLoop(Generic[T]):
-    """Runs a coroutine in an event loop of its own, while the calling thread waits and does other work.
+    """Runs a coroutine in a new event loop, while the calling thread waits and does other work.
 
     Whatever a signal handler raises in the calling thread, such as an ``execution_timeout``, ends the coroutine and is
     raised from :meth:`run`.
@@ -53,7 +53,7 @@ class BackgroundLoop(Generic[T]):
             thread.start()
             self._wait()
         finally:
-            # Any exception, of whatever origin, comes through here.
+            # Every exception passes through here.
             if not self._has_ended:
                 self._cancel_and_wait()
         if self._error is not None:

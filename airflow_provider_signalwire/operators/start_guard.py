@@ -1,4 +1,4 @@
-"""Runs a start so that no stream is left running, unsaid, if the task ends otherwise than with success."""
+"""Runs a start. If the task does not succeed, its stream is stopped, or the log says that it may be running."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class StartGuard:
         raise killed
 
     def _is_success_reported(self) -> bool:
-        """Return whether Airflow knows, or is being told, that the task has succeeded: then its stream is to run."""
+        """Return whether the task has reported its success to Airflow, or is about to; its stream must then stay."""
         ti = self._context.get("ti")
         is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
         if is_reporting and getattr(ti, "state", None) != "success":
@@ -168,7 +168,7 @@ class StartGuard:
         # Said before anything else, because Airflow may kill the process soon.
         log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, warning)
         try:
-            # A client of its own: the task's may be in the middle of a request.
+            # A new client, because the task's client may be in the middle of a request.
             with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:
                 outcome = client.run(self._start.abandon(seconds=_CLEANUP_SECONDS))
         except Exception as failure:

@@ -1,4 +1,4 @@
-"""An Airflow as it is run in production: each component a process of its own, PostgreSQL behind them."""
+"""An Airflow as in production: each component in a separate process, with PostgreSQL."""
 
 from __future__ import annotations
 

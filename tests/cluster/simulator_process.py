@@ -1,4 +1,4 @@
-"""The simulator in a process of its own, and what tests ask of it."""
+"""The simulator in a separate process, and queries for tests."""
 
 from __future__ import annotations
 

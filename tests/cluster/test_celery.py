@@ -28,7 +28,7 @@ LIMIT_SECONDS = 5
 
 @pytest.fixture(scope="module")
 def cluster(services: Processes, proxy: OutageProxy, folder: Path, logs: Path) -> Iterator[Cluster]:
-    """Airflow with three workers, each of which believes to be a machine of its own, and a pool for SignalWire."""
+    """Airflow with three workers, each with another host name, and a pool for SignalWire."""
     home = folder / "airflow"
     home.mkdir()
     database = start_postgres(services, folder)

@@ -1,4 +1,4 @@
-"""Airflow in a process of its own, which runs one DAG after the other."""
+"""Airflow in a separate process, which runs one DAG after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real Airflow with a database of its own, to run DAGs by."""
+"""A real Airflow with a new database, to run DAGs."""
 
 from __future__ import annotations
 

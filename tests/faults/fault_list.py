@@ -27,7 +27,7 @@ class Fault:
     :param simulated: The simulator's fault; empty if the simulator does not cause it.
     :param status: The HTTP status of the response, if it is an error.
     :param is_transient: Whether a retry may succeed, and is made.
-    :param is_accepted: Whether it is accepted with a warning, so that it is no error.
+    :param is_accepted: Whether the response is accepted, with a warning.
     :param is_processed: Whether the request takes effect all the same.
     :param is_known_unprocessed: Whether the client takes it for not processed.
     :param waits_too_long: Whether it asks for a longer wait than is allowed: then there is one more attempt only.
@@ -36,7 +36,7 @@ class Fault:
     :param lookup: The error of the DNS lookup.
     :param is_distrusted: Whether the server has a certificate of an unknown CA.
     :param is_late: Whether a gateway returns the error first and processes the request afterwards.
-    :param is_killed: Whether the task is told to end while it waits for the response.
+    :param is_killed: Whether Airflow kills the task while it waits for the response.
     """
 
     name: str
@@ -108,7 +108,7 @@ def _invalid(name: str, simulated: dict[str, Any], **options: Any) -> Fault:
 
 
 def _killed(name: str, when: str) -> Fault:
-    """The task is told to end while it waits for the response to its start."""
+    """Airflow kills the task while it waits for the response to its start."""
     return Fault(
         name=name,
         error="TaskKilled",

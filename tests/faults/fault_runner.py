@@ -70,7 +70,7 @@ class StateStore(dict[str, Any]):
 class Task:
     """Runs a task to its end, in the scheduler's and the triggerer's place, too.
 
-    :param make_operator: Makes the operator, anew for each step.
+    :param make_operator: Creates the operator; called for each step.
     """
 
     def __init__(self, make_operator: Callable[[], BaseOperator]) -> None:

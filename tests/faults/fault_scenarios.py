@@ -101,7 +101,7 @@ class Case(NamedTuple):
 
     @property
     def repeats_until_deadline(self) -> bool:
-        """Whether requests are repeated in vain until a deadline, so that their number depends on the time."""
+        """Whether requests are repeated until a deadline, so that their number varies."""
         fault = self.fault
         stays = not self.is_once and fault.is_transient and not fault.is_accepted
         if self.scenario.name == "start":  # it looks for what it may have started

@@ -15,7 +15,7 @@ _GATEWAY_TIMEOUT = b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\nConnec
 
 
 class TlsProxy(RawServer):
-    """Passes each request on over a connection of its own, so that names and certificates are checked each time.
+    """Passes each request on over a new connection, so that names and certificates are checked each time.
 
     :param port: The simulator's port.
     :param folder: Receives the CA file to trust.

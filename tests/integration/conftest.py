@@ -1,4 +1,4 @@
-"""Real Airflow on a database of its own: ``dag.test()`` runs the DAGs of ``dags/`` and the examples; what they left."""
+"""Real Airflow on a new database: ``dag.test()`` runs the example DAGs and those in ``dags/``."""
 
 from __future__ import annotations
 

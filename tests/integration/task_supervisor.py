@@ -1,4 +1,4 @@
-"""Runs single tasks as a worker does: Airflow's supervisor in a process of its own, and the task in its child.
+"""Runs single tasks as a worker does: Airflow's supervisor in a separate process, and the task in its child.
 
 Started once, it reads commands from standard input, one JSON list a line, and writes one JSON value for each to the
 pipe whose number it is given. What the scheduler and the UI would do between two tries is done here, by functions of

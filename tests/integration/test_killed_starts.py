@@ -1,4 +1,4 @@
-"""Starts that are ended from outside, in real task processes: no stream runs that nobody was told of."""
+"""Start tasks that are killed, in real processes: no stream is left running without a warning in the log."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_call_that_ended_otherwise_fails_the_task_without_a_retry(run_dag, simul
 
 
 def test_reschedule_mode_remembers_an_accepted_stop(run_dag, simulator, connection):
-    """A 404 after an accepted stop means stopped, and the SID is used, although each poke is a process of its own."""
+    """A 404 after an accepted stop means stopped, and the SID is used, although each poke runs in another process."""
     [call] = simulator.seed(streams=[{"name": "media"}])
     queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
     simulator.set_faults([queued, {"match": STOPS, "kind": "status", "status": 404}])

@@ -16,7 +16,7 @@ CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave this folder out unless it is asked for, by ``make test-wheel``: it installs an Airflow of its own."""
+    """Collect these tests only for ``make test-wheel``, because they install another Airflow."""
     asked_for = [Path(argument.split("::")[0]).resolve() for argument in config.args]
     return None if any(path.is_relative_to(PACKAGING_TESTS) for path in asked_for) else True
 
@@ -24,7 +24,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def uv(*arguments: str | Path) -> None:
     command = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert command is not None, "uv is not installed"
-    # The interpreter that runs the tests has an environment of its own, which uv must not change.
+    # uv must not change the environment that runs the tests.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     subprocess.run([command, *map(str, arguments), "--quiet"], cwd=PROJECT_DIR, env=environment, check=True)
 

@@ -1,4 +1,4 @@
-"""Whatever a client sends, the simulator answers it, and never with a fault of its own."""
+"""The simulator responds to every request, and never with an internal error."""
 
 from __future__ import annotations
 

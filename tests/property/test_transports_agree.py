@@ -46,7 +46,7 @@ class Script:
             try:
                 for piece in self.pieces:
                     connection.sendall(piece)
-                    time.sleep(0.0005)  # the next piece is to be read by itself
+                    time.sleep(0.0005)  # so that the client reads the next piece separately
                 if self.end != "open":
                     reset(connection) if self.end == "reset" else connection.close()
                     return

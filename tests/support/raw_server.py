@@ -1,4 +1,4 @@
-"""A loopback server whose every byte a test decides, and which keeps every byte that it receives."""
+"""A loopback server that sends the bytes a test chooses and keeps all bytes it receives."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def stay_silent(server: RawServer, connection: socket.socket) -> None:
 
 
 class RawServer:
-    """Hands each connection to a function, in a thread of its own.
+    """Hands each connection to a function, in a new thread.
 
     :param serve: What to do with a connection; it is closed afterwards.
     :param context: Makes it a TLS server.

@@ -22,7 +22,7 @@ def forms_of(secret: str) -> set[bytes]:
 
 
 def search(traces: Iterable[tuple[str, bytes]], secrets: dict[str, str]) -> set[tuple[str, str]]:
-    """Return each place with the name of each secret that is to be read there in any form.
+    """Return each place with the name of each secret that it shows in any form.
 
     :param traces: places and what they hold
     :param secrets: the secrets by their names
@@ -42,7 +42,7 @@ def _with_lower_case_escapes(text: str) -> str:
 
 
 def _base64_forms(secret: bytes) -> Iterator[bytes]:
-    """Yield what is to be read of a secret in the Base64 of any text around it, in both alphabets."""
+    """Yield the parts of a secret that are visible in the Base64 of any surrounding text, in both alphabets."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for before in range(3):
             # The characters at its ends hold bits of its neighbours too, so they could be any.

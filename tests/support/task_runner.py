@@ -1,4 +1,4 @@
-"""Runs a task to its end as Airflow does, but without Airflow's database: each step in an instance of its own."""
+"""Runs a task as Airflow does, but without Airflow's database: each step with a new operator instance."""
 
 from __future__ import annotations
 

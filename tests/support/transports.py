@@ -13,7 +13,7 @@ from airflow_provider_signalwire.client.transport.sync_transport import SyncTran
 
 
 def settings_for(origin: str, **changes: Any) -> ClientSettings:
-    """Return settings for a server of the test's own."""
+    """Return settings for a test server."""
     return ClientSettings(origin=origin, project_id="project", api_token="token", **changes)
 
 
@@ -45,11 +45,11 @@ class Sync:
         raise AssertionError(f"no failure, but {response!r}")
 
     def settle(self) -> None:
-        """Let it notice what has arrived."""
+        """Let the transport process received data."""
 
 
 class Async(Sync):
-    """Drives the transport of triggers and batches, on an event loop of its own."""
+    """Drives the transport of triggers and batches, on a new event loop."""
 
     def __init__(self, settings: ClientSettings, **options: Any) -> None:
         self.loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Start a media stream such that a success means exactly one stream, and a failure none or an error that says more.
+"""Start a media stream. Success means exactly one stream; failure means none, or an error that says one may be running.
 
 Starting is not safe to repeat. When the response to a start is lost, the start may have been processed, or may still
 be. The name, which the caller treats as its own on that call, is what such a stream can be stopped by.

@@ -185,7 +185,7 @@ class StreamPoller:
         try:
             call = (yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)).record
         except SignalWireNotFoundError:
-            log.info("Call %r has just accepted the stop and is no longer found: it was deleted.", self.call_sid)
+            log.info("Call %r was deleted after it had accepted the stop.", self.call_sid)
         if call is not None and not call_has_ended(call):
             return None
         record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid, call=call)

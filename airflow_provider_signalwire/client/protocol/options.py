@@ -74,7 +74,7 @@ class UpdateCallOptions(TypedDict, total=False):
 
 
 class StartRecordingOptions(TypedDict, total=False):
-    """How a call is to be recorded."""
+    """Options of a recording."""
 
     recording_channels: str | None
     recording_status_callback: str | None

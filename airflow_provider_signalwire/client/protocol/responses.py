@@ -59,7 +59,7 @@ ADVICE_BY_CODE = {
 
 
 def classify(*, sent: bool, status: int | None) -> tuple[bool, RequestOutcome]:
-    """Return whether a failed attempt is transient, and what became of its request.
+    """Return whether a failed attempt is transient, and whether its request was processed.
 
     :param sent: Whether any byte of the request was written.
     :param status: The status that was received, if any.

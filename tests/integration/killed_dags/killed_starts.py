@@ -1,4 +1,4 @@
-"""Starts that are ended from outside; what holds or ends them is not in here."""
+"""Start tasks that the test kills."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class SyncDriver:
 
 
 class AsyncDriver(SyncDriver):
-    """Runs flows with the client for triggers and batches, each on an event loop of its own."""
+    """Runs flows with the client for triggers and batches, each on a new event loop."""
 
     name = "async"
 

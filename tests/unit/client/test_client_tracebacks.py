@@ -119,7 +119,7 @@ def interrupted_at(line: int, call: Callable[[], Any]) -> Interrupted | None:
             sys.settrace(None)
 
     # If a trace function raises where an `except` block begins, Python's thread goes on handling that block's
-    # exception. In a thread of its own, it is no other test's context.
+    # exception. A new thread keeps it away from other tests.
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()

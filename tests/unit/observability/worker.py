@@ -1,4 +1,4 @@
-"""What a worker and a triggerer do, in a process of its own: Airflow reads where to send metrics when it starts."""
+"""The work of a worker and a triggerer, in a separate process: Airflow reads the metrics settings when it starts."""
 
 from __future__ import annotations
 

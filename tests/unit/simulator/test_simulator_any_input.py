@@ -1,4 +1,4 @@
-"""Whatever is sent to any endpoint, the simulator neither fails nor keeps more than its bounds."""
+"""No request to any endpoint makes the simulator fail or exceed its limits."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def error_of(request, status, body=b"", headers=None, secrets=()):
 
 
 def expected_facts(status):
-    """Whether a failure with this status is transient, and what became of the request."""
+    """Whether a failure with this status is transient, and whether the request was processed."""
     if status == 429:
         return True, "not_processed"
     if status in TRANSIENT or 200 <= status <= 299:

@@ -30,6 +30,7 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext, proxy_headers: dict[str, str]) -> None:
         self._context = context
+        context.sslsocket_class = _TlsSocket
         self._proxy_headers = proxy_headers
         super().__init__()
 
@@ -58,6 +59,15 @@ class Adapter(HTTPAdapter):
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Leave the TLS settings to the context."""
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """A TLS socket whose reads are bounded by the attempt's deadline, even if urllib3 reads TLS within TLS from it."""
+
+    def recv(self, *args: Any, **options: Any) -> bytes:
+        """Receive once."""
+        self.settimeout(current_attempt.get().remaining())
+        return super().recv(*args, **options)
 
 
 class _Reads(io.RawIOBase):

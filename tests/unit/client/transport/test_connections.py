@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 
@@ -17,14 +19,25 @@ from transports import Async, Sync, settings_for
 from airflow_provider_signalwire.client.protocol.http import HttpRequest
 
 
-def drip(data, pause=0.05):
+def drip(data):
     def serve(server, connection):
         server.read_request(connection)
-        for byte in itertools.chain(data, itertools.repeat(ord("x"), 200)):
-            connection.sendall(bytes([byte]))
-            time.sleep(pause)
+        drip_bytes(connection, data)
 
     return serve
+
+
+def drip_bytes(connection, data):
+    """Send data and then 200 further bytes, one at a time."""
+    for byte in itertools.chain(data, itertools.repeat(ord("x"), 200)):
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+def copy(source, target):
+    with contextlib.suppress(OSError):  # either side may close its connection
+        while data := source.recv(65536):
+            target.sendall(data)
 
 
 class TestConnection:
@@ -128,6 +141,55 @@ class TestTimeout:
         failure = connect(origin, proxy=proxy.origin, connect_timeout=0.3).fail()
         assert (failure.kind, failure.sent) == ("connect", False)
         assert time.monotonic() - started < 1.5
+
+    @pytest.mark.parametrize("proxy_scheme", [None, "http", "https"])
+    def test_bounds_a_tls_handshake_that_drips(self, connect, serve, authority, server_context, proxy_scheme):
+        def drip_a_record(server, connection):
+            if proxy_scheme:
+                server.read_request(connection)
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            connection.recv(65536)
+            drip_bytes(connection, b"\x16\x03\x03\x40\x00")  # the header of a record of 16 KiB
+
+        server = serve(drip_a_record, context=server_context if proxy_scheme == "https" else None)
+        proxy = f"{proxy_scheme}://{server.address}" if proxy_scheme else None
+        origin = "https://acme.invalid" if proxy else f"https://{server.address}"
+        client = connect(origin, proxy=proxy, connect_timeout=0.4, ca_bundle=str(authority / "ca.pem"))
+        started = time.monotonic()
+        failure = client.fail()
+        assert (failure.kind, failure.sent) == ("connect", False)
+        assert time.monotonic() - started < 1.5
+
+    @pytest.mark.parametrize("proxy_scheme", [None, "http", "https"])
+    def test_bounds_a_tls_record_that_drips(self, connect, serve, authority, server_context, proxy_scheme):
+        tls_12 = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls_12.maximum_version = ssl.TLSVersion.TLSv1_2  # its records tell the handshake from the response
+        tls_12.load_cert_chain(authority / "server.pem")
+
+        def drip_after_the_handshake(server, connection):
+            target = serve(GOOD_RESPONSE, context=tls_12).address
+            if proxy_scheme:
+                server.read_request(connection)
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            host, _, port = target.partition(":")
+            with socket.create_connection((host, int(port))) as upstream:
+                threading.Thread(target=copy, args=(connection, upstream), daemon=True).start()
+                pending = b""
+                while len(pending) < 5 or pending[0] != 0x17:  # the first record of application data
+                    record = upstream.recv(5, socket.MSG_WAITALL)
+                    pending = record + upstream.recv(int.from_bytes(record[3:5]), socket.MSG_WAITALL)
+                    if pending[0] != 0x17:
+                        connection.sendall(pending)
+                        pending = b""
+                drip_bytes(connection, pending)
+
+        server = serve(drip_after_the_handshake, context=server_context if proxy_scheme == "https" else None)
+        proxy = f"{proxy_scheme}://{server.address}" if proxy_scheme else None
+        client = connect(f"https://{server.address}", proxy=proxy, ca_bundle=str(authority / "ca.pem"))
+        started = time.monotonic()
+        failure = client.fail(timeout=0.6)
+        assert (failure.kind, failure.sent) == ("timeout", True)
+        assert time.monotonic() - started < 1.7
 
     def test_of_connecting_covers_all_addresses(self, connect, monkeypatch):
         real = socket.getaddrinfo

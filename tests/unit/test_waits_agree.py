@@ -70,6 +70,9 @@ STREAM_SCENARIOS = {
     "call is deleted while stops return queued": Scenario(
         [stop_always_returns("queued"), {**http_status(404, match=READS), "skip": 1}], DERIVED, "SCSC", [60]
     ),
+    "call is deleted and stops are refused": Scenario(
+        [*stop_returns("queued"), http_status(422), {**http_status(404, match=READS), "skip": 1}], DERIVED, "SCSC", [60]
+    ),
     "transient failures in between": Scenario(
         [
             http_status(503, times=1),

@@ -69,12 +69,14 @@ def stop_stream(
     stream_sid: str,
     *,
     ignore_if_missing: bool = False,
+    accepted_before: bool = False,
     deadline: float | None = None,
 ) -> Flow[StopResult]:
     """Request a stream's stop. If SignalWire refuses because the call has ended, the stop counts as successful.
 
     :param stream_sid: The stream's SID or its name.
     :param ignore_if_missing: Return no record, instead of raising, when there is no such stream or call.
+    :param accepted_before: Whether SignalWire has accepted an earlier stop, so that a missing stream has stopped.
     :param deadline: Monotonic time at which attempts and retries end.
     """
     request = endpoints.stop_call_stream(account_sid, call_sid, stream_sid)
@@ -83,32 +85,41 @@ def stop_stream(
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
         if refusal.http_status not in _STOP_REFUSALS:
             raise
-        return (yield from _resolve_refusal(refusal, account_sid, call_sid, stream_sid, ignore_if_missing, deadline))
+        call = yield from _read_call(refusal, account_sid, call_sid, deadline)
+        return _resolve_refusal(refusal, call, (account_sid, call_sid, stream_sid), accepted_before, ignore_if_missing)
     return StopResult(record, "stopped", stats, stream_matches(record, call_sid, stream_sid))
+
+
+def _read_call(
+    refusal: SignalWireApiError, account_sid: str, call_sid: str, deadline: float | None
+) -> Flow[CallRecord | None]:
+    """Read the call of a stream that SignalWire refuses to stop; None if there is no such call."""
+    try:
+        return (yield from send(endpoints.get_call(account_sid, call_sid), deadline=deadline)).record
+    except SignalWireNotFoundError:
+        refusal.add_advice(f"There is no call {call_sid!r}.")
+        return None
 
 
 def _resolve_refusal(
     refusal: SignalWireApiError,
-    account_sid: str,
-    call_sid: str,
-    stream_sid: str,
+    call: CallRecord | None,
+    stream: tuple[str, str, str],
+    accepted_before: bool,
     ignore_if_missing: bool,
-    deadline: float | None,
-) -> Flow[StopResult]:
-    """Read the call, to distinguish a stream that ended with its call from one that should be there."""
+) -> StopResult:
+    """Distinguish a stream that has ended, perhaps with its call, from one that should be there."""
     stats = RequestStats(refusal.attempts, refusal.seconds, refusal.request_id)
-    call: CallRecord | None = None
-    try:
-        call = (yield from send(endpoints.get_call(account_sid, call_sid), deadline=deadline)).record
-    except SignalWireNotFoundError:
-        refusal.add_advice(f"There is no call {call_sid!r}.")
     if call is not None and call_has_ended(call):
-        return StopResult(stopped_stream_record(account_sid, call_sid, stream_sid, call=call), "already_ended", stats)
-    if refusal.http_status == 404 and refusal.after_unknown_outcome:
-        log.warning(
-            "An earlier attempt may have been processed, and now there is no such stream: it counts as stopped."
-        )
-        return StopResult(stopped_stream_record(account_sid, call_sid, stream_sid), "stopped", stats)
+        return StopResult(stopped_stream_record(*stream, call=call), "already_ended", stats)
+    if refusal.http_status == 404 and (accepted_before or refusal.after_unknown_outcome):
+        if not accepted_before:
+            log.warning(
+                "An earlier attempt may have been processed, and now there is no such stream: it counts as stopped."
+            )
+        return StopResult(stopped_stream_record(*stream), "stopped", stats)
+    if call is None and accepted_before:  # a call that accepted a stop was there, so it was deleted
+        return StopResult(stopped_stream_record(*stream), "already_ended", stats)
     if refusal.http_status == 404 and ignore_if_missing:
         return StopResult(None, "missing", stats, is_call_missing=call is None)
     if call is not None:

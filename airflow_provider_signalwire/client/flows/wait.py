@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from airflow_provider_signalwire.client.flows.stop import StopResult, stop_stream
-from airflow_provider_signalwire.client.policy.steps import Flow, Pause, RequestStats, send
+from airflow_provider_signalwire.client.policy.steps import Flow, Pause, send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.records import (
     CallRecord,
@@ -193,20 +193,14 @@ class StreamPoller:
 
     def request_stop(self, deadline: float | None = None) -> Flow[StopResult]:
         """Request the stop and remember the response."""
-        is_accepted = self.last_status is not None
-        try:
-            result = yield from stop_stream(
-                self.account_sid,
-                self.call_sid,
-                self.stream_sid,
-                ignore_if_missing=self.ignore_if_missing and not is_accepted,
-                deadline=deadline,
-            )
-        except SignalWireNotFoundError as error:
-            if not is_accepted:
-                raise
-            record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid)
-            return StopResult(record, "stopped", RequestStats(error.attempts, error.seconds, error.request_id))
+        result = yield from stop_stream(
+            self.account_sid,
+            self.call_sid,
+            self.stream_sid,
+            ignore_if_missing=self.ignore_if_missing,
+            accepted_before=self.last_status is not None,
+            deadline=deadline,
+        )
         if result.record is not None and result.outcome == "stopped":
             self._remember(result, result.record)
         return result

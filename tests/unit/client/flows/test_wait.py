@@ -77,6 +77,12 @@ class TestStream:
         outcome = wait(stream("queued", sid="SID", name="stream"), NOT_FOUND)
         assert (outcome.result.outcome, outcome.result.record["status"]) == ("already_ended", "stopped")
 
+    @pytest.mark.parametrize("status", [400, 409, 422])
+    def test_stop_that_is_refused_on_a_call_that_is_gone_has_ended_after_an_accepted_one(self, status):
+        outcome = wait(stream("queued", sid="SID", name="stream"), LIVE, response(status), NOT_FOUND)
+        assert (outcome.result.outcome, outcome.result.record["sid"]) == ("already_ended", "SID")
+        wait(response(status), NOT_FOUND).expect(SignalWireRequestError)
+
     def test_404_without_an_accepted_stop_is_an_error_unless_it_is_ignored(self):
         wait(response(503), *[response(503)] * 4, NOT_FOUND, LIVE, timeout=600).expect(SignalWireNotFoundError)
         assert wait(NOT_FOUND, LIVE, ignore_if_missing=True).result.outcome == "missing"

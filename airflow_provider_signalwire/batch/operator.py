@@ -17,7 +17,7 @@ from airflow_provider_signalwire.batch.rows import SpooledRows, spool_rows
 from airflow_provider_signalwire.batch.runner import StreamBatch
 from airflow_provider_signalwire.batch.summary import BatchSummary
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_integer, validate_number
-from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.exceptions import SignalWireBatchRefusedError, SignalWireError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 
 if TYPE_CHECKING:
@@ -82,10 +82,12 @@ class BatchOperator(HookMixin, BaseOperator):
         ignore_if_missing: bool,
         return_records: bool = False,
         found: Mapping[str, Any] | None = None,
+        max_stops: int | None = None,
     ) -> dict[str, Any]:
         """Stop the streams and return the summary; failures are raised when the summary is in XCom.
 
         :param found: Further entries of the summary.
+        :param max_stops: Maximum number of stops that SignalWire accepts, those of earlier tries included.
         """
         # A retry has to repeat every stop if their records are wanted.
         store = context.get("task_state_store") if not return_records else None
@@ -100,6 +102,7 @@ class BatchOperator(HookMixin, BaseOperator):
             max_concurrency=self.max_concurrency,
             max_requests_per_second=self.max_requests_per_second,
             ignore_if_missing=ignore_if_missing,
+            max_stops=max_stops and max(0, max_stops - checkpoint.counts["stopped"]),
         )
         self._check_killed()
         try:
@@ -109,6 +112,12 @@ class BatchOperator(HookMixin, BaseOperator):
         self.log_outcome(summary)
         result = {**summary.as_dict(requested=rows.requested, retries=batch.retries), **(found or {})}
         self._check_killed(summary)
+        if batch.limit_reached:
+            self._push_summary(context, result)
+            raise SignalWireBatchRefusedError(
+                f"The batch stopped sending after {max_stops:,} accepted stops, the limit 'max_stops'. "
+                f"{summary.progress()} Check that the streams are forgotten before you raise the limit."
+            )
         if self.fail_on_error and summary.failures:
             is_pushed = self._push_summary(context, result)
             summary.raise_for_failures(listed_in="this task's XCom" if is_pushed else "this task's log")

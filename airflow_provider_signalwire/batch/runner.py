@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
 from airflow_provider_signalwire.batch.observer import QueuedObserver
+from airflow_provider_signalwire.batch.stop_budget import StopBudget
 from airflow_provider_signalwire.exceptions import SignalWireAuthenticationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
@@ -43,6 +44,8 @@ class StreamBatch:
     :param max_concurrency: Maximum number of streams processed concurrently.
     :param max_requests_per_second: Maximum number of stops per second.
     :param ignore_if_missing: Whether a missing stream counts as success.
+    :param max_stops: Maximum number of stops that SignalWire accepts; None means no limit.
+    :ivar limit_reached: Whether streams are left because of ``max_stops``.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class StreamBatch:
         max_concurrency: int,
         max_requests_per_second: float,
         ignore_if_missing: bool,
+        max_stops: int | None = None,
     ) -> None:
         self.retries = 0
+        self.limit_reached = False
         self._settings = settings
         self._account_sid = account_sid
         self._rows = rows
@@ -66,6 +71,7 @@ class StreamBatch:
         self._max_concurrency = max_concurrency
         self._max_requests_per_second = max_requests_per_second
         self._ignore_if_missing = ignore_if_missing
+        self._max_stops = max_stops
         self._loop = BackgroundLoop(self._stop_all, on_tick=self._keep_books)
         # The event loop appends, the calling thread takes; both are atomic.
         self._outcomes: deque[tuple[NumberedRow, StopResult | Exception]] = deque()
@@ -105,23 +111,29 @@ class StreamBatch:
 
     async def _stop_all(self) -> None:
         # Imported when a task runs, so that parsing a DAG file loads no HTTP library.
-        from airflow_provider_signalwire.client.flows.stop import stop_stream
+        from airflow_provider_signalwire.client.flows.stop import StopResult, stop_stream
         from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
         from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
         rows = self._unfinished_rows()
+        budget = StopBudget(self._max_stops)
 
         async def work(client: SignalWireAsyncClient) -> None:
-            for index, row in rows:
+            while await budget.reserve():
+                if (numbered := next(rows, None)) is None:
+                    await budget.settle(is_accepted=False)
+                    return
                 outcome: StopResult | Exception
                 try:
-                    flow = stop_stream(self._account_sid, *row, ignore_if_missing=self._ignore_if_missing)
+                    flow = stop_stream(self._account_sid, *numbered[1], ignore_if_missing=self._ignore_if_missing)
                     outcome = await client.run(flow)
                 except SignalWireAuthenticationError:
                     raise
                 except Exception as error:
                     outcome = error
-                self._outcomes.append(((index, row), outcome))
+                self._outcomes.append((numbered, outcome))
+                await budget.settle(is_accepted=isinstance(outcome, StopResult) and outcome.outcome == "stopped")
+            self.limit_reached |= next(rows, None) is not None
 
         client = SignalWireAsyncClient(
             self._settings,

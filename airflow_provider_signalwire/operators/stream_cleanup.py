@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
     validate_call_filters,
     validate_duration,
+    validate_integer,
     validate_sid,
 )
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
@@ -124,6 +126,8 @@ class CallStreamCleanupOperator(BatchOperator):
     :param min_call_age: Only calls that started this long ago (templated): seconds or a timedelta.
     :param call_filters: Only calls that match (templated): any of ``to``, ``from_``, ``parent_call_sid``,
         ``started_after``. A value that is missing is refused.
+    :param max_stops: Maximum number of accepted stops. At the limit, the task stops sending and fails without a retry;
+        its summary is in XCom. None means no limit.
     :param dry_run: Only read, and return what would be stopped (templated).
     :param max_concurrency: Maximum number of streams processed concurrently.
     :param max_requests_per_second: Maximum number of stops per second.
@@ -147,6 +151,7 @@ class CallStreamCleanupOperator(BatchOperator):
         stream_names: Sequence[str],
         min_call_age: timedelta | float | str,
         call_filters: Mapping[str, Any] = _NO_FILTERS,
+        max_stops: int | None = 500,
         dry_run: bool | str = False,
         max_concurrency: int = 128,
         max_requests_per_second: float = 1350,
@@ -167,6 +172,9 @@ class CallStreamCleanupOperator(BatchOperator):
         self.min_call_age = min_call_age
         # None is not the default: an upstream task that returned nothing must not widen the cleanup to all calls.
         self.call_filters = {} if call_filters is _NO_FILTERS else call_filters
+        self.max_stops = (
+            None if max_stops is None else validate_integer("max_stops", max_stops, minimum=1, maximum=sys.maxsize)
+        )
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]  # Airflow's method of that name is for a CLI
 
     @clears_locals
@@ -190,7 +198,7 @@ class CallStreamCleanupOperator(BatchOperator):
         with self._spool(streams) as rows:
             if is_dry_run:
                 return {**found, **_list_rows(rows)}
-            return self._stop_streams(context, rows, ignore_if_missing=True, found=found)
+            return self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=self.max_stops)
 
 
 def _list_rows(rows: SpooledRows) -> dict[str, Any]:

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_signalwire.exceptions import SignalWireBatchError, SignalWireConfigurationError
+from airflow_provider_signalwire.exceptions import (
+    SignalWireBatchError,
+    SignalWireBatchRefusedError,
+    SignalWireConfigurationError,
+)
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -60,7 +64,7 @@ def test_only_named_streams_on_old_calls_are_stopped(
 
 def test_every_page_of_calls_is_read(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     seed(simulator, "forgotten", hours=3, count=2500)
-    assert clean_up(context)["stopped"] == 2500
+    assert clean_up(context, max_stops=None)["stopped"] == 2500
     assert running(simulator) == set()
 
 
@@ -207,3 +211,46 @@ def test_invalid_parameter_is_refused_before_any_request(
     with pytest.raises(SignalWireConfigurationError, match=message):
         clean_up(context, **arguments)
     assert simulator.requests() == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 7, 128])
+def test_limit_ends_sending_after_exactly_that_many_accepted_stops(
+    simulator: SimulatorServer, context: dict[str, Any], concurrency: int
+) -> None:
+    seed(simulator, "other", hours=4, count=30)
+    seed(simulator, "forgotten", hours=3, count=40)
+    with pytest.raises(SignalWireBatchRefusedError, match="after 25 accepted stops, the limit 'max_stops'"):
+        clean_up(context, max_stops=25, max_concurrency=concurrency)
+    assert len([call for call, name in running(simulator) if name == "forgotten"]) == 15
+    assert context["ti"].pushed["return_value"]["stopped"] == 25
+
+
+def test_limit_that_is_just_reached_is_no_failure(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    seed(simulator, "forgotten", hours=3, count=25)
+    seed(simulator, "other", hours=3, count=5)
+    assert clean_up(context, max_stops=30)["stopped"] == 25
+    simulator.reset(answer_delay_ms=0, stop_delay_ms=0)
+    seed(simulator, "forgotten", hours=3, count=25)
+    assert clean_up(context, max_stops=25)["stopped"] == 25
+
+
+def test_limit_applies_by_default(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    seed(simulator, "forgotten", hours=3, count=501)
+    with pytest.raises(SignalWireBatchRefusedError, match="after 500 accepted stops"):
+        clean_up(context)
+    assert len(running(simulator)) == 1
+
+
+def test_retry_does_not_extend_the_limit(simulator: SimulatorServer, context: dict[str, Any], store: Any) -> None:
+    context["task_state_store"] = store
+    seed(simulator, "forgotten", hours=3, count=40)
+    for _ in range(2):
+        with pytest.raises(SignalWireBatchRefusedError, match="after 25 accepted stops"):
+            clean_up(context, max_stops=25)
+    assert len(running(simulator)) == 15
+
+
+@pytest.mark.parametrize("max_stops", [0, -1, True, 2.5, "500"])
+def test_invalid_limit_is_refused_when_the_dag_is_parsed(max_stops: Any) -> None:
+    with pytest.raises(SignalWireConfigurationError, match="'max_stops' is"):
+        CallStreamCleanupOperator(task_id="t", stream_names=["a"], min_call_age=1, max_stops=max_stops)

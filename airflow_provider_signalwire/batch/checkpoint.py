@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-log = logging.getLogger(__name__)
+from airflow_provider_signalwire.task_state import TaskState
 
 _STORE_KEY = "signalwire_stopped_streams"
 
@@ -16,6 +15,9 @@ _RETENTION = timedelta(hours=6)
 
 # Airflow logs a warning above 64 KB.
 _MAX_UNFINISHED = 5000
+
+# While Airflow is away, the work begins without what an earlier try has finished.
+_MAX_LOAD_SECONDS = 1.0
 
 # A stream that was missing may exist by the next try, and one that failed may be stopped then.
 _FINAL_OUTCOMES = frozenset({"stopped", "already_ended"})
@@ -27,17 +29,16 @@ class BatchCheckpoint:
     Nothing here fails the batch: without a store (Airflow before 3.3), or with one that is unavailable, a retry starts
     over, and sends stops that are safe to repeat. Not thread-safe, except :meth:`is_done`.
 
-    :param store: ``context["task_state_store"]``, or None.
+    :param context: The task's context.
     :param key: Identifies rows, account, connection and options; a checkpoint with another key is ignored.
     """
 
-    def __init__(self, store: Any, key: str) -> None:
-        self._store = store
+    def __init__(self, context: Any, key: str) -> None:
+        self._state = TaskState(context, _STORE_KEY, retention=_RETENTION)
         self._key = key
         self._finished_below = 0
         self._unfinished: set[int] = set()
         self._is_saved = True
-        self._has_warned = False
         self.counts: Counter[str] = Counter()
         self._load()
 
@@ -57,48 +58,30 @@ class BatchCheckpoint:
 
     def save(self) -> None:
         """Write the checkpoint if it has changed."""
-        if self._store is None or self._is_saved or len(self._unfinished) > _MAX_UNFINISHED:
+        if self._is_saved or len(self._unfinished) > _MAX_UNFINISHED:
             return
-        value = {
-            "key": self._key,
-            "finished_below": self._finished_below,
-            "unfinished": sorted(self._unfinished),
-            "counts": dict(self.counts),
-        }
-        try:
-            self._store.set(_STORE_KEY, value, retention=_RETENTION)
-            self._is_saved = True
-        except Exception as error:
-            self._warn(error)
+        self._is_saved = self._state.save(
+            {
+                "key": self._key,
+                "finished_below": self._finished_below,
+                "unfinished": sorted(self._unfinished),
+                "counts": dict(self.counts),
+            }
+        )
 
     def clear(self) -> None:
         """Remove the checkpoint, so that a task that succeeded and is run again starts over."""
-        if self._store is None:
-            return
-        try:
-            self._store.delete(_STORE_KEY)
-            self._is_saved = False
-        except Exception as error:
-            self._warn(error)
+        self._state.clear()
+        self._is_saved = False
 
     def _load(self) -> None:
-        if self._store is None:
+        value = self._state.load(timeout=_MAX_LOAD_SECONDS) or {}
+        if value.get("key") != self._key:
             return
         try:
-            value = self._store.get(_STORE_KEY)
-            if isinstance(value, dict) and value.get("key") == self._key:
-                finished_below, unfinished = int(value["finished_below"]), set(map(int, value["unfinished"]))
-                self.counts.update({outcome: int(value["counts"].get(outcome, 0)) for outcome in _FINAL_OUTCOMES})
-                self._finished_below, self._unfinished = finished_below, unfinished
-        except Exception as error:
-            self._warn(error)
-
-    def _warn(self, error: Exception) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            log.warning(
-                "Airflow's task state store is unavailable (%s: %s). The batch continues, but a retry may repeat "
-                "stops. This is logged once.",
-                type(error).__name__,
-                error,
-            )
+            finished_below, unfinished = int(value["finished_below"]), set(map(int, value["unfinished"]))
+            counts = {outcome: int(value["counts"].get(outcome, 0)) for outcome in _FINAL_OUTCOMES}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return  # written by another version
+        self._finished_below, self._unfinished = finished_below, unfinished
+        self.counts.update(counts)

@@ -90,8 +90,7 @@ class BatchOperator(HookMixin, BaseOperator):
         :param max_stops: Maximum number of stops that SignalWire accepts, those of earlier tries included.
         """
         # A retry has to repeat every stop if their records are wanted.
-        store = context.get("task_state_store") if not return_records else None
-        checkpoint = BatchCheckpoint(store, self._checkpoint_key(rows, ignore_if_missing))
+        checkpoint = BatchCheckpoint({} if return_records else context, self._checkpoint_key(rows, ignore_if_missing))
         summary = BatchSummary(rows.unique, checkpoint.counts, keep_records=return_records)
         self._work = batch = StreamBatch(
             self.hook.settings,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +18,16 @@ def done(checkpoint: BatchCheckpoint, total: int) -> list[int]:
     return [index for index in range(total) if checkpoint.is_done(index)]
 
 
+def new_checkpoint(store: Any, key: str = "key") -> BatchCheckpoint:
+    return BatchCheckpoint({"task_state_store": store}, key)
+
+
 def recorded(store: Any, *outcomes: tuple[int, str]) -> BatchCheckpoint:
-    checkpoint = BatchCheckpoint(store, "key")
+    checkpoint = new_checkpoint(store)
     for index, outcome in outcomes:
         checkpoint.record(index, outcome)
     checkpoint.save()
-    return BatchCheckpoint(store, "key")
+    return new_checkpoint(store)
 
 
 def test_rows_in_progress_are_repeated_and_finished_ones_are_not(store: Any) -> None:
@@ -39,7 +45,7 @@ def test_missing_and_failed_rows_are_repeated_until_they_are_stopped(store: Any)
 
 
 def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store: Any) -> None:
-    checkpoint = BatchCheckpoint(store, "key")
+    checkpoint = new_checkpoint(store)
     checkpoint.save()
     assert store.values == {}
     checkpoint.record(0, "stopped")
@@ -51,13 +57,13 @@ def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store:
 
 
 def test_value_stays_small_when_everything_fails(store: Any) -> None:
-    checkpoint = BatchCheckpoint(store, "key")
+    checkpoint = new_checkpoint(store)
     for index in range(20_000):
         checkpoint.record(index, "failed")
         if index % 100 == 0:
             checkpoint.save()
     assert len(store.values["signalwire_stopped_streams"]) < 65_535
-    assert done(BatchCheckpoint(store, "key"), 100) == []
+    assert done(new_checkpoint(store), 100) == []
 
 
 @pytest.mark.parametrize(
@@ -65,12 +71,12 @@ def test_value_stays_small_when_everything_fails(store: Any) -> None:
 )
 def test_value_of_another_version_is_ignored(store: Any, value: Any) -> None:
     store.values["signalwire_stopped_streams"] = json.dumps(value)
-    assert done(BatchCheckpoint(store, "key"), 3) == []
+    assert done(new_checkpoint(store), 3) == []
 
 
 def test_other_key_starts_over(store: Any) -> None:
     recorded(store, (0, "stopped"))
-    assert done(BatchCheckpoint(store, "other"), 1) == []
+    assert done(new_checkpoint(store, "other"), 1) == []
 
 
 def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store: Any) -> None:
@@ -78,7 +84,7 @@ def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store: Any) -> No
     checkpoint.clear()
     assert store.values == {}
     checkpoint.save()
-    assert done(BatchCheckpoint(store, "key"), 1) == [0]
+    assert done(new_checkpoint(store), 1) == [0]
 
 
 def test_no_store_starts_over() -> None:
@@ -91,10 +97,24 @@ def test_unavailable_store_is_logged_once(caplog: pytest.LogCaptureFixture) -> N
             raise ConnectionError("gone")
 
     with caplog.at_level(logging.WARNING):
-        checkpoint = BatchCheckpoint(Unavailable(), "key")
+        checkpoint = new_checkpoint(Unavailable())
         for index in range(3):
             checkpoint.record(index, "stopped")
             checkpoint.save()
         checkpoint.clear()
     [warning] = caplog.records
-    assert "task state store is unavailable (ConnectionError: gone)" in warning.getMessage()
+    assert "could not be read (ConnectionError: gone). The work goes on" in warning.getMessage()
+
+
+def test_store_that_does_not_respond_delays_the_work_by_a_second_and_starts_over(
+    store: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded(store, (0, "stopped"))
+    get, release = store.get, threading.Event()
+    monkeypatch.setattr(store, "get", lambda key: release.wait(20) and get(key))
+    started = time.monotonic()
+    checkpoint = new_checkpoint(store)
+    assert time.monotonic() - started < 5
+    release.set()
+    assert done(checkpoint, 1) == []
+    assert "could not be read (TimeoutError: no response in 1 s)" in caplog.text

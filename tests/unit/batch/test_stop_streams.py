@@ -305,6 +305,7 @@ def test_unavailable_bookkeeping_does_not_affect_the_work(
         raise ConnectionError("Airflow's API server is away")
 
     monkeypatch.setattr(runner, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(store, "get", block)
     monkeypatch.setattr(store, "set", block)
     monkeypatch.setattr(metrics.Stats, "incr", block)
     context["task_state_store"] = store

@@ -1,0 +1,110 @@
+"""Which streams are running, according to the events that tasks wrote. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_signalwire.client.protocol.validation import parse_datetime
+
+JOURNAL_KEY = "signalwire_streams"
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StreamOwner:
+    """The task that wrote an event. An event that was created through Airflow's API has none: its ids are empty."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """What happened to a stream.
+
+    :param event: ``started``, ``stopped``, or ``ended`` (with its call, or it was missing).
+    :param account_sid: The project.
+    :param call_sid: The call.
+    :param stream_sid: The stream's SID.
+    :param name: The stream's name, if it is known.
+    :param at: When, with a time zone.
+    :param outlives_run: Whether a started stream is meant to run on after its DAG run.
+    """
+
+    event: str
+    account_sid: str
+    call_sid: str
+    stream_sid: str
+    name: str | None
+    at: datetime
+    outlives_run: bool = False
+
+
+@dataclass(frozen=True)
+class RunningStream:
+    """A stream that was started, and of which no end is known. See :class:`StreamEvent`."""
+
+    account_sid: str
+    call_sid: str
+    stream_sid: str
+    name: str | None
+    started_at: datetime
+    owner: StreamOwner
+    outlives_run: bool = False
+
+
+def to_extra(events: Iterable[StreamEvent]) -> dict[str, Any]:
+    """Return the extra of an asset event."""
+    entries = [{**vars(event), "at": event.at.isoformat()} for event in events]
+    return {JOURNAL_KEY: {"version": _VERSION, "entries": entries}}
+
+
+class StreamJournal:
+    """Collects events in any order; an event that is added twice counts once.
+
+    :ivar skipped: Number of entries that could not be read.
+    """
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self._started: dict[tuple[str, str, str], RunningStream] = {}
+        self._ended: set[tuple[str, str, str]] = set()
+
+    def add(self, extra: Any, owner: StreamOwner) -> None:
+        """Add the entries of an asset event; extras of others are ignored."""
+        content = extra.get(JOURNAL_KEY) if isinstance(extra, dict) else None
+        if content is None:
+            return
+        entries = content.get("entries") if isinstance(content, dict) and content.get("version") == _VERSION else None
+        if not isinstance(entries, list):
+            self.skipped += 1
+            return
+        for entry in entries:
+            try:
+                self._add_entry(entry, owner)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self.skipped += 1
+
+    def running_streams(self) -> list[RunningStream]:
+        """Return the streams that were started, and of which no end is known."""
+        return [stream for key, stream in self._started.items() if key not in self._ended]
+
+    def _add_entry(self, entry: Any, owner: StreamOwner) -> None:
+        key = (str(entry["account_sid"]), str(entry["call_sid"]), str(entry["stream_sid"]))
+        if entry["event"] in ("stopped", "ended"):
+            self._ended.add(key)
+            return
+        at = parse_datetime(entry["at"])
+        if entry["event"] != "started" or at is None or at.tzinfo is None:
+            raise ValueError
+        stream = RunningStream(*key, entry.get("name"), at, owner, entry.get("outlives_run") is True)
+        known = self._started.get(key)
+        # Whichever order they come in, the same one wins.
+        if known is None or (stream.started_at, repr(owner)) < (known.started_at, repr(known.owner)):
+            self._started[key] = stream

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_signalwire.batch.operator import BatchOperator
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
     validate_call_filters,
+    validate_choice,
     validate_duration,
-    validate_integer,
-    validate_sid,
 )
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.operators.cleanup_rows import (
+    check_combination,
+    list_rows,
+    rows_to_stop,
+    validate_age,
+    validate_names,
+)
+from airflow_provider_signalwire.operators.journal_search import (
+    JournalSearch,
+    record_stops,
+    search_journal,
+    validate_journal,
+)
+from airflow_provider_signalwire.operators.stop_approval import (
+    check_approval_supported,
+    check_limit,
+    check_response,
+    validate_limit,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_signalwire.batch.rows import SpooledRows
     from airflow_provider_signalwire.batch.summary import BatchSummary
 
 log = logging.getLogger(__name__)
-
-_MAX_LISTED_IN_DRY_RUN = 1000
-
-# Ten years: longer than any call, and short enough for every calendar.
-_MAX_AGE_SECONDS = 10 * 366 * 24 * 3600
 
 _NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
 
@@ -110,24 +121,44 @@ class StopCallStreamsOperator(BatchOperator):
 
 
 class CallStreamCleanupOperator(BatchOperator):
-    """Find forgotten media streams by their names, and stop them.
+    """Find forgotten media streams in the journal or by their names, and stop them.
 
-    Wraps `List all calls <https://signalwire.com/docs/compatibility-api/rest/calls/list-all-calls>`__ and, once for
-    each call and name, `Stop a stream <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__.
-    SignalWire has no endpoint that lists streams, so they are found by their names: a stream that this provider starts
-    is named ``<dag_id>.<task_id>`` by default. A call without a stream of that name counts as ``missing``, which is not
-    a failure. A call in the listing that has no SID or no readable start time is logged and skipped.
+    SignalWire has no endpoint that lists streams. The *journal* are the events in the given assets: every operator of
+    this provider that has the asset among its ``outlets`` records there which streams it started and stopped. A running
+    stream is forgotten if the DAG run that started it has ended or was deleted, or if it is older than
+    ``min_stream_age``. It is stopped by its SID. Airflow 3.2 or newer is needed.
 
-    XCom: the summary of :class:`StopCallStreamsOperator`, ``calls`` (number of calls that were old enough) and
-    ``dry_run``; in a dry run instead of the summary ``would_stop``, a list of ``{"call_sid", "stream_sid"}`` with at
-    most 1,000 entries, and ``would_stop_not_listed``.
+    With ``stream_names``, each name is tried on each call in progress, too. A call without a stream of that name counts
+    as ``missing``, which is not a failure. A call in the listing that has no SID or no readable start time is logged
+    and skipped.
 
+    Wraps `Stop a stream <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__ and, for names,
+    `List all calls <https://signalwire.com/docs/compatibility-api/rest/calls/list-all-calls>`__.
+
+    XCom: the summary of :class:`StopCallStreamsOperator` and ``dry_run``; with a journal ``running`` (number of running
+    streams in it), ``other_projects`` (number of those in other projects, which are left alone), ``forgotten``, a list
+    of at most 1,000 with call, stream, name, age, DAG run and the run's state, and ``forgotten_not_listed``; with names
+    ``calls`` (number of calls that were old enough). In a dry run instead of the summary ``would_stop``, a list of at
+    most 1,000 streams, and ``would_stop_not_listed``.
+
+    Raises :class:`~airflow_provider_signalwire.exceptions.SignalWireBatchRefusedError` at the limit.
+
+    :param journal: The assets to read. The operator adds them to its ``inlets`` and ``outlets``.
+    :param owner_ended: Whether a stream is forgotten when its DAG run has ended. It is not if it was started with
+        ``outlives_run=True``. A run whose state is unknown counts as alive.
+    :param min_stream_age: Age from which any stream in the journal is forgotten (templated): seconds or a timedelta.
+    :param max_stream_age: How far back to read the journal (templated): seconds or a timedelta.
     :param stream_names: Names of the streams to stop (templated).
-    :param min_call_age: Only calls that started this long ago (templated): seconds or a timedelta.
+    :param min_call_age: Only calls that started this long ago (templated): seconds or a timedelta. Required with
+        ``stream_names``.
     :param call_filters: Only calls that match (templated): any of ``to``, ``from_``, ``parent_call_sid``,
         ``started_after``. A value that is missing is refused.
-    :param max_stops: Maximum number of accepted stops. At the limit, the task stops sending and fails without a retry;
-        its summary is in XCom. None means no limit.
+    :param max_stops: Maximum number of streams to stop; None means no limit. If the journal lists more, none is
+        stopped. By name, sending ends after that many accepted stops. Then the task fails without a retry.
+    :param on_limit: ``fail``, or ``approve``: if the journal lists more than ``max_stops``, wait for a person who
+        approves or rejects in Airflow's UI (Airflow 3.3 or newer). What was approved is checked again before it is
+        stopped.
+    :param response_timeout: Seconds or timedelta to wait for that person.
     :param dry_run: Only read, and return what would be stopped (templated).
     :param max_concurrency: Maximum number of streams processed concurrently.
     :param max_requests_per_second: Maximum number of stops per second.
@@ -137,6 +168,8 @@ class CallStreamCleanupOperator(BatchOperator):
     """
 
     template_fields: Sequence[str] = (
+        "min_stream_age",
+        "max_stream_age",
         "stream_names",
         "min_call_age",
         "call_filters",
@@ -148,10 +181,16 @@ class CallStreamCleanupOperator(BatchOperator):
     def __init__(
         self,
         *,
-        stream_names: Sequence[str],
-        min_call_age: timedelta | float | str,
+        journal: Sequence[Any] | None = None,
+        owner_ended: bool = True,
+        min_stream_age: timedelta | float | str | None = None,
+        max_stream_age: timedelta | float | str = timedelta(days=7),
+        stream_names: Sequence[str] | None = None,
+        min_call_age: timedelta | float | str | None = None,
         call_filters: Mapping[str, Any] = _NO_FILTERS,
         max_stops: int | None = 500,
+        on_limit: Literal["fail", "approve"] = "fail",
+        response_timeout: timedelta | float = timedelta(days=1),
         dry_run: bool | str = False,
         max_concurrency: int = 128,
         max_requests_per_second: float = 1350,
@@ -168,23 +207,90 @@ class CallStreamCleanupOperator(BatchOperator):
             signalwire_conn_id=signalwire_conn_id,
             **kwargs,
         )
+        self.journal = validate_journal(journal)
+        self.owner_ended = validate_boolean("owner_ended", owner_ended)
+        self.min_stream_age = min_stream_age
+        self.max_stream_age = max_stream_age
         self.stream_names = stream_names
         self.min_call_age = min_call_age
         # None is not the default: an upstream task that returned nothing must not widen the cleanup to all calls.
         self.call_filters = {} if call_filters is _NO_FILTERS else call_filters
-        self.max_stops = (
-            None if max_stops is None else validate_integer("max_stops", max_stops, minimum=1, maximum=sys.maxsize)
-        )
+        self.max_stops = validate_limit(max_stops)
+        self.on_limit = validate_choice("on_limit", on_limit, ("fail", "approve"))
+        self.response_timeout = validate_duration("response_timeout", response_timeout, minimum=1)
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]  # Airflow's method of that name is for a CLI
+        self._check_parameters()
+        self.add_inlets(asset for asset in self.journal if asset not in self.inlets)
+        self.add_outlets(asset for asset in self.journal if asset not in self.outlets)
 
-    @clears_locals
+    def _check_parameters(self) -> None:
+        asks = self.on_limit == "approve"
+        check_combination(
+            has_journal=bool(self.journal),
+            has_names=self.stream_names is not None,
+            for_journal={"min_stream_age": self.min_stream_age, "on_limit='approve'": asks},
+            for_names={"min_call_age": self.min_call_age, "call_filters": self.call_filters},
+        )
+        if self.journal and not self.owner_ended and self.min_stream_age is None:
+            raise SignalWireConfigurationError("Parameter 'owner_ended' is False: give a 'min_stream_age'.")
+        if asks:
+            check_approval_supported()
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""
-        names = _validate_names(self.stream_names)
-        age = validate_duration("min_call_age", self.min_call_age, minimum=0, maximum=_MAX_AGE_SECONDS, templated=True)
+        return self._clean_up(context)
+
+    def execute_complete(self, context: Context, event: Any = None, asked_for: Sequence[str] = ()) -> dict[str, Any]:
+        """Search again after a person has approved, and stop what was approved and is still forgotten."""
+        check_response(event)
+        return self._clean_up(context, approved=frozenset(asked_for))
+
+    @clears_locals
+    def _clean_up(self, context: Context, *, approved: frozenset[str] | None = None) -> dict[str, Any]:
         is_dry_run = validate_boolean("dry_run", self.dry_run, templated=True)
+        names = validate_names(self.stream_names) if self.stream_names is not None else []
+        min_call_age = validate_age("min_call_age", self.min_call_age) if names else timedelta()
         filters = validate_call_filters(self.call_filters)
-        cutoff = datetime.now(UTC) - timedelta(seconds=age)
+        search = self._search_journal(context) if self.journal else JournalSearch()
+        if approved is not None:
+            search = search.only(approved)
+        elif not is_dry_run:
+            check_limit(
+                *(context, search, self.max_stops), on_limit=self.on_limit, response_timeout=self.response_timeout
+            )
+        found = {"dry_run": is_dry_run, **(search.counts() if self.journal else {})}
+        calls: list[str] = []
+        if names:
+            calls = self._list_calls_before(datetime.now(UTC) - min_call_age, filters, names, is_dry_run=is_dry_run)
+            found["calls"] = len(calls)
+        with self._spool(rows_to_stop(search, calls, names)) as rows:
+            search.log_forgotten(is_dry_run=is_dry_run)
+            if is_dry_run:
+                # Airflow writes an event for each outlet of a task that succeeds.
+                self.outlets = [asset for asset in self.outlets if asset not in self.journal]
+                return {**found, **list_rows(rows, search)}
+            found |= search.listed() if self.journal else {}
+            # What a person has approved does not count.
+            max_stops = self.max_stops and self.max_stops + (len(search.forgotten) if approved is not None else 0)
+            summary = self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=max_stops)
+        record_stops(context, self.journal, search, summary)
+        return summary
+
+    def _search_journal(self, context: Context) -> JournalSearch:
+        min_age = None if self.min_stream_age is None else validate_age("min_stream_age", self.min_stream_age)
+        return search_journal(
+            context,
+            self.journal,
+            account_sid=self.hook.account_sid,
+            owner_ended=self.owner_ended,
+            min_stream_age=min_age,
+            max_stream_age=validate_age("max_stream_age", self.max_stream_age),
+            check_cancelled=self._check_killed,
+        )
+
+    def _list_calls_before(
+        self, cutoff: datetime, filters: Mapping[str, Any], names: Sequence[str], *, is_dry_run: bool
+    ) -> list[str]:
         calls = self._list_calls(cutoff, filters)
         log.info(
             "%d calls in progress started before %s; streams to stop on each: %s%s.",
@@ -193,22 +299,4 @@ class CallStreamCleanupOperator(BatchOperator):
             mask_phone_numbers(", ".join(map(short_repr, names))),
             " (dry run: none is stopped)" if is_dry_run else "",
         )
-        found = {"calls": len(calls), "dry_run": is_dry_run}
-        streams = ({"call_sid": call, "stream_sid": name} for call in calls for name in names)
-        with self._spool(streams) as rows:
-            if is_dry_run:
-                return {**found, **_list_rows(rows)}
-            return self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=self.max_stops)
-
-
-def _list_rows(rows: SpooledRows) -> dict[str, Any]:
-    listed = [row._asdict() for row, _ in zip(rows, range(_MAX_LISTED_IN_DRY_RUN), strict=False)]
-    return {"would_stop": listed, "would_stop_not_listed": rows.unique - len(listed)}
-
-
-def _validate_names(stream_names: Any) -> list[str]:
-    if isinstance(stream_names, str) or not isinstance(stream_names, Sequence) or not stream_names:
-        raise SignalWireConfigurationError(
-            f"Parameter 'stream_names' is {short_repr(stream_names)}: expected a list of at least one stream name."
-        )
-    return list(dict.fromkeys(validate_sid("stream_names", name) for name in stream_names))
+        return calls

@@ -14,6 +14,7 @@ NAME = PACKAGE.name
 
 # Top to bottom. Siblings share a line and do not import each other.
 LAYERS = (
+    {"cli"},
     {"operators", "sensors", "notifications"},
     {"triggers"},
     {"batch"},
@@ -23,6 +24,8 @@ LAYERS = (
     {"client.flows"},
     {"client.policy"},
     {"client.config"},
+    {"journal_store"},
+    {"journal"},
     {"client.protocol"},
     {"exceptions"},
     {"_compat", "connection_form", "task_state"},

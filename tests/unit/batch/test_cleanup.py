@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_signalwire.exceptions import (
     SignalWireBatchError,
     SignalWireBatchRefusedError,
     SignalWireConfigurationError,
 )
+from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -254,3 +256,70 @@ def test_retry_does_not_extend_the_limit(simulator: SimulatorServer, context: di
 def test_invalid_limit_is_refused_when_the_dag_is_parsed(max_stops: Any) -> None:
     with pytest.raises(SignalWireConfigurationError, match="'max_stops' is"):
         CallStreamCleanupOperator(task_id="t", stream_names=["a"], min_call_age=1, max_stops=max_stops)
+
+
+JOURNAL = {"journal": [Asset("streams")]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "'stream_names' is None, and so is 'journal'"),
+        ({"journal": []}, r"'journal' is \[\]"),
+        ({"journal": Asset("streams")}, "'journal' is Asset"),
+        ({"journal": ["streams"]}, r"'journal' is \['streams'\]"),
+        ({**JOURNAL, "min_call_age": 60}, "'min_call_age' needs 'stream_names'"),
+        ({**JOURNAL, "call_filters": {"to": "+15550001"}}, "'call_filters' needs 'stream_names'"),
+        ({**JOURNAL, "owner_ended": False}, "give a 'min_stream_age'"),
+        ({**JOURNAL, "owner_ended": None}, "'owner_ended' is None"),
+        ({**JOURNAL, "on_limit": "ask"}, "'on_limit' is 'ask'"),
+        ({**JOURNAL, "response_timeout": 0}, "'response_timeout' is 0"),
+        ({"stream_names": ["a"], "min_call_age": 60, "min_stream_age": 60}, "'min_stream_age' needs 'journal'"),
+        ({"stream_names": ["a"], "min_call_age": 60, "on_limit": "approve"}, "on_limit='approve'' needs 'journal'"),
+    ],
+)
+def test_invalid_combination_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
+    if "journal" in arguments:
+        needs_journal()
+    with pytest.raises(SignalWireConfigurationError, match=message):
+        CallStreamCleanupOperator(task_id="clean_up", **arguments)
+
+
+def needs_journal() -> None:
+    try:
+        check_journal_supported()
+    except SignalWireConfigurationError as error:
+        pytest.skip(str(error))
+
+
+def test_journal_is_inlet_and_outlet() -> None:
+    needs_journal()
+    streams, other = Asset("streams"), Asset("other")
+    task = CallStreamCleanupOperator(task_id="t", journal=[streams], inlets=[other], outlets=[streams])
+    assert (task.inlets, task.outlets) == ([other, streams], [streams])
+
+
+def test_approval_is_refused_where_airflow_cannot_wait_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_journal()
+    monkeypatch.delattr("airflow.sdk.exceptions.TaskAwaitingInput", raising=False)
+    with pytest.raises(SignalWireConfigurationError, match=r"needs Airflow 3\.3 or newer"):
+        CallStreamCleanupOperator(task_id="t", on_limit="approve", **JOURNAL)
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"chosen_options": ["Reject"], "timedout": False}, "was rejected"),
+        ({"error": "too late", "error_type": "timeout"}, "got no response in time"),
+        ({"chosen_options": ["Approve"], "timedout": True}, "got no response in time"),
+        ({"chosen_options": ["Approve", "Reject"]}, "got no response in time"),
+        ({}, "got no response in time"),
+        (None, "got no response in time"),
+    ],
+)
+def test_without_approval_nothing_is_sent(simulator: SimulatorServer, event: Any, reason: str) -> None:
+    needs_journal()
+    task = CallStreamCleanupOperator(task_id="t", **JOURNAL)
+    with pytest.raises(SignalWireBatchRefusedError, match=f"{reason}. No stream was stopped"):
+        task.execute_complete({}, event, asked_for=["stream"])
+    assert simulator.requests() == []

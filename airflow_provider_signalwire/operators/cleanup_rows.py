@@ -1,0 +1,73 @@
+"""What a cleanup stops: streams of the journal by SID, and names on calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.validation import validate_duration, validate_sid
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.operators.journal_search import MAX_LISTED, JournalSearch
+
+if TYPE_CHECKING:
+    from airflow_provider_signalwire.batch.rows import SpooledRows
+
+# Ten years: longer than any call, and short enough for every calendar.
+_MAX_AGE_SECONDS = 10 * 366 * 24 * 3600
+
+
+def rows_to_stop(search: JournalSearch, calls: Sequence[str], names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the forgotten streams by SID, then each name on each call, unless the journal has that stream's SID."""
+    found_by_sid = set()
+    for found in search.forgotten:
+        found_by_sid.add((found.stream.call_sid, found.stream.name))
+        yield {"call_sid": found.stream.call_sid, "stream_sid": found.stream.stream_sid}
+    for call in calls:
+        for name in names:
+            if (call, name) not in found_by_sid:
+                yield {"call_sid": call, "stream_sid": name}
+
+
+def list_rows(rows: SpooledRows, search: JournalSearch) -> dict[str, Any]:
+    """Return the first rows of a dry run, for XCom."""
+    by_ids = {(found.stream.call_sid, found.stream.stream_sid): found for found in search.forgotten}
+    listed = [
+        by_ids[row].as_dict() if row in by_ids else row._asdict()
+        for row, _ in zip(rows, range(MAX_LISTED), strict=False)
+    ]
+    return {"would_stop": listed, "would_stop_not_listed": rows.unique - len(listed)}
+
+
+def validate_names(stream_names: Any) -> list[str]:
+    """Return the names without duplicates."""
+    if isinstance(stream_names, str) or not isinstance(stream_names, Sequence) or not stream_names:
+        raise SignalWireConfigurationError(
+            f"Parameter 'stream_names' is {short_repr(stream_names)}: expected a list of at least one stream name."
+        )
+    return list(dict.fromkeys(validate_sid("stream_names", name) for name in stream_names))
+
+
+def validate_age(name: str, value: Any) -> timedelta:
+    """Return an age: seconds, a timedelta, or what a template rendered."""
+    seconds = validate_duration(name, value, minimum=0, maximum=_MAX_AGE_SECONDS, templated=True)
+    return timedelta(seconds=seconds)
+
+
+def check_combination(
+    *, has_journal: bool, has_names: bool, for_journal: dict[str, Any], for_names: dict[str, Any]
+) -> None:
+    """Refuse a cleanup that has nothing to search, and parameters of a search that it does not make.
+
+    :param for_journal: Parameters without effect if there is no journal; None and empty values are not given.
+    :param for_names: Parameters without effect if there are no names.
+    """
+    if not has_journal and not has_names:
+        raise SignalWireConfigurationError(
+            "Parameter 'stream_names' is None, and so is 'journal': give one of them, or both."
+        )
+    for other, is_given, parameters in (("journal", has_journal, for_journal), ("stream_names", has_names, for_names)):
+        for name, value in parameters.items():
+            if value and not is_given:
+                raise SignalWireConfigurationError(f"Parameter '{name}' needs {other!r}.")

@@ -1,0 +1,132 @@
+"""Finds the forgotten streams of a journal, and describes them for the log, XCom and the person who approves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal import StreamEvent
+from airflow_provider_signalwire.journal_store import check_journal_supported, read_journal, write_stream_events
+from airflow_provider_signalwire.operators.forgotten_streams import ForgottenStream, RunStates, find_forgotten
+
+log = logging.getLogger(__name__)
+
+MAX_LISTED = 1000
+
+_MAX_DESCRIBED = 10
+
+
+@dataclass(frozen=True)
+class JournalSearch:
+    """The result of a search.
+
+    :param running: Number of running streams in the project.
+    :param other_projects: Number of running streams in other projects.
+    :param forgotten: The forgotten streams in the project, the oldest first.
+    """
+
+    running: int = 0
+    other_projects: int = 0
+    forgotten: Sequence[ForgottenStream] = ()
+
+    def only(self, stream_sids: Collection[str]) -> JournalSearch:
+        """Return the search without forgotten streams that are not among these."""
+        return replace(self, forgotten=[found for found in self.forgotten if found.stream.stream_sid in stream_sids])
+
+    def counts(self) -> dict[str, Any]:
+        """Return the numbers of streams, for XCom."""
+        return {"running": self.running, "other_projects": self.other_projects}
+
+    def listed(self) -> dict[str, Any]:
+        """Return the first forgotten streams, for XCom."""
+        listed = [found.as_dict() for found in self.forgotten[:MAX_LISTED]]
+        return {"forgotten": listed, "forgotten_not_listed": len(self.forgotten) - len(listed)}
+
+    def describe_first(self) -> str:
+        """Return the first forgotten streams, one per line."""
+        lines = [f"* {found.describe()}" for found in self.forgotten[:_MAX_DESCRIBED]]
+        more = len(self.forgotten) - len(lines)
+        return "\n".join([*lines, *([f"* … and {more:,} more"] if more else [])])
+
+    def log_forgotten(self, *, is_dry_run: bool) -> None:
+        """Log a line for each forgotten stream that XCom lists."""
+        for found in self.forgotten[:MAX_LISTED]:
+            log.info("%s %s.", "Would stop" if is_dry_run else "Stopping", found.describe())
+
+
+def record_stops(context: Any, journal: Sequence[Any], search: JournalSearch, summary: Mapping[str, Any]) -> None:
+    """Write into the journal that the forgotten streams have stopped, except those that could not be stopped.
+
+    :param summary: The batch's summary. If it does not list all failures, nothing is written: stopping again is safe.
+    """
+    failed = {(failure["call_sid"], failure["stream_sid"]) for failure in summary["failures"]}
+    now = datetime.now(UTC)
+    events = [
+        StreamEvent("stopped", stream.account_sid, stream.call_sid, stream.stream_sid, stream.name, now)
+        for stream in (found.stream for found in search.forgotten)
+        if (stream.call_sid, stream.stream_sid) not in failed
+    ]
+    if events and not summary["failures_not_listed"]:
+        write_stream_events(context, journal, events)
+
+
+def validate_journal(journal: Any) -> list[Any]:
+    """Return the assets of a journal; none if there is no journal.
+
+    :raises SignalWireConfigurationError: if it is not a list of assets, or this Airflow cannot read it.
+    """
+    from airflow.providers.common.compat.sdk import Asset
+
+    if journal is None:
+        return []
+    if not isinstance(journal, (list, tuple)) or not journal or not all(isinstance(each, Asset) for each in journal):
+        raise SignalWireConfigurationError(
+            f"Parameter 'journal' is {short_repr(journal)}: expected a list of at least one Asset."
+        )
+    check_journal_supported()
+    return list(journal)
+
+
+def search_journal(
+    context: Any,
+    journal: Sequence[Any],
+    *,
+    account_sid: str,
+    owner_ended: bool,
+    min_stream_age: timedelta | None,
+    max_stream_age: timedelta,
+    check_cancelled: Callable[[], None],
+) -> JournalSearch:
+    """Read the journal, and ask Airflow about the DAG runs that started its running streams.
+
+    :param context: The task's context.
+    :param journal: The assets.
+    :param account_sid: Only streams of this project.
+    :param owner_ended: See :func:`~airflow_provider_signalwire.operators.forgotten_streams.find_forgotten`.
+    :param min_stream_age: See there.
+    :param max_stream_age: How far back to read.
+    :param check_cancelled: Called before each question; raises an error to end the search.
+    """
+
+    def ask(dag_id: str, run_id: str) -> Any:
+        check_cancelled()
+        return context["ti"].get_dagrun_state(dag_id, run_id)
+
+    running = read_journal(context, journal, max_stream_age=max_stream_age).running_streams()
+    streams = [stream for stream in running if stream.account_sid == account_sid]
+    forgotten = find_forgotten(
+        streams, now=datetime.now(UTC), run_state=RunStates(ask), owner_ended=owner_ended, min_age=min_stream_age
+    )
+    others = len(running) - len(streams)
+    log.info(
+        "%d streams are running according to the journal, %d of them are forgotten.%s",
+        len(streams),
+        len(forgotten),
+        f" {others} more streams belong to other projects; they are left alone." if others else "",
+    )
+    return JournalSearch(len(streams), others, forgotten)

@@ -1,0 +1,178 @@
+"""Cleanup by journal in real Airflow: what is forgotten is stopped, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulated import running
+
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal_store import check_journal_supported
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+try:
+    check_journal_supported()
+except SignalWireConfigurationError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+MONTH = 30 * 24 * 3600
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+@pytest.fixture(autouse=True)
+def database(airflow_database: Path) -> Callable[..., list[Any]]:
+    """Run a statement in Airflow's database, which has no asset event yet."""
+
+    def execute(statement: str, *values: Any) -> list[Any]:
+        with closing(sqlite3.connect(airflow_database, timeout=30)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    execute("DELETE FROM asset_event")
+    return execute
+
+
+@pytest.fixture
+def start(run_dag: Any, simulator: SimulatorServer, database: Any) -> Callable[..., tuple[list[str], str]]:
+    """Start streams by a DAG run that ends in a state; return their SIDs and the run's id."""
+
+    def run(count: int = 1, *, state: str = "success", **params: Any) -> tuple[list[str], str]:
+        calls = [call["sid"] for call in simulator.seed(count=count, age_seconds=3600)]
+        # dag.test() keeps the params of the run before.
+        params = {"name": "bot", "hours": 0, "outlives": False, **params}
+        sids = run_dag("journal_start", call_sids=calls, **params).results["start"]
+        [[run_id]] = database("SELECT run_id FROM dag_run WHERE dag_id = 'journal_start' ORDER BY id DESC LIMIT 1")
+        database("UPDATE dag_run SET state = ? WHERE run_id = ?", state, run_id)
+        return sids, run_id
+
+    return run
+
+
+@pytest.fixture
+def clean_up(run_dag: Any) -> Callable[..., dict[str, Any]]:
+    def run(dag_id: str = "journal_cleanup_streams", **params: Any) -> dict[str, Any]:
+        result = run_dag(dag_id, **{"dry_run": False, "min_stream_age": MONTH, **params})
+        assert result.tasks == {"clean_up": ("success", 1)}
+        return result.results["clean_up"]
+
+    return run
+
+
+def writes(simulator: SimulatorServer) -> int:
+    return len(simulator.requests("/Streams/"))
+
+
+def test_streams_of_ended_runs_are_stopped_once(simulator, start, clean_up):
+    start(2)
+    start(1, state="failed")
+    [alive], _ = start(1, state="running")
+    [queued], _ = start(1, state="queued")
+    summary = clean_up()
+    assert (summary["running"], summary["stopped"], len(summary["forgotten"])) == (5, 3, 3)
+    assert set(running(simulator)) == {alive, queued}
+    sent = writes(simulator)
+
+    summary = clean_up()
+    assert (summary["running"], summary["stopped"], summary["forgotten"]) == (2, 0, [])
+    assert writes(simulator) == sent
+
+
+def test_summary_names_age_and_owner(start, clean_up):
+    [sid], run_id = start(1, state="failed", hours=2, name="for +15551234567")
+    [found] = clean_up()["forgotten"]
+    assert 7200 <= found.pop("age_seconds") < 7260
+    assert found.pop("call_sid")
+    assert found == {
+        "stream_sid": sid,
+        "name": "for +***4567",
+        "dag_id": "journal_start",
+        "run_id": run_id,
+        "task_id": "start",
+        "map_index": -1,
+        "run_state": "failed",
+    }
+
+
+def test_stream_of_deleted_run_is_stopped(simulator, start, clean_up, database):
+    _, run_id = start()
+    database("DELETE FROM task_instance WHERE run_id = ?", run_id)
+    database("DELETE FROM dag_run WHERE run_id = ?", run_id)
+    assert clean_up()["forgotten"][0]["run_state"] == "deleted"
+    assert running(simulator) == []
+
+
+def test_stream_of_run_that_is_run_again_is_left_alone_until_it_ends(simulator, start, clean_up, database):
+    sids, run_id = start(state="running")
+    assert clean_up()["stopped"] == 0
+    assert running(simulator) == sids
+    database("UPDATE dag_run SET state = 'success' WHERE run_id = ?", run_id)
+    assert clean_up()["stopped"] == 1
+
+
+def test_stream_restarted_under_the_same_name_is_left_alone(simulator, start, clean_up):
+    [old], _ = start(1, state="failed")
+    [call] = {stream["call_sid"] for stream in simulator.state.snapshot()["streams"]}
+    simulator.state.stop_stream(simulator.project, call, old, {"Status": "stopped"})
+    new = simulator.state.start_stream(simulator.project, call, {"Url": "wss://bot.example.com/", "Name": "bot"})["sid"]
+    clean_up()
+    assert running(simulator) == [new]
+
+
+def test_ended_call_and_missing_stream_are_settled(simulator, start, clean_up):
+    start(2)
+    simulator.reset(answer_delay_ms=0, stop_delay_ms=0)
+    summary = clean_up()
+    assert summary["missing"] == 2
+    assert clean_up()["running"] == 0
+
+
+def test_stream_that_outlives_its_run_is_stopped_by_age_only(simulator, start, clean_up):
+    sids, _ = start(outlives=True, hours=2)
+    assert clean_up()["stopped"] == 0
+    assert clean_up(min_stream_age=3 * 3600)["stopped"] == 0
+    assert running(simulator) == sids
+    assert clean_up(min_stream_age=3600)["stopped"] == 1
+
+
+def test_dry_run_sends_nothing_and_writes_no_event(simulator, start, clean_up, database):
+    [sid], run_id = start(state="failed")
+    [[events]] = database("SELECT count(*) FROM asset_event")
+    found = clean_up(dry_run=True)
+    [listed] = found["would_stop"]
+    shown = [listed[key] for key in ("stream_sid", "name", "run_id", "run_state")]
+    assert shown == [sid, "bot", run_id, "failed"]
+    assert "stopped" not in found
+    assert writes(simulator) == 0
+    assert database("SELECT count(*) FROM asset_event") == [(events,)]
+    assert clean_up()["stopped"] == 1
+
+
+def test_above_the_limit_nothing_is_sent(simulator, run_dag, start):
+    start(6)
+    run = run_dag("journal_cleanup_streams", dry_run=False, min_stream_age=MONTH)
+    assert run.tasks == {"clean_up": ("failed", 1)}
+    assert writes(simulator) == 0
+    assert len(running(simulator)) == 6
+
+
+def test_journal_that_no_other_dag_mentions_is_empty(simulator, start, clean_up):
+    start()
+    summary = clean_up("journal_cleanup_unmentioned")
+    assert (summary["running"], summary["stopped"]) == (0, 0)
+    assert writes(simulator) == 0
+
+
+def test_stream_found_both_ways_is_stopped_once(simulator, start, clean_up):
+    [journaled], _ = start()
+    simulator.seed(age_seconds=3600, streams=[{"name": "bot"}])
+    summary = clean_up("journal_cleanup_both_ways")
+    assert (summary["stopped"], summary["calls"], summary["requested"]) == (2, 2, 2)
+    assert running(simulator) == []
+    assert sorted(request["path"].rpartition("/")[2] for request in simulator.requests("/Streams/")) == sorted(
+        [journaled, "bot"]
+    )

@@ -16,6 +16,8 @@ import pytest
 from airflow_database import copy_migrated_database
 from cryptography.fernet import Fernet
 
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
 # As in any deployment: without a key, Airflow keeps connections and Variables in clear.
 os.environ.setdefault("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
 
@@ -79,6 +81,34 @@ def run_dag(airflow_database: Path, dag_bags: dict[str, tuple[Path, Any]], monke
         monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
         dag_run = dag.test(run_conf=params)
         return _read_back(airflow_database, dag_run.dag_id, dag_run.run_id)
+
+    return run
+
+
+@pytest.fixture
+def database(airflow_database: Path) -> Callable[..., list[Any]]:
+    """Run a statement in Airflow's database, which has no asset event yet."""
+
+    def execute(statement: str, *values: Any) -> list[Any]:
+        with closing(sqlite3.connect(airflow_database, timeout=30)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    execute("DELETE FROM asset_event")
+    return execute
+
+
+@pytest.fixture
+def start(run_dag: Any, simulator: SimulatorServer, database: Any) -> Callable[..., tuple[list[str], str]]:
+    """Start streams by a DAG run that ends in a state; return their SIDs and the run's id."""
+
+    def run(count: int = 1, *, state: str = "success", **params: Any) -> tuple[list[str], str]:
+        calls = [call["sid"] for call in simulator.seed(count=count, age_seconds=3600)]
+        # dag.test() keeps the params of the run before.
+        params = {"name": "bot", "hours": 0, "outlives": False, **params}
+        sids = run_dag("journal_start", call_sids=calls, **params).results["start"]
+        [[run_id]] = database("SELECT run_id FROM dag_run WHERE dag_id = 'journal_start' ORDER BY id DESC LIMIT 1")
+        database("UPDATE dag_run SET state = ? WHERE run_id = ?", state, run_id)
+        return sids, run_id
 
     return run
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,35 +19,7 @@ except SignalWireConfigurationError as error:
 
 MONTH = 30 * 24 * 3600
 
-pytestmark = pytest.mark.usefixtures("connection")
-
-
-@pytest.fixture(autouse=True)
-def database(airflow_database: Path) -> Callable[..., list[Any]]:
-    """Run a statement in Airflow's database, which has no asset event yet."""
-
-    def execute(statement: str, *values: Any) -> list[Any]:
-        with closing(sqlite3.connect(airflow_database, timeout=30)) as connection, connection:
-            return connection.execute(statement, values).fetchall()
-
-    execute("DELETE FROM asset_event")
-    return execute
-
-
-@pytest.fixture
-def start(run_dag: Any, simulator: SimulatorServer, database: Any) -> Callable[..., tuple[list[str], str]]:
-    """Start streams by a DAG run that ends in a state; return their SIDs and the run's id."""
-
-    def run(count: int = 1, *, state: str = "success", **params: Any) -> tuple[list[str], str]:
-        calls = [call["sid"] for call in simulator.seed(count=count, age_seconds=3600)]
-        # dag.test() keeps the params of the run before.
-        params = {"name": "bot", "hours": 0, "outlives": False, **params}
-        sids = run_dag("journal_start", call_sids=calls, **params).results["start"]
-        [[run_id]] = database("SELECT run_id FROM dag_run WHERE dag_id = 'journal_start' ORDER BY id DESC LIMIT 1")
-        database("UPDATE dag_run SET state = ? WHERE run_id = ?", state, run_id)
-        return sids, run_id
-
-    return run
+pytestmark = pytest.mark.usefixtures("connection", "database")
 
 
 @pytest.fixture

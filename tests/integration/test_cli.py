@@ -1,0 +1,135 @@
+"""``airflow signalwire streams``, through Airflow's own parser and on its database."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.cli import cli_parser
+from simulated import running
+
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal_store import check_journal_supported
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+try:
+    check_journal_supported()
+except SignalWireConfigurationError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+pytestmark = pytest.mark.usefixtures("connection", "database")
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Run ``airflow signalwire streams`` with these arguments; return its output."""
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        words = ["signalwire", "streams", *arguments]
+        monkeypatch.setattr("sys.argv", ["airflow", *words])
+        monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "")
+        args = cli_parser.get_parser().parse_args(words)
+        args.func(args)
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def listed(command: Callable[..., str]) -> Callable[..., list[dict[str, Any]]]:
+    def run(*arguments: str) -> list[dict[str, Any]]:
+        output = command("list", "--output", "json", *arguments)
+        return json.loads(output)
+
+    return run
+
+
+def refuse_to_ask(question: str) -> str:
+    raise AssertionError(question)
+
+
+def test_list_shows_stream_age_and_owner(start, listed):
+    [sid], run_id = start(state="failed", hours=2)
+    [stream] = listed()
+    assert (stream["stream_sid"], stream["run_id"], stream["run_state"]) == (sid, run_id, "failed")
+    assert int(stream["age_seconds"]) >= 7200
+
+
+def test_selection(simulator, start, listed):
+    [first], run_id = start()
+    [second], _ = start(state="running")
+    call = next(stream["call_sid"] for stream in simulator.state.snapshot()["streams"] if stream["sid"] == second)
+    sids = lambda *arguments: {stream["stream_sid"] for stream in listed(*arguments)}  # noqa: E731 - short
+    assert sids() == sids("--dag-id", "journal_start") == sids("--journal", "streams") == {first, second}
+    assert sids("--run-id", run_id) == {first}
+    assert sids("--call-sid", call) == {second}
+    assert sids("--dag-id", "other") == sids("--journal", "other") == sids("--days", "0") == set()
+
+
+def test_stop_asks_and_stops_what_was_selected(
+    simulator: SimulatorServer, start, command, listed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, run_id = start(2)
+    [other], _ = start()
+    questions = []
+    monkeypatch.setattr(builtins, "input", lambda question: questions.append(question) or "y")
+    output = command("stop", "--run-id", run_id)
+    assert questions == ["Stop these 2 streams? [y/N] "]
+    assert "2 of 2 streams done" in output
+    assert running(simulator) == [other]
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "yes please"])
+def test_stop_sends_nothing_unless_the_answer_is_yes(simulator, start, command, monkeypatch, answer):
+    start()
+    monkeypatch.setattr(builtins, "input", lambda question: answer)
+    with pytest.raises(SystemExit, match="No stream was stopped"):
+        command("stop", "--dag-id", "journal_start")
+    assert len(running(simulator)) == 1
+
+
+def test_dry_run_only_lists(simulator, start, command, monkeypatch):
+    [sid], _ = start()
+    monkeypatch.setattr(builtins, "input", refuse_to_ask)
+    assert sid in command("stop", "--dag-id", "journal_start", "--dry-run", "--output", "plain")
+    assert simulator.requests("/Streams/") == []
+
+
+def test_yes_does_not_ask(simulator, start, command, monkeypatch):
+    start()
+    monkeypatch.setattr(builtins, "input", refuse_to_ask)
+    command("stop", "--dag-id", "journal_start", "--yes")
+    assert running(simulator) == []
+
+
+def test_stop_without_selection_is_refused(simulator, start, command):
+    start()
+    with pytest.raises(SystemExit, match="--journal, --dag-id, --run-id or --call-sid"):
+        command("stop", "--yes")
+    assert simulator.requests("/Streams/") == []
+
+
+def test_streams_of_other_projects_are_left_alone(simulator, start, command, make_connection):
+    start()
+    make_connection("other", login="another-project")
+    output = command("stop", "--dag-id", "journal_start", "--conn-id", "other", "--yes")
+    assert "1 more streams belong to other projects" in output
+    assert simulator.requests("/Streams/") == []
+
+
+def test_failed_stop_ends_with_an_error(simulator, start, command, make_connection):
+    start()
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 503, "times": None}])
+    with pytest.raises(SystemExit, match=r"These streams could not be stopped:\n.*503"):
+        command("stop", "--dag-id", "journal_start", "--yes")
+
+
+def test_unknown_connection_ends_with_one_line(start, command):
+    start()
+    with pytest.raises(SystemExit, match="'nowhere' is not defined"):
+        command("stop", "--dag-id", "journal_start", "--conn-id", "nowhere", "--yes")

@@ -105,7 +105,7 @@ wrk:
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "The simulator's own limit is not measured: install wrk for that"; exit 0; }; \
 	echo "==> Installing wrk"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends wrk >/dev/null
 
-.PHONY: test-chaos test-celery
+.PHONY: test-chaos test-celery test-journal
 
 POSTGRES := $(or $(lastword $(wildcard /usr/lib/postgresql/*/bin/postgres)),/usr/lib/postgresql/postgres)
 REDIS := /usr/bin/redis-server
@@ -114,6 +114,9 @@ test-chaos: .venv/ready-cluster $(POSTGRES) ## kill parts of a real Airflow and 
 
 test-celery: .venv/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_celery.py
+
+test-journal: .venv/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed
+	@$(BIN)/python -m pytest tests/cluster/test_journal.py
 
 .venv/ready-cluster: .venv/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group cluster

@@ -76,6 +76,7 @@ def _ask(context: Any, search: JournalSearch, problem: str, *, timeout: timedelt
         options=[APPROVE, REJECT],
         subject=f"Stop {len(asked_for):,} forgotten streams?",
         body=f"{problem}\n\n{search.describe_first()}",
+        params={},  # the API server refuses the default
     )
     raise TaskAwaitingInput(method_name="execute_complete", kwargs={"asked_for": asked_for}, timeout=timeout)
 

@@ -34,6 +34,15 @@ class SimulatorProcess:
         calls = self._control("POST", "calls", plan)["calls"]
         return [{"call_sid": call["sid"], "stream_sid": stream["sid"]} for call in calls for stream in call["streams"]]
 
+    def seed_calls(self, count: int) -> list[str]:
+        """Put calls without streams in place, an hour old, and return their SIDs."""
+        return [call["sid"] for call in self._control("POST", "calls", {"count": count, "age_seconds": 3600})["calls"]]
+
+    def stop(self, stream: dict[str, Any]) -> None:
+        """Stop a stream as another client would."""
+        url = f"{self.url}/api/laml/2010-04-01/Accounts/{PROJECT}/Calls/{stream['call_sid']}/Streams/{stream['sid']}"
+        requests.post(url, data={"Status": "stopped"}, auth=(PROJECT, TOKEN), timeout=60).raise_for_status()
+
     def reset(self, **settings: Any) -> None:
         self._control("POST", "reset", settings)
 

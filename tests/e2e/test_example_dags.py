@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from airflow_process import EXAMPLE_DAGS, DagRunner
 
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 RECORD_KEYS = {"account_sid", "call_sid", "date_updated", "name", "sid", "status", "uri"}
@@ -160,6 +162,21 @@ def test_scheduled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
     assert (summary["calls"], summary["stopped"], summary["failed"]) == (3, 3, 0)
     of_another = [call["streams"][1]["sid"] for call in old_calls]
     assert set(running_streams(simulator)) == {*of_another, *(stream["sid"] for stream in young_call["streams"])}
+
+
+def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    try:
+        check_journal_supported()
+    except SignalWireConfigurationError as error:
+        pytest.skip(str(error))
+    (call,) = simulator.seed(age_seconds=5 * 3600, streams=[{"name": "of another"}])
+
+    result = dag_runner.run("journaled_stream_cleanup")
+
+    assert result.state == "success"
+    summary = result.xcom("stop_forgotten_streams")
+    assert (summary["running"], summary["stopped"]) == (0, 0)
+    assert running_streams(simulator) == [call["streams"][0]["sid"]]
 
 
 def test_scheduled_stream_cleanup_stops_nothing_in_a_dry_run(simulator: SimulatorServer, dag_runner: DagRunner) -> None:

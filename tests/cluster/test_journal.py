@@ -1,0 +1,230 @@
+"""Cleanup by journal in an Airflow of separate processes: no stream of a living run is stopped, none is left."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from cluster import Cluster
+from processes import Processes, wait_until
+from services import start_postgres
+from simulator_process import SimulatorProcess
+
+END_SECONDS = 120
+STOPS = {"method": "POST", "path_contains": "/Streams/"}
+
+_files = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def started_cluster(
+    services: Processes, started_simulator: SimulatorProcess, folder: Path, logs: Path
+) -> Iterator[Cluster]:
+    home = folder / "airflow"
+    home.mkdir()
+    database = start_postgres(services, folder)
+    with Processes(logs) as processes:
+        cluster = Cluster(
+            processes,
+            home,
+            database=database,
+            signalwire_url=started_simulator.url,
+            executor="LocalExecutor",
+            components=("scheduler", "dag-processor"),
+        )
+        cluster.start()
+        yield cluster
+
+
+@pytest.fixture
+def cluster(started_cluster: Cluster, simulator: SimulatorProcess) -> Cluster:
+    """Airflow with nothing to do; streams of earlier tests are settled, because their calls are gone."""
+    started_cluster.processes.check()
+    assert started_cluster.database.unfinished() == []
+    clean_up(started_cluster)
+    simulator.reset(stop_delay_ms=0, answer_delay_ms=0)
+    return started_cluster
+
+
+class Owner:
+    """A run that starts streams, works until it is released, and stops its first stream.
+
+    :param count: Number of streams.
+    :param name: Their name; the run's id, unless given.
+    :param until: The task that is running when this returns.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        simulator: SimulatorProcess,
+        count: int = 1,
+        dag_id: str = "journal_owner",
+        *,
+        name: str = "",
+        until: str = "work",
+    ) -> None:
+        self.cluster = cluster
+        self.dag_id = dag_id
+        self.file = cluster.folder / f"release{next(_files)}"
+        calls = simulator.seed_calls(count)
+        self.run_id = cluster.trigger(dag_id, {"call_sids": calls, "file": str(self.file), "name": name})
+        self.wait_for(until, "running")
+
+    def wait_for(self, task_id: str, state: str) -> None:
+        wait_until(lambda: self.state(task_id) == state, f"{task_id} is {state}", END_SECONDS)
+
+    def state(self, task_id: str) -> str | None:
+        [task] = [task for task in self.cluster.database.task_instances(self.run_id) if task.task_id == task_id]
+        return task.state
+
+    def kill(self, task_id: str) -> None:
+        """``kill -9`` a task's process."""
+        [task] = [task for task in self.cluster.database.task_instances(self.run_id) if task.task_id == task_id]
+        assert task.pid is not None
+        psutil.Process(task.pid).kill()
+
+    def end(self) -> None:
+        self.file.touch()
+        self.cluster.database.wait_for_end(self.run_id, END_SECONDS)
+
+
+def clean_up(cluster: Cluster, dag_id: str = "journal_cleanup") -> dict[str, Any]:
+    run_id = cluster.trigger(dag_id, {})
+    return result_of(cluster, run_id, dag_id)
+
+
+def result_of(cluster: Cluster, run_id: str, dag_id: str = "journal_cleanup") -> dict[str, Any]:
+    cluster.database.wait_for_end(run_id, END_SECONDS)
+    assert cluster.database.run_state(run_id) == "success"
+    return dict(cluster.xcom(dag_id, run_id, "clean_up"))
+
+
+def running(simulator: SimulatorProcess) -> set[str]:
+    """The names of the streams that are running: the ids of the runs that started them."""
+    return {stream["name"] for stream in simulator.streams() if stream["status"] != "stopped"}
+
+
+def test_two_cleanups_at_once(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    ended, alive = Owner(cluster, simulator, 40), Owner(cluster, simulator)
+    ended.end()
+    runs = [cluster.trigger("journal_cleanup", {}) for _ in range(2)]
+    assert sum(result_of(cluster, run_id)["failed"] for run_id in runs) == 0
+    assert running(simulator) == {alive.run_id}
+    assert clean_up(cluster)["running"] == 1
+    alive.end()
+
+
+def test_cleanup_killed_half_way(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    ended, alive = Owner(cluster, simulator, 40), Owner(cluster, simulator)
+    ended.end()
+    run_id = cluster.trigger("journal_cleanup_slow", {})
+    wait_until(lambda: 0 < simulator.running() < 35, "some streams are stopped", END_SECONDS)
+    [task] = cluster.database.task_instances(run_id, "running")
+    assert task.pid is not None
+    psutil.Process(task.pid).kill()
+    assert ended.run_id in running(simulator)
+
+    summary = result_of(cluster, run_id, "journal_cleanup_slow")
+    assert cluster.database.tries(run_id) == 1
+    assert len(summary["forgotten"]) == 40
+    assert running(simulator) == {alive.run_id}
+    assert clean_up(cluster)["forgotten"] == []
+    alive.end()
+
+
+def test_cleared_start(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    owner = Owner(cluster, simulator, 2)
+    owner.end()
+    owner.file.unlink()
+    body = {"dry_run": False, "dag_run_id": owner.run_id, "task_ids": ["start"], "include_downstream": True}
+    simulator.set_faults()
+    first = {stream["sid"] for stream in simulator.streams()}
+    for stream in simulator.streams():  # a name is unique among the streams that run on a call
+        simulator.stop(stream)
+    cluster.call_api("POST", f"dags/{owner.dag_id}/clearTaskInstances", {**body, "only_failed": False})
+    owner.wait_for("work", "running")
+    assert clean_up(cluster)["forgotten"] == []
+    left = {stream["sid"] for stream in simulator.streams() if stream["status"] != "stopped"}
+    assert len(left) == 2
+    assert not left & first
+    owner.end()
+    clean_up(cluster)
+    assert running(simulator) == set()
+
+
+def test_teardown_skipped_by_dagrun_timeout(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    owner = Owner(cluster, simulator, dag_id="journal_owner_in_time")
+    cluster.database.wait_for_end(owner.run_id, END_SECONDS)
+    assert cluster.database.run_state(owner.run_id) == "failed"
+    assert running(simulator) == {owner.run_id}
+    assert clean_up(cluster)["forgotten"][0]["run_state"] == "failed"
+    assert running(simulator) == set()
+
+
+def test_stop_killed_on_its_last_try(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    owner = Owner(cluster, simulator)
+    simulator.set_faults({"match": STOPS, "times": 1, "kind": "hang", "when": "before"})
+    owner.file.touch()
+    wait_until(lambda: simulator.requests("/Streams/"), "the stop was sent", END_SECONDS)
+    owner.kill("stop")
+    cluster.database.wait_for_end(owner.run_id, END_SECONDS)
+    assert running(simulator) == {owner.run_id}
+    clean_up(cluster)
+    assert running(simulator) == set()
+
+
+def test_setup_killed_after_its_stream_began(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    simulator.set_faults({"match": {"method": "POST"}, "times": 1, "kind": "hang", "when": "after"})
+    owner = Owner(cluster, simulator, name="killed", until="start")
+    wait_until(simulator.running, "the stream has begun", END_SECONDS)
+    owner.kill("start")
+    cluster.database.wait_for_end(owner.run_id, END_SECONDS)
+    assert owner.state("stop") == "upstream_failed"
+    assert clean_up(cluster)["running"] == 0  # the start has left no event
+    assert running(simulator) == {"killed"}
+
+    clean_up(cluster, "journal_cleanup_both_ways")
+    assert running(simulator) == set()
+
+
+@pytest.mark.parametrize("answer", ["Approve", "Reject"])
+def test_person_decides_above_the_limit(cluster: Cluster, simulator: SimulatorProcess, answer: str) -> None:
+    ended, ends_later = Owner(cluster, simulator, 4), Owner(cluster, simulator, 2)
+    ended.end()
+    dag_id = "journal_cleanup_asking"
+    run_id = cluster.trigger(dag_id, {})
+    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/clean_up/-1/hitlDetails"
+    wait_until(lambda: cluster.database.states(run_id)["awaiting_input"], "the cleanup asks", END_SECONDS)
+    detail = cluster.call_api("GET", path)
+    assert detail["subject"] == "Stop 4 forgotten streams?"
+    assert f"run '{ended.run_id}' (success)" in detail["body"]
+    ends_later.end()  # its second stream becomes forgotten after the question
+    stops = len(simulator.requests("/Streams/"))
+
+    cluster.call_api("PATCH", path, {"chosen_options": [answer]})
+    cluster.database.wait_for_end(run_id, END_SECONDS)
+    if answer == "Approve":
+        assert cluster.xcom(dag_id, run_id, "clean_up")["requested"] == 4
+        assert running(simulator) == {ends_later.run_id}
+    else:
+        assert cluster.database.run_state(run_id) == "failed"
+        assert cluster.database.tries(run_id) == 0
+        assert len(simulator.requests("/Streams/")) == stops
+    clean_up(cluster)
+    assert running(simulator) == set()
+
+
+def test_without_response_nothing_is_sent(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    Owner(cluster, simulator, 4).end()
+    stops = len(simulator.requests("/Streams/"))
+    run_id = cluster.trigger("journal_cleanup_asking_briefly", {})
+    cluster.database.wait_for_end(run_id, END_SECONDS)
+    assert cluster.database.run_state(run_id) == "failed"
+    assert cluster.database.tries(run_id) == 0
+    assert len(simulator.requests("/Streams/")) == stops
+    clean_up(cluster)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ def run_dag(airflow_database: Path, dag_bags: dict[str, tuple[Path, Any]], monke
 
 
 @pytest.fixture
-def database(airflow_database: Path) -> Callable[..., list[Any]]:
+def database(airflow_database: Path) -> Iterator[Callable[..., list[Any]]]:
     """Run a statement in Airflow's database, which has no asset event yet."""
 
     def execute(statement: str, *values: Any) -> list[Any]:
@@ -95,7 +95,8 @@ def database(airflow_database: Path) -> Callable[..., list[Any]]:
             return connection.execute(statement, values).fetchall()
 
     execute("DELETE FROM asset_event")
-    return execute
+    yield execute
+    execute("DELETE FROM asset_event")
 
 
 @pytest.fixture

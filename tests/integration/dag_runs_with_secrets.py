@@ -38,12 +38,14 @@ class Runs:
     planned: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
 
-    def plan(self) -> None:
+    def plan(self, *, has_journal: bool) -> None:
         # Mapped ones come first: whatever has been masked in this process stays so.
         self._start_streams()
         self._stop_streams()
         self._wait()
         self._run_examples()
+        if has_journal:
+            self._clean_up_by_journal()
         self.server.set_faults(self.faults)
 
     def secrets(self) -> dict[str, str]:
@@ -98,6 +100,12 @@ class Runs:
         self._add("stop_many_streams", "failed", streams=refused)
         self._call(age_seconds=5 * 3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])
         self._add("scheduled_stream_cleanup")
+
+    def _clean_up_by_journal(self) -> None:
+        self._add("journal_start", call_sids=[self._call(), self._call()])
+        for name in ("streams", "unmentioned", "both_ways"):
+            self._add(f"journal_cleanup_{name}")
+        self._add("journaled_stream_cleanup")
 
     def _add(self, dag_id: str, state: str = "success", **params: Any) -> None:
         self.planned.append((dag_id, params, state))

@@ -141,6 +141,7 @@ class CallStreamCleanupOperator(BatchOperator):
         "signalwire_conn_id",
     )
 
+    @clears_locals
     def __init__(
         self,
         *,

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
-from airflow_provider_signalwire.client.protocol.redaction import secrets_in_url
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, secrets_in_url
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
@@ -179,6 +179,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
     )
     template_fields_renderers = {"parameters": "json"}  # noqa: RUF012 - as Airflow declares it
 
+    @clears_locals
     def __init__(
         self,
         *,

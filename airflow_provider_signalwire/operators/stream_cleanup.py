@@ -178,6 +178,7 @@ class CallStreamCleanupOperator(BatchOperator):
         "signalwire_conn_id",
     )
 
+    @clears_locals
     def __init__(
         self,
         *,

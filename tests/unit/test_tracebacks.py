@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -67,6 +70,13 @@ CASES: dict[str, Callable[[str], Any]] = {
 }
 
 
+def safe_repr(value: object) -> str:
+    try:
+        return repr(value)
+    except AttributeError:  # of an operator that is not constructed yet
+        return ""
+
+
 def leaks_of(error: BaseException, hidden: tuple[str, ...]) -> set[tuple[str, str]]:
     """Return each secret that a frame of ours shows, with the place."""
     leaks = {("message", secret) for secret in hidden if secret in f"{error!r} {error}"}
@@ -77,10 +87,12 @@ def leaks_of(error: BaseException, hidden: tuple[str, ...]) -> set[tuple[str, st
         if link is None or id(link) in seen:
             continue
         seen.add(id(link))
-        for frame in traceback.TracebackException.from_exception(link, capture_locals=True, compact=True).stack:
-            if frame.filename.startswith(PACKAGE):
-                place = f"{frame.filename.removeprefix(PACKAGE)}:{frame.name}"
-                leaks |= {(f"{place}.{name}", s) for name, v in (frame.locals or {}).items() for s in hidden if s in v}
+        for frame, line in traceback.walk_tb(link.__traceback__):
+            code = frame.f_code
+            if code.co_filename.startswith(PACKAGE):
+                place = f"{code.co_filename.removeprefix(PACKAGE)}:{line}:{code.co_name}"
+                shown = {name: safe_repr(value) for name, value in frame.f_locals.items()}
+                leaks |= {(f"{place}.{name}", s) for name, text in shown.items() for s in hidden if s in text}
         links += [link.__cause__, link.__context__]
     return leaks
 
@@ -96,3 +108,75 @@ def test_failure_shows_no_secret(simulator, make_connection, monkeypatch, name, 
     with pytest.raises(SignalWireError) as caught:
         CASES[name](call["sid"])
     assert leaks_of(caught.value, (*HIDDEN, simulator.token)) == set()
+
+
+# asyncio catches what a protocol raises, so nothing leaves it.
+NOT_TRACED = ("/simulator/", "/async_connection.py")
+
+
+class Interrupted(BaseException):
+    """Raised where a signal handler could raise."""
+
+
+def run_traced(call: Callable[[], Any], visit: Callable[[str, int], None]) -> BaseException | None:
+    """Run a call in a new thread; visit each line of ours before it is executed, and return what the call raised."""
+    errors: list[BaseException] = []
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        code = frame.f_code
+        is_ours = code.co_filename.startswith(PACKAGE) and not any(part in code.co_filename for part in NOT_TRACED)
+        # Signals interrupt the calling thread only. Of the others, the work of a batch may fail, but not what ends it.
+        is_other_thread = threading.current_thread().name.startswith("signalwire-")
+        if not is_ours or (is_other_thread and "/batch/calls.py" not in code.co_filename):
+            return trace if is_other_thread else None
+        # The decorator itself has its arguments until it has handled the exception.
+        if event == "line" and code.co_qualname != "clears_locals.<locals>.call":
+            visit(code.co_filename, frame.f_lineno)
+        return trace
+
+    def run() -> None:
+        sys.settrace(trace)
+        try:
+            call()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            sys.settrace(None)
+
+    threading.settrace(trace)  # for the event loop of a batch
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+    finally:
+        threading.settrace(None)  # type: ignore[arg-type]  # as documented, None removes it
+    return errors[0] if errors else None
+
+
+def test_exception_at_any_line_shows_no_secret(simulator, make_connection, monkeypatch):
+    monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.1)
+    monkeypatch.setattr(start, "_CLEANUP_SECONDS", 0.1)
+    make_connection(extra={"max_attempts": 1, "timeout": 2})
+    hidden = (*HIDDEN, simulator.token)
+    interrupted: set[tuple[str, int]] = set()
+    leaks: set[tuple[str, str]] = set()
+    for operation in CASES.values():
+
+        def perform(operation=operation):
+            [call] = simulator.seed(streams=[{"name": "media"}])
+            operation(call["sid"])
+
+        lines: dict[tuple[str, int], None] = {}
+        assert run_traced(perform, lambda *line, lines=lines: lines.setdefault(line)) is None
+        for target in lines.keys() - interrupted:
+
+            def interrupt(*line, target=target):
+                if line == target and target not in interrupted:
+                    interrupted.add(target)
+                    raise Interrupted
+
+            if error := run_traced(perform, interrupt):
+                leaks |= leaks_of(error, hidden)
+    assert sorted(leaks) == []
+    assert len(interrupted) > 1000

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.validation import parse_datetime
 
 JOURNAL_KEY = "signalwire_streams"
@@ -28,7 +29,8 @@ class StreamOwner:
 class StreamEvent:
     """What happened to a stream.
 
-    :param event: ``started``, ``stopped``, or ``ended`` (with its call, or it was missing).
+    :param event: ``started``; ``stopped`` (a stop was accepted, or there is no such stream); or ``ended``, with its
+        call and so with every other stream of that call.
     :param account_sid: The project.
     :param call_sid: The call.
     :param stream_sid: The stream's SID.
@@ -60,9 +62,13 @@ class RunningStream:
 
 
 def to_extra(events: Iterable[StreamEvent]) -> dict[str, Any]:
-    """Return the extra of an asset event."""
-    entries = [{**vars(event), "at": event.at.isoformat()} for event in events]
-    return {JOURNAL_KEY: {"version": _VERSION, "entries": entries}}
+    """Return the extra of an asset event. Telephone numbers in names are masked."""
+    return {JOURNAL_KEY: {"version": _VERSION, "entries": [_to_entry(event) for event in events]}}
+
+
+def _to_entry(event: StreamEvent) -> dict[str, Any]:
+    name = None if event.name is None else mask_phone_numbers(event.name)
+    return {**vars(event), "name": name, "at": event.at.astimezone(UTC).isoformat()}
 
 
 class StreamJournal:
@@ -74,7 +80,8 @@ class StreamJournal:
     def __init__(self) -> None:
         self.skipped = 0
         self._started: dict[tuple[str, str, str], RunningStream] = {}
-        self._ended: set[tuple[str, str, str]] = set()
+        self._stopped: set[tuple[str, str, str]] = set()
+        self._ended_calls: set[tuple[str, str]] = set()
 
     def add(self, extra: Any, owner: StreamOwner) -> None:
         """Add the entries of an asset event; extras of others are ignored."""
@@ -92,19 +99,27 @@ class StreamJournal:
                 self.skipped += 1
 
     def running_streams(self) -> list[RunningStream]:
-        """Return the streams that were started, and of which no end is known."""
-        return [stream for key, stream in self._started.items() if key not in self._ended]
+        """Return the streams that were started, and of which no end is known, the oldest first."""
+        running = [
+            stream
+            for key, stream in self._started.items()
+            if key not in self._stopped and key[:2] not in self._ended_calls
+        ]
+        return sorted(running, key=lambda stream: (stream.started_at, stream.stream_sid))
 
     def _add_entry(self, entry: Any, owner: StreamOwner) -> None:
         key = (str(entry["account_sid"]), str(entry["call_sid"]), str(entry["stream_sid"]))
-        if entry["event"] in ("stopped", "ended"):
-            self._ended.add(key)
+        if entry["event"] == "stopped":
+            self._stopped.add(key)
+            return
+        if entry["event"] == "ended":
+            self._ended_calls.add(key[:2])
             return
         at = parse_datetime(entry["at"])
         if entry["event"] != "started" or at is None or at.tzinfo is None:
             raise ValueError
         stream = RunningStream(*key, entry.get("name"), at, owner, entry.get("outlives_run") is True)
         known = self._started.get(key)
-        # Whichever order they come in, the same one wins.
-        if known is None or (stream.started_at, repr(owner)) < (known.started_at, repr(known.owner)):
+        # In any order of the events, the same one wins.
+        if known is None or (stream.started_at, repr(stream)) < (known.started_at, repr(known)):
             self._started[key] = stream

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import StreamEvent, StreamJournal, StreamOwner, to_extra
+
+log = logging.getLogger(__name__)
+
+# An event is one row of Airflow's database, and one message between task and API server.
+MAX_ENTRIES = 100_000
 
 _PAGE_SIZE = 1000
 
@@ -29,11 +35,55 @@ def check_journal_supported() -> None:
         )
 
 
+def has_journal(context: Any, outlets: Sequence[Any]) -> bool:
+    """Return whether a task records its streams: whether it has an asset among its outlets."""
+    from airflow.providers.common.compat.sdk import Asset
+
+    return "outlet_events" in context and any(isinstance(outlet, Asset) for outlet in outlets)
+
+
+def check_size_of_event(context: Any, outlets: Sequence[Any], number: int) -> None:
+    """Refuse a task that would write too large an event.
+
+    :param number: Number of streams.
+    :raises SignalWireConfigurationError: if an event cannot hold as many.
+    """
+    if number > MAX_ENTRIES and has_journal(context, outlets):
+        raise SignalWireConfigurationError(
+            f"No stream was stopped: the task has an asset among its 'outlets', whose event can hold {MAX_ENTRIES:,} "
+            f"streams, and there are {number:,}. Split the streams among mapped tasks, or remove the outlet."
+        )
+
+
 def write_stream_events(context: Any, outlets: Sequence[Any], events: Iterable[StreamEvent]) -> None:
-    """Add events to the extra of each outlet. Airflow stores it when the task succeeds."""
-    extra = to_extra(events)
-    for asset in outlets:
-        context["outlet_events"][asset].extra.update(extra)
+    """Add events to the extra of each asset among the outlets. Airflow stores it when the task succeeds.
+
+    What happened to the streams does not depend on the journal, so an event that cannot be added is logged only.
+    """
+    if not has_journal(context, outlets):
+        return
+    from airflow.providers.common.compat.sdk import Asset
+
+    entries = list(events)
+    if len(entries) > MAX_ENTRIES:
+        log.warning("The journal's event holds %d of %d streams; the others stay listed.", MAX_ENTRIES, len(entries))
+    extra = to_extra(entries[:MAX_ENTRIES])
+    try:
+        for outlet in outlets:
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra.update(extra)
+    except Exception as error:
+        log.warning("The streams could not be recorded in the journal (%s: %s).", type(error).__name__, error)
+
+
+def write_stream_event(
+    context: Any, operator: Any, event: str, *, stream_sid: str, name: str | None, outlives_run: bool = False
+) -> None:
+    """Add what an operator did to one stream of its call, if it has an asset among its outlets."""
+    if has_journal(context, operator.outlets):
+        ids = (operator.hook.account_sid, operator.call_sid, stream_sid)
+        entry = StreamEvent(event, *ids, name, datetime.now(UTC), outlives_run)
+        write_stream_events(context, operator.outlets, [entry])
 
 
 def read_journal(context: Any, assets: Sequence[Any], *, max_stream_age: timedelta) -> StreamJournal:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -15,14 +16,14 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
 from airflow_provider_signalwire.batch.rows import SpooledRows, spool_rows
 from airflow_provider_signalwire.batch.runner import StreamBatch
-from airflow_provider_signalwire.batch.summary import BatchSummary
+from airflow_provider_signalwire.batch.summary import BatchSummary, StreamEnd
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_integer, validate_number
 from airflow_provider_signalwire.exceptions import SignalWireBatchRefusedError, SignalWireError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.journal import StreamEvent
+from airflow_provider_signalwire.journal_store import has_journal, write_stream_events
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_signalwire.batch.calls import CallListing
@@ -91,7 +92,16 @@ class BatchOperator(HookMixin, BaseOperator):
         """
         # A retry has to repeat every stop if their records are wanted.
         checkpoint = BatchCheckpoint({} if return_records else context, self._checkpoint_key(rows, ignore_if_missing))
-        summary = BatchSummary(rows.unique, checkpoint.counts, keep_records=return_records)
+        summary = BatchSummary(
+            rows.unique,
+            checkpoint.counts,
+            keep_records=return_records,
+            keep_ends=has_journal(context, self.outlets),
+        )
+        if summary.ends is not None:
+            for index, row in enumerate(rows):
+                if checkpoint.is_done(index):
+                    summary.ends.append(StreamEnd("stopped", *row, None))
         self._work = batch = StreamBatch(
             self.hook.settings,
             self.hook.account_sid,
@@ -120,11 +130,21 @@ class BatchOperator(HookMixin, BaseOperator):
         if self.fail_on_error and summary.failures:
             is_pushed = self._push_summary(context, result)
             summary.raise_for_failures(listed_in="this task's XCom" if is_pushed else "this task's log")
+        self._record_ends(context, summary)
         checkpoint.clear()
         if self._is_killed:
             checkpoint.save()
         self._check_killed(summary)
         return result
+
+    def _record_ends(self, context: Context, summary: BatchSummary) -> None:
+        """Write into the journal which streams have stopped. Airflow stores it if the task succeeds."""
+        if summary.ends:
+            now, account_sid = datetime.now(UTC), self.hook.account_sid
+            events = (
+                StreamEvent(end.event, account_sid, end.call_sid, end.stream_sid, end.name, now) for end in summary.ends
+            )
+            write_stream_events(context, self.outlets, events)
 
     def _spool(self, streams: Any) -> contextlib.AbstractContextManager[SpooledRows]:
         return spool_rows(streams, check_cancelled=self._check_killed)

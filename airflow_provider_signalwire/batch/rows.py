@@ -122,13 +122,13 @@ def _read_row(value: Any) -> StreamRow:
         missing = stream_key if "call_sid" in value else "call_sid"
         raise SignalWireConfigurationError(f"has no {missing!r}, but {short_repr(list(value))}: expected {_EXPECTED}.")
     call_sid, stream_sid = value["call_sid"], value[stream_key]
-    if not _is_sid(call_sid) or not _is_sid(stream_sid):
+    if not is_sid(call_sid) or not is_sid(stream_sid):
         validate_sid("call_sid", call_sid)
         validate_sid(stream_key, stream_sid)
     return StreamRow(call_sid, stream_sid)
 
 
-def _is_sid(value: Any) -> bool:
+def is_sid(value: Any) -> bool:
     """Return whether an id has the shape of a SID: among a million rows, hardly any other needs a closer look."""
     return isinstance(value, str) and _SID.fullmatch(value) is not None
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_signalwire.batch.rows import is_sid
+from airflow_provider_signalwire.client.protocol.records import stream_matches
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import (
     SignalWireBatchError,
@@ -27,16 +29,29 @@ _MAX_FAILURES_LOGGED = 10
 _MAX_QUOTE = 200
 
 
+class StreamEnd(NamedTuple):
+    """A stream that no longer runs; ``event`` as in a :class:`~airflow_provider_signalwire.journal.StreamEvent`."""
+
+    event: str
+    call_sid: str
+    stream_sid: str
+    name: str | None
+
+
 class BatchSummary:
     """The outcomes so far.
 
     :param total: Number of unique streams.
     :param finished: Outcomes of the streams that an earlier try has finished.
     :param keep_records: Whether to keep every stream's record.
+    :param keep_ends: Whether to keep which streams have stopped, for the journal.
     """
 
-    def __init__(self, total: int, finished: Mapping[str, int], *, keep_records: bool = False) -> None:
+    def __init__(
+        self, total: int, finished: Mapping[str, int], *, keep_records: bool = False, keep_ends: bool = False
+    ) -> None:
         self.total = total
+        self.ends: list[StreamEnd] | None = [] if keep_ends else None
         self.failures: list[dict[str, str]] = []
         self._outcomes = Counter(finished)
         self._failed = 0
@@ -64,6 +79,15 @@ class BatchSummary:
             self._ignored.append(row)
         if self._records is not None and record is not None:
             self._records.append(record)
+        if self.ends is not None:
+            self._add_end(self.ends, row, outcome, record)
+
+    def _add_end(self, ends: list[StreamEnd], row: StreamRow, outcome: str, record: StreamRecord | None) -> None:
+        if record is not None and stream_matches(record, row.call_sid, row.stream_sid):
+            event = "ended" if outcome == "already_ended" else "stopped"
+            ends.append(StreamEnd(event, row.call_sid, record["sid"], record.get("name")))
+        elif is_sid(row.stream_sid):  # a name on a call that has no such stream says nothing
+            ends.append(StreamEnd("stopped", row.call_sid, row.stream_sid, None))
 
     def add_failure(self, row: StreamRow, error: Exception) -> None:
         """Count a stream that could not be stopped."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_signalwire._compat import mask_secret
-from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
+from airflow_provider_signalwire.client.protocol.records import stream_is_stopped, stream_matches
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, secrets_in_url
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.journal_store import write_stream_event
 from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 from airflow_provider_signalwire.triggers.events import stream_record_of
@@ -95,27 +96,37 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
         )
         with self.hook.get_conn() as client:
             if not self.wait_for_completion:
-                return self._finish(client.run(poller.request_stop()))
+                return self._finish(context, client.run(poller.request_stop()))
             if not self.deferrable:
-                return self._finish(client.run(wait_until(poller, schedule)))
+                return self._finish(context, client.run(wait_until(poller, schedule)))
             result, retry_after = client.run(poll_before_deferring(poller, schedule))
         if result is not None:
-            return self._finish(result)
+            return self._finish(context, result)
         self._defer(poller, deadlines, retry_after)
         raise AssertionError("unreachable: defer raises")  # pragma: no cover
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:
         """Return the record that the trigger sent, or raise the error that it sent."""
-        return stream_record_of(
+        record = stream_record_of(
             event, call_sid=self.call_sid, stream_sid=self.stream_sid, ignore_if_missing=self.ignore_if_missing
         )
+        self._record_end(context, "stopped", record)
+        return record
 
-    def _finish(self, result: StopResult) -> StreamRecord | None:
+    def _record_end(self, context: Context, event: str, record: StreamRecord | None) -> None:
+        """Write into the journal that the stream has stopped."""
+        sid, name = self.stream_sid, None
+        if record is not None and stream_matches(record, self.call_sid, self.stream_sid):
+            sid, name = record["sid"], record.get("name")
+        write_stream_event(context, self, event, stream_sid=sid, name=name)
+
+    def _finish(self, context: Context, result: StopResult) -> StreamRecord | None:
         from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
         self.log.log(result.log_level, "%s", result.describe(self.call_sid, self.stream_sid))
         if not self.wait_for_completion or result.record is None or stream_is_stopped(result.record):
             AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        self._record_end(context, "ended" if result.outcome == "already_ended" else "stopped", result.record)
         return result.record
 
     def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines, retry_after: float) -> None:
@@ -162,6 +173,8 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
     :param parameters: Up to 99 custom parameters for the WebSocket server (templated).
     :param authorization_bearer_token: Bearer token for the WebSocket server (templated). Template it from a
         connection, ``{{ conn.my_bot.password }}``: a string in a DAG file is not secret.
+    :param outlives_run: Whether the stream is meant to run on after its DAG run, so that a cleanup by journal stops it
+        for its age only.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
     """
@@ -191,6 +204,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         status_callback_method: str | None = None,
         parameters: Mapping[str, str] | None = None,
         authorization_bearer_token: str | None = None,
+        outlives_run: bool = False,
         account_sid: str | None = None,
         signalwire_conn_id: str = "signalwire_default",
         **kwargs: Any,
@@ -204,6 +218,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         self.status_callback_method = status_callback_method
         self.parameters = parameters
         self.authorization_bearer_token = authorization_bearer_token
+        self.outlives_run = validate_boolean("outlives_run", outlives_run)
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self._pushes_xcom = self.do_xcom_push
@@ -253,6 +268,12 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         if self._is_killed:
             raise TaskKilled("Airflow has told the task to end.")
         record = guard.run()
+        write_stream_event(
+            *(context, self, "started"),
+            stream_sid=record["sid"],
+            name=record.get("name") or name,
+            outlives_run=self.outlives_run,
+        )
         if guard.has_pushed and not self._has_mapped_dependants():
             # The record is in XCom. Airflow's own push would be another chance to fail after the start.
             self.do_xcom_push = False

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.journal import StreamEvent
-from airflow_provider_signalwire.journal_store import check_journal_supported, read_journal, write_stream_events
+from airflow_provider_signalwire.journal_store import check_journal_supported, read_journal
 from airflow_provider_signalwire.operators.forgotten_streams import ForgottenStream, RunStates, find_forgotten
 
 log = logging.getLogger(__name__)
@@ -57,22 +56,6 @@ class JournalSearch:
         """Log a line for each forgotten stream that XCom lists."""
         for found in self.forgotten[:MAX_LISTED]:
             log.info("%s %s.", "Would stop" if is_dry_run else "Stopping", found.describe())
-
-
-def record_stops(context: Any, journal: Sequence[Any], search: JournalSearch, summary: Mapping[str, Any]) -> None:
-    """Write into the journal that the forgotten streams have stopped, except those that could not be stopped.
-
-    :param summary: The batch's summary. If it does not list all failures, nothing is written: stopping again is safe.
-    """
-    failed = {(failure["call_sid"], failure["stream_sid"]) for failure in summary["failures"]}
-    now = datetime.now(UTC)
-    events = [
-        StreamEvent("stopped", stream.account_sid, stream.call_sid, stream.stream_sid, stream.name, now)
-        for stream in (found.stream for found in search.forgotten)
-        if (stream.call_sid, stream.stream_sid) not in failed
-    ]
-    if events and not summary["failures_not_listed"]:
-        write_stream_events(context, journal, events)
 
 
 def validate_journal(journal: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from airflow_provider_signalwire.client.protocol.validation import (
     validate_duration,
 )
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal_store import check_size_of_event
 from airflow_provider_signalwire.operators.cleanup_rows import (
     check_combination,
     list_rows,
@@ -26,7 +27,6 @@ from airflow_provider_signalwire.operators.cleanup_rows import (
 )
 from airflow_provider_signalwire.operators.journal_search import (
     JournalSearch,
-    record_stops,
     search_journal,
     validate_journal,
 )
@@ -109,6 +109,7 @@ class StopCallStreamsOperator(BatchOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop the streams and return the summary."""
         with self._spool(self.streams) as rows:
+            check_size_of_event(context, self.outlets, rows.unique)
             return self._stop_streams(
                 context, rows, ignore_if_missing=self.ignore_if_missing, return_records=self.return_records
             )
@@ -273,9 +274,7 @@ class CallStreamCleanupOperator(BatchOperator):
             found |= search.listed() if self.journal else {}
             # What a person has approved does not count.
             max_stops = self.max_stops and self.max_stops + (len(search.forgotten) if approved is not None else 0)
-            summary = self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=max_stops)
-        record_stops(context, self.journal, search, summary)
-        return summary
+            return self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=max_stops)
 
     def _search_journal(self, context: Context) -> JournalSearch:
         min_age = None if self.min_stream_age is None else validate_age("min_stream_age", self.min_stream_age)

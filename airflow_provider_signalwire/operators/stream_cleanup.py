@@ -124,14 +124,13 @@ class StopCallStreamsOperator(BatchOperator):
 class CallStreamCleanupOperator(BatchOperator):
     """Find forgotten media streams in the journal or by their names, and stop them.
 
-    SignalWire has no endpoint that lists streams. The *journal* are the events in the given assets: every operator of
-    this provider that has the asset among its ``outlets`` records there which streams it started and stopped. A running
-    stream is forgotten if the DAG run that started it has ended or was deleted, or if it is older than
-    ``min_stream_age``. It is stopped by its SID. Airflow 3.2 or newer is needed.
+    SignalWire has no endpoint that lists streams. The *journal* is the events of the given assets: operators with such
+    an asset among their ``outlets`` record which streams they started and stopped. A running stream is forgotten if the
+    DAG run that started it has ended or was deleted, or if it is older than ``min_stream_age``. It is stopped by its
+    SID. Airflow 3.2 or newer is needed.
 
     With ``stream_names``, each name is tried on each call in progress, too. A call without a stream of that name counts
-    as ``missing``, which is not a failure. A call in the listing that has no SID or no readable start time is logged
-    and skipped.
+    as ``missing``, which is not a failure. A listed call without a SID or start time is logged and skipped.
 
     Wraps `Stop a stream <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__ and, for names,
     `List all calls <https://signalwire.com/docs/compatibility-api/rest/calls/list-all-calls>`__.
@@ -142,8 +141,7 @@ class CallStreamCleanupOperator(BatchOperator):
     ``calls`` (number of calls that were old enough). In a dry run instead of the summary ``would_stop``, a list of at
     most 1,000 streams, and ``would_stop_not_listed``.
 
-    Raises :class:`~airflow_provider_signalwire.exceptions.SignalWireBatchRefusedError` at the limit.
-
+    :raises SignalWireBatchRefusedError: at the limit.
     :param journal: The assets to read. The operator adds them to its ``inlets`` and ``outlets``.
     :param owner_ended: Whether a stream is forgotten when its DAG run has ended. It is not if it was started with
         ``outlives_run=True``. A run whose state is unknown counts as alive.

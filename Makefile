@@ -127,10 +127,13 @@ $(POSTGRES) $(REDIS):
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) >/dev/null
 
-.PHONY: fault-matrix
+.PHONY: fault-matrix public-api
 
 fault-matrix: .venv/ready ## run every fault in every scenario and write docs/reliability/fault-matrix.md
 	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
+
+public-api: .venv/ready ## record the public signatures in tests/unit/public_api.txt
+	@PUBLIC_API_WRITE=1 $(BIN)/python -m pytest -q tests/unit/test_public_api.py
 
 .PHONY: mutants
 

@@ -77,11 +77,11 @@ $(CHROMIUM):
 
 VERSIONS ?=
 TABLE ?=
-test-matrix: .venv/ready ## unit tests and example DAGs on every supported Airflow; VERSIONS="2.11 3.3-3.12" for some
-	@$(BIN)/python scripts/test_matrix.py $(VERSIONS) $(if $(ALLOW_MISSING),--allow-missing) $(if $(TABLE),--table $(TABLE))
+test-matrix: .venv/ready ## unit tests and example DAGs on every supported Airflow; VERSIONS="lowest 3.3-3.12" for some
+	@$(BIN)/python scripts/test_matrix.py $(VERSIONS) $(if $(TABLE),--table $(TABLE))
 
 constraints-matrix: .venv/ready ## write the constraints files of the older Airflow versions
-	@$(BIN)/python scripts/resolve_constraints.py
+	@$(BIN)/python scripts/resolve_constraints.py $(VERSIONS)
 
 test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and test it
 	@$(BIN)/python -m pytest tests/packaging
@@ -130,10 +130,13 @@ $(POSTGRES) $(REDIS):
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) >/dev/null
 
-.PHONY: fault-matrix
+.PHONY: fault-matrix public-api
 
 fault-matrix: .venv/ready ## run every fault in every scenario and write docs/reliability/fault-matrix.md
 	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
+
+public-api: .venv/ready ## record the public signatures in tests/unit/public_api.txt
+	@PUBLIC_API_WRITE=1 $(BIN)/python -m pytest -q tests/unit/test_public_api.py
 
 .PHONY: mutants
 

@@ -109,6 +109,8 @@ class SignalWireApiError(SignalWireError):
     :param retry_after: Seconds that the response asked to wait, if it did.
     """
 
+    retry_after: float | None = None  # for an event of 0.1, which lacks it
+
     def __init__(
         self,
         text: str,
@@ -155,6 +157,8 @@ class SignalWireTimeoutError(SignalWireError):
     :param message: What did not happen in time.
     :param limit: The parameter that set the deadline: ``timeout`` or ``execution_timeout``.
     """
+
+    limit: str = "timeout"  # for an event of 0.1, which lacks it
 
     def __init__(self, message: str, *, limit: str = "timeout") -> None:
         super().__init__(message)

@@ -1,39 +1,66 @@
-"""Writes the constraints files of older versions of Airflow, with what was newest when they were released.
+"""Writes the constraints files of older versions of Airflow, of a pre-release, and of our lowest dependencies.
 
-Newer dependencies can break an Airflow that nobody maintains any more. Run by ``make constraints-matrix``.
+Newer dependencies can break an Airflow that nobody maintains any more, so an older version gets what was newest when it
+was released. Run by ``make constraints-matrix``; ``VERSIONS="3.4 lowest"`` for some.
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 COMMON_COMPAT = "apache-airflow-providers-common-compat"
 
-# Airflow, its newest patch, and a day soon after that patch's release.
+# The requirements of each version, and a day soon after its release.
 RELEASES = {
-    "2.11": ("2.11.2", "2026-03-20"),
-    "3.0": ("3.0.6", "2025-09-01"),
-    "3.1": ("3.1.8", "2026-03-20"),
-    "3.2": ("3.2.2", "2026-06-05"),
+    "2.11": (["apache-airflow==2.11.2"], "2026-03-20"),
+    "3.0": (["apache-airflow==3.0.6"], "2025-09-01"),
+    "3.1": (["apache-airflow==3.1.8"], "2026-03-20"),
+    "3.2": (["apache-airflow==3.2.2"], "2026-06-05"),
+    # uv takes a pre-release only of packages that are named with one.
+    "3.4": (
+        ["apache-airflow==3.4.0b2", "apache-airflow-core==3.4.0b2", "apache-airflow-task-sdk>=1.4.0a0"],
+        "2026-11-26",
+    ),
 }
+LOWEST = "lowest"
+# By then, the oldest common-compat that this provider runs with had been released. Later releases of Airflow's other
+# providers need a newer one.
+LOWEST_DAY = "2026-01-20"
 # Newer than 3.0.6 is the oldest common-compat that this provider runs with.
 LATER = {"3.0": {COMMON_COMPAT: "2026-01-20"}}
 
 
 def main() -> None:
-    """Resolve each version."""
-    for version, (patch, day) in RELEASES.items():
-        later = [f"--exclude-newer-package={name}={date}" for name, date in LATER.get(version, {}).items()]
-        output = PROJECT_DIR / "constraints" / f"airflow-{version}.txt"
-        command = [
-            *(str(PROJECT_DIR / ".venv" / "bin" / "uv"), "pip", "compile", "--quiet", "--no-header", "--no-annotate"),
-            *("--python-version", "3.11", "--exclude-newer", day, *later, "--upgrade"),
-            *("--extra", "simulator", "--group", "test", "pyproject.toml", "-", "--output-file", str(output)),
-        ]
-        subprocess.run(command, cwd=PROJECT_DIR, input=f"apache-airflow=={patch}\n", text=True, check=True)
-        print(f"{output.relative_to(PROJECT_DIR)}: Airflow {patch}, dependencies as of {day}")
+    """Resolve each version, or those named."""
+    for version in sys.argv[1:] or [*RELEASES, LOWEST]:
+        if version == LOWEST:
+            compile_constraints(version, declared_minimums(), LOWEST_DAY)
+        else:
+            compile_constraints(version, *RELEASES[version])
+
+
+def compile_constraints(version: str, requirements: list[str], day: str) -> None:
+    """Write the constraints file of a version, with dependencies as of a day."""
+    later = [f"--exclude-newer-package={name}={date}" for name, date in LATER.get(version, {}).items()]
+    output = PROJECT_DIR / "constraints" / f"airflow-{version}.txt"
+    command = [
+        *(str(PROJECT_DIR / ".venv" / "bin" / "uv"), "pip", "compile", "--quiet", "--no-header", "--no-annotate"),
+        *("--python-version", "3.11", "--exclude-newer", day, *later, "--upgrade"),
+        *("--extra", "simulator", "--group", "test", "pyproject.toml", "-", "--output-file", str(output)),
+    ]
+    subprocess.run(command, cwd=PROJECT_DIR, input="\n".join(requirements), text=True, check=True)
+    print(f"{output.relative_to(PROJECT_DIR)}: {', '.join(requirements)}, dependencies as of {day}")
+
+
+def declared_minimums() -> list[str]:
+    """Return the minimum of each of our own dependencies that pyproject.toml declares, as an exact requirement."""
+    project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["simulator"]]
+    return [requirement.replace(">=", "==") for requirement in declared]
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Runs the unit tests and the example DAGs on every supported Airflow, each in a separate environment.
 
 Run by ``make test-matrix``; an environment is built from ``constraints/airflow-X.Y.txt`` and kept below .build/matrix.
+The row ``lowest`` has exactly the declared minimum of each of our own dependencies. The row ``pre-release`` has no
+constraints: the newest release of everything, and pre-releases of Airflow.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -23,6 +26,15 @@ TESTS = ("tests/unit", "tests/e2e")
 TABLE_MARKS = ("<!-- matrix: begin -->", "<!-- matrix: end -->")
 
 
+LOWEST = "lowest"
+PRE_RELEASE = "pre-release"
+# uv takes a pre-release only of packages that are named with one.
+PRE_RELEASES = (
+    *("apache-airflow>=3.0.0a0", "apache-airflow-core>=3.0.0a0", "apache-airflow-task-sdk>=1.0.0a0"),
+    "apache-airflow-providers-common-compat>=1.12.0a0",
+)
+
+
 @dataclass(frozen=True)
 class Row:
     """One Airflow on one Python."""
@@ -31,7 +43,14 @@ class Row:
     python: str
 
     def __str__(self) -> str:
-        return f"airflow-{self.airflow}-python{self.python}"
+        return f"{self.airflow}-{self.python}"
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The arguments that tell uv which versions to install."""
+        if self.airflow == PRE_RELEASE:
+            return ("--upgrade", *PRE_RELEASES)
+        return ("--constraint", str(self.constraints))
 
     @property
     def constraints(self) -> Path:
@@ -44,15 +63,17 @@ class Row:
         return MATRIX_DIR / str(self)
 
 
-ROWS = (
-    Row("2.11", "3.11"),
-    Row("3.0", "3.11"),
-    Row("3.1", "3.11"),
-    Row("3.2", "3.11"),
-    Row("3.3", "3.11"),
-    Row("3.3", "3.12"),
-    Row("3.3", "3.13"),
-)
+PYTHONS = {
+    LOWEST: ("3.11",),
+    "2.11": ("3.11", "3.12"),
+    "3.0": ("3.11", "3.12"),
+    "3.1": ("3.11", "3.12", "3.13"),
+    "3.2": ("3.11", "3.12", "3.13", "3.14"),
+    "3.3": ("3.11", "3.12", "3.13", "3.14"),
+    "3.4": ("3.11", "3.12", "3.13", "3.14"),
+}
+ROWS = tuple(Row(airflow, python) for airflow, pythons in PYTHONS.items() for python in pythons)
+EXTRA_ROWS = tuple(Row(PRE_RELEASE, python) for python in PYTHONS["3.4"])  # on demand only
 
 
 @dataclass(frozen=True)
@@ -69,21 +90,19 @@ class Result:
 def main() -> None:
     """Check the rows asked for."""
     options = parse_arguments()
-    pythons, missing = find_pythons({row.python for row in options.rows})
+    pythons = {version: find_python(version) for version in {row.python for row in options.rows}}
+    missing = sorted(version for version, python in pythons.items() if python is None)
     for version in missing:
         print(
-            f"Python {version} was not found: install it, or name it: make test-matrix "
-            f"PYTHON{version.replace('.', '')}=/path/to/python{version}; ALLOW_MISSING=1 leaves it out.",
+            f"Python {version} was not found, so its rows are not run. Install it, or name it: make test-matrix "
+            f"PYTHON{version.replace('.', '')}=/path/to/python{version}",
             flush=True,
         )
-    rows = [row for row in options.rows if row.python in pythons]
-    if not rows or (missing and not options.allow_missing):
-        sys.exit(2)
-    results = [check(row, pythons[row.python]) for row in rows]
-    print("\n" + table(results))
+    results = [check(row, python) for row in options.rows if (python := pythons[row.python])]
+    print("\n" + table(options.rows, results))
     if options.table is not None:
-        write_table(options.table, results)
-    if not all(result.passed for result in results):
+        write_table(options.table, table(options.rows, results))
+    if not all(result.passed for result in results) or not results:
         sys.exit(1)
 
 
@@ -91,23 +110,20 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="VERSION", help="3.3 for an Airflow, 3.3-3.12 for one Python of it")
-    parser.add_argument("--allow-missing", action="store_true", help="leave out a Python that is not installed")
     parser.add_argument("--table", type=Path, help="Markdown file to write the results into; needs every row")
+    parser.add_argument("--list", action="store_true", help="print the rows as JSON and run nothing")
     options = parser.parse_args()
-    known = {name: [r for r in ROWS if name in (r.airflow, f"{r.airflow}-{r.python}")] for name in options.rows}
+    known = {name: [r for r in (*ROWS, *EXTRA_ROWS) if name in (r.airflow, str(r))] for name in options.rows}
     unknown = [name for name, rows in known.items() if not rows]
     if unknown:
         parser.error(f"not in the matrix: {', '.join(unknown)}")
-    options.rows = [row for row in ROWS if not known or any(row in rows for rows in known.values())]
+    options.rows = [row for rows in known.values() for row in rows] if known else list(ROWS)
+    if options.list:
+        print(json.dumps([{"row": str(row), "python": row.python} for row in options.rows]))
+        sys.exit()
     if options.table is not None and len(options.rows) != len(ROWS):
         parser.error("--table needs every row")
     return options
-
-
-def find_pythons(versions: set[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the interpreters found, by version, and the versions that have none."""
-    found = {version: find_python(version) for version in versions}
-    return {v: python for v, python in found.items() if python}, sorted(v for v in found if not found[v])
 
 
 def find_python(version: str) -> str | None:
@@ -152,7 +168,8 @@ def check(row: Row, python: str) -> Result:
 
 def build(row: Row, python: str) -> None:
     """Make the environment, unless it is there already and nothing it is made from has changed."""
-    sources = row.constraints.read_bytes() + (PROJECT_DIR / "pyproject.toml").read_bytes() + python.encode()
+    constraints = b"" if row.airflow == PRE_RELEASE else row.constraints.read_bytes()
+    sources = constraints + (PROJECT_DIR / "pyproject.toml").read_bytes() + python.encode()
     fingerprint = hashlib.sha256(sources).hexdigest()
     stamp = row.environment / "fingerprint"
     if stamp.is_file() and stamp.read_text() == fingerprint:
@@ -161,7 +178,7 @@ def build(row: Row, python: str) -> None:
     run_uv("venv", "--python", python, str(row.environment))
     run_uv(
         *("pip", "install", "--python", str(row.environment / "bin" / "python")),
-        *("--constraint", str(row.constraints), "--group", "test", "--editable", ".[simulator]"),
+        *(*row.requirements, "--group", "test", "--editable", ".[simulator]"),
     )
     stamp.write_text(fingerprint)
 
@@ -192,34 +209,41 @@ def run_tests(row: Row) -> tuple[int, str]:
         return done.returncode, log.read()
 
 
-def table(results: list[Result]) -> str:
-    """Return the results as a Markdown table."""
+def table(rows: list[Row], results: list[Result]) -> str:
+    """Return the results as a Markdown table; a row that was not run says so."""
     lines = [
         "| Airflow | Python | common-compat | requests | aiohttp | unit tests and example DAGs |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for result in results:
-        versions = result.versions
-        cells = (
-            versions["apache-airflow"],
-            versions["python"],
-            versions["apache-airflow-providers-common-compat"],
-            versions["requests"],
-            versions["aiohttp"],
-            f"{result.summary} ({result.seconds:.0f} s)",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
+    by_row = {result.row: result for result in results}
+    lines += [f"| {' | '.join(cells(row, by_row.get(row)))} |" for row in rows]
     return "\n".join(lines)
 
 
-def write_table(path: Path, results: list[Result]) -> None:
+def cells(row: Row, result: Result | None) -> tuple[str, ...]:
+    """Return the cells of one row."""
+    suffix = " (lowest direct)" if row.airflow == LOWEST else ""
+    if result is None:
+        return row.airflow + suffix, row.python, "", "", "", "not run here: no such Python; the workflow runs it"
+    versions = result.versions
+    return (
+        versions["apache-airflow"] + suffix,
+        versions["python"],
+        versions["apache-airflow-providers-common-compat"],
+        versions["requests"],
+        versions["aiohttp"],
+        f"{result.summary} ({result.seconds:.0f} s)",
+    )
+
+
+def write_table(path: Path, text: str) -> None:
     """Put the table into a document, between its marks."""
     begin, end = TABLE_MARKS
     before, _, rest = path.read_text().partition(begin)
     _, found, after = rest.partition(end)
     if not found:
         sys.exit(f"{path} lacks the lines {begin} and {end}")
-    path.write_text(f"{before}{begin}\n{table(results)}\n{end}{after}")
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -21,17 +20,6 @@ from airflow_provider_signalwire.triggers.connection_lookup import connection_se
 
 NEVER_STOPS = stop_always_returns("in-progress")
 COMMON = {"account_sid": None, "signalwire_conn_id": "signalwire_default", "poll_interval": 60, "last_status": None}
-# The arguments that version 0.1 stored: rows of deferred tasks survive an upgrade.
-ROWS_OF_0_1 = {
-    "stream": (
-        "airflow_provider_signalwire.triggers.call_stream.CallStreamStoppedTrigger",
-        {"stream_sid": "media", "ignore_if_missing": False, "last_status": "queued"},
-    ),
-    "call": (
-        "airflow_provider_signalwire.triggers.call.CallStatusTrigger",
-        {"target_statuses": ["in-progress"], "last_status": "ringing"},
-    ),
-}
 
 
 @pytest.fixture
@@ -54,16 +42,6 @@ def call_trigger(stream, clock):
 @pytest.fixture(params=["stream_trigger", "call_trigger"])
 def make_trigger(request):
     return request.getfixturevalue(request.param)
-
-
-@pytest.mark.parametrize("row", ROWS_OF_0_1.values(), ids=ROWS_OF_0_1)
-async def test_row_of_version_0_1_still_works(simulator, stream, clock, row):
-    classpath, arguments = row
-    module, _, name = classpath.rpartition(".")
-    kwargs = {**COMMON, "call_sid": stream["call_sid"], "deadline": clock.now + 150, **arguments}
-    trigger = getattr(sys.modules[module], name)(**kwargs)
-    event = await only_event(trigger)
-    assert event["status"] == "success"
 
 
 def test_row_holds_ids_strings_and_numbers_only(make_trigger):

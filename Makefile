@@ -86,6 +86,12 @@ constraints-matrix: .venv/ready ## write the constraints files of the older Airf
 test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and test it
 	@$(BIN)/python -m pytest tests/packaging
 
+.PHONY: smoke
+
+ARGS ?=
+smoke: .venv/ready ## compare SignalWire with the simulator; only reads without ARGS="--yes …"
+	@$(BIN)/python scripts/smoke.py $(ARGS)
+
 .PHONY: bench
 
 BENCH := .build/bench/venv

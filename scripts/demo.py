@@ -8,21 +8,16 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import signal
 import sqlite3
-import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 from local_airflow import PROJECT_DIR, LocalAirflow
+from local_simulator import PROJECT, TOKEN, make_call, running_simulator
 
 AIRFLOW_HOME = PROJECT_DIR / ".build" / "demo"
 DAG_ID = "call_stream_lifecycle"
-SIMULATOR_PROJECT = "demo-project"
-SIMULATOR_TOKEN = "demo-token"  # noqa: S105  # the simulator knows no other
 
 
 def main() -> None:
@@ -32,7 +27,7 @@ def main() -> None:
         step(f"The simulator stands in for SignalWire at {url}")
 
         step("Airflow gets a connection, as AIRFLOW_CONN_SIGNALWIRE_DEFAULT: Project ID, API token, Space")
-        connection = {"conn_type": "signalwire", "login": SIMULATOR_PROJECT, "password": SIMULATOR_TOKEN, "host": url}
+        connection = {"conn_type": "signalwire", "login": PROJECT, "password": TOKEN, "host": url}
         airflow = LocalAirflow(AIRFLOW_HOME, "demo.log", AIRFLOW_CONN_SIGNALWIRE_DEFAULT=json.dumps(connection))
 
         step("Airflow creates its database (SQLite)")
@@ -55,35 +50,6 @@ def xcom_of(task_id: str) -> dict[str, Any]:
         sys.exit(f"Task {task_id} left no record in XCom; see {AIRFLOW_HOME / 'demo.log'}")
     record: dict[str, Any] = json.loads(row[0])
     return json.loads(record) if isinstance(record, str) else record
-
-
-@contextlib.contextmanager
-def running_simulator() -> Iterator[str]:
-    """Run the simulator on a free port."""
-    simulator = subprocess.Popen(  # the command is ours
-        [
-            *(sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"),
-            *("--project", SIMULATOR_PROJECT, "--token", SIMULATOR_TOKEN),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        ready = re.search(r"http://\S+", simulator.stdout.readline() if simulator.stdout else "")
-        if ready is None:
-            sys.exit("The simulator did not start.")
-        yield ready.group()
-    finally:
-        simulator.send_signal(signal.SIGTERM)
-        simulator.wait()
-
-
-def make_call(url: str) -> dict[str, Any]:
-    """Create a call in progress on the simulator."""
-    request = urllib.request.Request(f"{url}/_simulator/calls", data=b"{}", method="POST")  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - loopback
-        call: dict[str, Any] = json.load(response)["calls"][0]
-    return call
 
 
 def step(text: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, fields
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -22,8 +23,12 @@ from airflow_provider_signalwire.triggers.events import error_event
 log = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class PollingTrigger(BaseTrigger):
-    """Poll SignalWire until a deadline. The arguments are stored in Airflow's database, unencrypted by default.
+    """Poll SignalWire until a deadline.
+
+    The fields are the arguments, which are stored in Airflow's database, unencrypted by default: strings, numbers and
+    booleans only.
 
     :param call_sid: The call.
     :param account_sid: Subproject; None means the connection's Project ID.
@@ -38,49 +43,20 @@ class PollingTrigger(BaseTrigger):
     :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
-    def __init__(
-        self,
-        *,
-        call_sid: str,
-        account_sid: str | None,
-        signalwire_conn_id: str,
-        poll_interval: float,
-        deadline: float,
-        last_status: str | None,
-        execution_deadline: float | None = None,
-        exponential_backoff: bool = False,
-        max_wait: float | None = None,
-        silent_fail: bool = False,
-        retry_after: float = 0.0,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
-        self.call_sid = call_sid
-        self.account_sid = account_sid
-        self.signalwire_conn_id = signalwire_conn_id
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.last_status = last_status
-        self.execution_deadline = execution_deadline
-        self.exponential_backoff = exponential_backoff
-        self.max_wait = max_wait
-        self.silent_fail = silent_fail
-        self.retry_after = retry_after
+    call_sid: str
+    account_sid: str | None
+    signalwire_conn_id: str
+    poll_interval: float
+    deadline: float
+    last_status: str | None
+    execution_deadline: float | None = None
+    exponential_backoff: bool = False
+    max_wait: float | None = None
+    silent_fail: bool = False
+    retry_after: float = 0.0
 
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments to rebuild this trigger from: strings, numbers and booleans only."""
-        return {
-            "call_sid": self.call_sid,
-            "account_sid": self.account_sid,
-            "signalwire_conn_id": self.signalwire_conn_id,
-            "poll_interval": self.poll_interval,
-            "deadline": self.deadline,
-            "last_status": self.last_status,
-            "execution_deadline": self.execution_deadline,
-            "exponential_backoff": self.exponential_backoff,
-            "max_wait": self.max_wait,
-            "silent_fail": self.silent_fail,
-            "retry_after": self.retry_after,
-        }
+    def __post_init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
 
     def make_poller(self, account_sid: str) -> Poller[Any]:
         """Return what polls."""
@@ -92,7 +68,8 @@ class PollingTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of the class and the arguments to rebuild this trigger from."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", self.arguments()
+        arguments = {field.name: getattr(self, field.name) for field in fields(self)}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send one event: the record, or the error to raise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_signalwire.client.flows.wait import CallPoller
@@ -10,6 +11,7 @@ from airflow_provider_signalwire.triggers.base import PollingTrigger
 from airflow_provider_signalwire.triggers.events import success_event
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CallStatusTrigger(PollingTrigger):
     """Read a call until it has one of the target statuses.
 
@@ -27,40 +29,7 @@ class CallStatusTrigger(PollingTrigger):
     :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
-    def __init__(
-        self,
-        *,
-        call_sid: str,
-        target_statuses: list[str],
-        account_sid: str | None,
-        signalwire_conn_id: str,
-        poll_interval: float,
-        deadline: float,
-        last_status: str | None,
-        execution_deadline: float | None = None,
-        exponential_backoff: bool = False,
-        max_wait: float | None = None,
-        silent_fail: bool = False,
-        retry_after: float = 0.0,
-    ) -> None:
-        super().__init__(
-            call_sid=call_sid,
-            account_sid=account_sid,
-            signalwire_conn_id=signalwire_conn_id,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            last_status=last_status,
-            execution_deadline=execution_deadline,
-            exponential_backoff=exponential_backoff,
-            max_wait=max_wait,
-            silent_fail=silent_fail,
-            retry_after=retry_after,
-        )
-        self.target_statuses = target_statuses
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments to rebuild this trigger from."""
-        return {**super().arguments(), "target_statuses": self.target_statuses}
+    target_statuses: list[str]
 
     def make_poller(self, account_sid: str) -> CallPoller:
         """Return what polls the call."""

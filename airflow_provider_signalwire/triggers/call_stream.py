@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_signalwire.client.flows.stop import StopResult
@@ -14,6 +15,7 @@ from airflow_provider_signalwire.triggers.events import success_event
 log = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CallStreamStoppedTrigger(PollingTrigger):
     """Repeat a stream's stop until it has stopped.
 
@@ -33,49 +35,9 @@ class CallStreamStoppedTrigger(PollingTrigger):
     :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
-    def __init__(
-        self,
-        *,
-        call_sid: str,
-        stream_sid: str,
-        known_sid: str | None = None,
-        ignore_if_missing: bool = False,
-        account_sid: str | None,
-        signalwire_conn_id: str,
-        poll_interval: float,
-        deadline: float,
-        last_status: str | None,
-        execution_deadline: float | None = None,
-        exponential_backoff: bool = False,
-        max_wait: float | None = None,
-        silent_fail: bool = False,
-        retry_after: float = 0.0,
-    ) -> None:
-        super().__init__(
-            call_sid=call_sid,
-            account_sid=account_sid,
-            signalwire_conn_id=signalwire_conn_id,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            last_status=last_status,
-            execution_deadline=execution_deadline,
-            exponential_backoff=exponential_backoff,
-            max_wait=max_wait,
-            silent_fail=silent_fail,
-            retry_after=retry_after,
-        )
-        self.stream_sid = stream_sid
-        self.known_sid = known_sid
-        self.ignore_if_missing = ignore_if_missing
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments to rebuild this trigger from."""
-        return {
-            **super().arguments(),
-            "stream_sid": self.stream_sid,
-            "known_sid": self.known_sid,
-            "ignore_if_missing": self.ignore_if_missing,
-        }
+    stream_sid: str
+    known_sid: str | None = None
+    ignore_if_missing: bool = False
 
     def make_poller(self, account_sid: str) -> StreamPoller:
         """Return what polls the stream."""

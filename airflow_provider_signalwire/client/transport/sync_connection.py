@@ -62,7 +62,12 @@ class Adapter(HTTPAdapter):
 
 
 class _TlsSocket(ssl.SSLSocket):
-    """A TLS socket whose reads are bounded by the attempt's deadline, even if urllib3 reads TLS within TLS from it."""
+    """A TLS socket that keeps the attempt's deadline in its handshake, and when urllib3 reads TLS in TLS from it."""
+
+    def do_handshake(self, *args: Any, **options: Any) -> None:
+        """Agree on keys; this is one step with one timeout."""
+        self.settimeout(current_attempt.get().remaining())
+        super().do_handshake(*args, **options)
 
     def recv(self, *args: Any, **options: Any) -> bytes:
         """Receive once."""
@@ -177,9 +182,9 @@ class _Connection(HTTPConnection):
         attempt, sock = current_attempt.get(), cast("socket.socket", self.sock)
         while data:
             sock.settimeout(attempt.remaining())
-            size = sock.send(data)
-            attempt.sent = attempt.connected  # before that, it was for the proxy
-            data = data[size:]
+            # TLS may write a part and then fail. Before the connection is made, the bytes are for the proxy.
+            attempt.sent = attempt.connected
+            data = data[sock.send(data) :]
 
     def _new_conn(self) -> socket.socket:
         """Try a host's addresses one after the other; each gets its share of the time that is left."""

@@ -134,6 +134,17 @@ class TestTimeout:
         assert (failure.kind, failure.sent) == ("timeout", True)
         assert 0.4 < time.monotonic() - started < 1.5
 
+    @pytest.mark.parametrize("uses_tls", [False, True])
+    def test_bounds_a_request_that_is_not_read(self, connect, serve, authority, server_context, uses_tls):
+        ended = threading.Event()
+        server = serve(lambda *args: ended.wait(5), context=server_context if uses_tls else None)
+        client = connect(server.origin, ca_bundle=str(authority / "ca.pem"))
+        started = time.monotonic()
+        failure = client.fail("POST", body=bytes(20_000_000), timeout=0.6)
+        ended.set()
+        assert (failure.kind, failure.sent) == ("timeout", True)
+        assert time.monotonic() - started < 1.7
+
     @pytest.mark.parametrize("origin", ["https://acme.invalid", "https://127.0.0.1:1"])
     def test_bounds_a_proxy_that_drips(self, connect, serve, origin):
         proxy = serve(drip(b"HTTP/1.1 200 OK\r\nX: "))
@@ -141,6 +152,21 @@ class TestTimeout:
         failure = connect(origin, proxy=proxy.origin, connect_timeout=0.3).fail()
         assert (failure.kind, failure.sent) == ("connect", False)
         assert time.monotonic() - started < 1.5
+
+    @pytest.mark.parametrize("proxy_scheme", ["http", "https"])
+    def test_bounds_a_slow_tunnel_and_a_tls_handshake_together(self, connect, serve, server_context, proxy_scheme):
+        def respond_late(server, connection):
+            server.read_request(connection)
+            time.sleep(0.9)
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            stay_silent(server, connection)
+
+        proxy = serve(respond_late, context=server_context if proxy_scheme == "https" else None)
+        client = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=1, verify=False)
+        started = time.monotonic()
+        failure = client.fail()
+        assert (failure.kind, failure.sent) == ("connect", False)
+        assert time.monotonic() - started < 1.6
 
     @pytest.mark.parametrize("proxy_scheme", [None, "http", "https"])
     def test_bounds_a_tls_handshake_that_drips(self, connect, serve, authority, server_context, proxy_scheme):

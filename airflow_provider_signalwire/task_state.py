@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +20,18 @@ class TaskState:
     :param context: The task's context, which has no store before Airflow 3.3.
     :param key: The entry's key.
     :param retention: How long the entry is kept. Default: Airflow's ``[state_store] default_retention_days``.
+    :param timeout: Seconds to wait for Airflow. A request that takes longer goes on in the background, and the next one
+        begins when it has ended. Default: wait until Airflow responds.
     """
 
-    def __init__(self, context: Any, key: str, *, retention: timedelta | None = None) -> None:
+    def __init__(
+        self, context: Any, key: str, *, retention: timedelta | None = None, timeout: float | None = None
+    ) -> None:
         self._store = context.get("task_state_store")
         self._key = key
         self._retention = retention
+        self._timeout = timeout
+        self._thread: threading.Thread | None = None
         self._has_warned = False
 
     @property
@@ -30,48 +39,60 @@ class TaskState:
         """Whether this Airflow has a task state store."""
         return self._store is not None
 
-    def load(self, *, timeout: float | None = None) -> dict[str, Any] | None:
-        """Return the entry; None if there is none, or none is read in time.
+    @property
+    def is_busy(self) -> bool:
+        """Whether Airflow has not responded to an earlier request yet."""
+        return self._thread is not None and self._thread.is_alive()
 
-        :param timeout: Seconds to wait for Airflow. Default: until it responds.
-        """
-        if self._store is None:
-            return None
-        if timeout is None:
-            return self._read()
-        values: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=lambda: values.put(self._read()), name="signalwire-task-state", daemon=True).start()
-        try:
-            return values.get(timeout=timeout)
-        except queue.Empty:
-            self._log_failure("read", TimeoutError(f"no response in {timeout:g} s"))
-            return None
+    def load(self) -> dict[str, Any] | None:
+        """Return the entry; None if there is none, or it cannot be read."""
+        value = self._request("read", lambda: self._store.get(self._key))
+        return value if isinstance(value, dict) else None
 
     def save(self, value: dict[str, Any]) -> bool:
         """Write the entry, and return whether it was written."""
-        try:
-            if self._store is not None:
-                self._store.set(self._key, value, retention=self._retention)
-        except Exception as error:
-            self._log_failure("written", error)
-            return False
-        return True
+
+        def write() -> bool:
+            self._store.set(self._key, value, retention=self._retention)
+            return True
+
+        return self._request("written", write) is not None
 
     def clear(self) -> None:
         """Remove the entry."""
-        try:
-            if self._store is not None:
-                self._store.delete(self._key)
-        except Exception as error:
-            self._log_failure("removed", error)
+        self._request("removed", lambda: self._store.delete(self._key))
 
-    def _read(self) -> dict[str, Any] | None:
-        try:
-            value = self._store.get(self._key)
-        except Exception as error:
-            self._log_failure("read", error)
+    def _request(self, action: str, request: Callable[[], T]) -> T | None:
+        if self._store is None:
             return None
-        return value if isinstance(value, dict) else None
+        if self._timeout is None:
+            return self._attempt(action, request)
+        return self._attempt_in_background(action, request, self._timeout)
+
+    def _attempt_in_background(self, action: str, request: Callable[[], T], timeout: float) -> T | None:
+        """Send a request in a thread: a timeout of the task that interrupts it would leave its response unread."""
+        previous = self._thread
+        values: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+
+        def run() -> None:
+            if previous is not None:
+                previous.join()
+            values.put(self._attempt(action, request))
+
+        self._thread = threading.Thread(target=run, name="signalwire-task-state", daemon=True)
+        self._thread.start()
+        try:
+            return values.get(timeout=timeout)
+        except queue.Empty:
+            self._log_failure(action, TimeoutError(f"no response in {timeout:g} s"))
+            return None
+
+    def _attempt(self, action: str, request: Callable[[], T]) -> T | None:
+        try:
+            return request()
+        except Exception as error:
+            self._log_failure(action, error)
+            return None
 
     def _log_failure(self, action: str, error: Exception) -> None:
         level = logging.DEBUG if self._has_warned else logging.WARNING

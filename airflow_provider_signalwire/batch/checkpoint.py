@@ -16,8 +16,8 @@ _RETENTION = timedelta(hours=6)
 # Airflow logs a warning above 64 KB.
 _MAX_UNFINISHED = 5000
 
-# While Airflow is away, the work begins without what an earlier try has finished.
-_MAX_LOAD_SECONDS = 1.0
+# While Airflow is away, the work begins without what an earlier try has finished, and ends without its checkpoint.
+_TIMEOUT_SECONDS = 1.0
 
 # A stream that was missing may exist by the next try, and one that failed may be stopped then.
 _FINAL_OUTCOMES = frozenset({"stopped", "already_ended"})
@@ -34,7 +34,7 @@ class BatchCheckpoint:
     """
 
     def __init__(self, context: Any, key: str) -> None:
-        self._state = TaskState(context, _STORE_KEY, retention=_RETENTION)
+        self._state = TaskState(context, _STORE_KEY, retention=_RETENTION, timeout=_TIMEOUT_SECONDS)
         self._key = key
         self._finished_below = 0
         self._unfinished: set[int] = set()
@@ -56,6 +56,11 @@ class BatchCheckpoint:
             self.counts[outcome] += 1
         self._is_saved = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether Airflow has not responded to an earlier request yet."""
+        return self._state.is_busy
+
     def save(self) -> None:
         """Write the checkpoint if it has changed."""
         if self._is_saved or len(self._unfinished) > _MAX_UNFINISHED:
@@ -75,7 +80,7 @@ class BatchCheckpoint:
         self._is_saved = False
 
     def _load(self) -> None:
-        value = self._state.load(timeout=_MAX_LOAD_SECONDS) or {}
+        value = self._state.load() or {}
         if value.get("key") != self._key:
             return
         try:

@@ -157,7 +157,7 @@ class StreamBatch:
     def _keep_books(self) -> None:
         self._take_outcomes()
         now = time.monotonic()
-        if now >= self._next_save:
+        if now >= self._next_save and not self._checkpoint.is_busy:
             self._next_save = now + SAVE_SECONDS
             self._checkpoint.save()
         if now >= self._next_progress:

@@ -106,15 +106,59 @@ def test_unavailable_store_is_logged_once(caplog: pytest.LogCaptureFixture) -> N
     assert "could not be read (ConnectionError: gone). The work goes on" in warning.getMessage()
 
 
+class SlowStore:
+    """Responds to nothing until it is released."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.requests = 0
+        self.released = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        def request(*arguments: Any, **options: Any) -> Any:
+            self.requests += 1
+            assert self.released.wait(20)
+            return getattr(self._store, name)(*arguments, **options)
+
+        return request
+
+
 def test_store_that_does_not_respond_delays_the_work_by_a_second_and_starts_over(
-    store: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    store: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorded(store, (0, "stopped"))
-    get, release = store.get, threading.Event()
-    monkeypatch.setattr(store, "get", lambda key: release.wait(20) and get(key))
+    slow = SlowStore(store)
     started = time.monotonic()
-    checkpoint = new_checkpoint(store)
+    checkpoint = new_checkpoint(slow)
     assert time.monotonic() - started < 5
-    release.set()
+    slow.released.set()
     assert done(checkpoint, 1) == []
     assert "could not be read (TimeoutError: no response in 1 s)" in caplog.text
+
+
+def test_store_that_does_not_respond_delays_the_end_by_two_seconds(store: Any) -> None:
+    slow = SlowStore(store)
+    checkpoint = new_checkpoint(slow)
+    checkpoint.record(0, "stopped")
+    assert checkpoint.is_busy
+    started = time.monotonic()
+    checkpoint.save()
+    checkpoint.clear()
+    assert time.monotonic() - started < 6
+    assert slow.requests == 1
+    slow.released.set()
+
+
+def test_late_response_changes_neither_counts_nor_order(store: Any) -> None:
+    recorded(store, (0, "stopped"))
+    slow = SlowStore(store)
+    checkpoint = new_checkpoint(slow)
+    checkpoint.record(0, "stopped")
+    checkpoint.save()
+    checkpoint.clear()
+    slow.released.set()
+    checkpoint.record(1, "stopped")
+    checkpoint.save()
+    assert not checkpoint.is_busy
+    assert checkpoint.counts == {"stopped": 2}
+    assert done(new_checkpoint(store), 3) == [0, 1]

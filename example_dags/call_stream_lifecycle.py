@@ -1,6 +1,8 @@
 """Start a media stream, work with its audio, and stop it even if the work fails.
 
 Start and stop are setup and teardown: the stop runs if the work fails, and a stop that fails fails the run.
+
+The connection my_bot has the WebSocket's URL as its host and its bearer token as its password.
 """
 
 from __future__ import annotations
@@ -15,20 +17,13 @@ with DAG(
     catchup=False,
     tags=["signalwire", "example"],
     doc_md=__doc__,
-    params={
-        "call_sid": Param(type="string", minLength=1, title="Call SID", description="A call in progress."),
-        "url": Param(
-            type="string",
-            pattern="^wss://",
-            title="WebSocket URL",
-            description="Where the call's audio is sent: your transcriber or bot, as wss://…",
-        ),
-    },
+    params={"call_sid": Param(type="string", minLength=1, title="Call SID", description="A call in progress.")},
 ):
     start = StartCallStreamOperator(
         task_id="start_call_stream",
         call_sid="{{ params.call_sid }}",
-        url="{{ params.url }}",
+        url="{{ conn.my_bot.host }}",
+        authorization_bearer_token="{{ conn.my_bot.password }}",
     ).as_setup()
 
     stop = StopCallStreamOperator(

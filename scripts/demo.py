@@ -28,14 +28,20 @@ def main() -> None:
 
         step("Airflow gets a connection, as AIRFLOW_CONN_SIGNALWIRE_DEFAULT: Project ID, API token, Space")
         connection = {"conn_type": "signalwire", "login": PROJECT, "password": TOKEN, "host": url}
-        airflow = LocalAirflow(AIRFLOW_HOME, "demo.log", AIRFLOW_CONN_SIGNALWIRE_DEFAULT=json.dumps(connection))
+        bot = {"conn_type": "generic", "host": "wss://bot.example.com/audio", "password": "bot-token"}
+        airflow = LocalAirflow(
+            AIRFLOW_HOME,
+            "demo.log",
+            AIRFLOW_CONN_SIGNALWIRE_DEFAULT=json.dumps(connection),
+            AIRFLOW_CONN_MY_BOT=json.dumps(bot),
+        )
 
         step("Airflow creates its database (SQLite)")
         airflow.run("db", "migrate")
         call = make_call(url)
 
         step(f"Airflow runs the DAG '{DAG_ID}': start a stream, work, stop it and wait until it has stopped")
-        conf = json.dumps({"call_sid": call["sid"], "url": "wss://bot.example.com/audio"})
+        conf = json.dumps({"call_sid": call["sid"]})
         log = airflow.run("dags", "test", DAG_ID, "--conf", conf)
     summarise(call, xcom_of("stop_call_stream"), log, time.monotonic() - started)
 

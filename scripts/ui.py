@@ -35,7 +35,7 @@ def main() -> None:
             calls = [call for name in STREAMS for call in simulator.seed(streams=[{"name": name}])]
             say("==> Airflow makes its database and starts (half a minute)")
             with LocalAirflow(home, "ui.log").standalone(free_port(8080)) as airflow:
-                add_connection(airflow, simulator)
+                add_connections(airflow, simulator)
                 explain(airflow, calls, time.monotonic() - started)
                 airflow.process.wait()
                 sys.exit(f"Airflow has ended by itself; see {airflow.log}")
@@ -50,8 +50,15 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def add_connection(airflow: StandaloneAirflow, simulator: SimulatorServer) -> None:
-    """Make the connection the example DAGs use."""
+def add_connections(airflow: StandaloneAirflow, simulator: SimulatorServer) -> None:
+    """Make the connections the example DAGs use."""
+    bot = {
+        "connection_id": "my_bot",
+        "conn_type": "generic",
+        "host": "wss://bot.example.com/audio",
+        "password": "bot-token",
+    }
+    airflow.call_api("POST", "connections", bot)
     connection = {
         "connection_id": "signalwire_default",
         "conn_type": "signalwire",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,8 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
     :param ignore_if_missing: Succeed, with None as the XCom value, if there is no such stream or call.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
-    :param deferrable: Whether to wait in the triggerer; it has no effect without ``wait_for_completion``. Default:
-        Airflow's ``[operators] default_deferrable``.
+    :param deferrable: Whether to wait in the triggerer. Without ``wait_for_completion`` it has no effect, and a warning
+        says so. Default: Airflow's ``[operators] default_deferrable``.
     """
 
     template_fields: Sequence[str] = ("call_sid", "stream_sid", "account_sid", "signalwire_conn_id")
@@ -79,6 +80,11 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self.deferrable = validate_boolean("deferrable", deferrable)
+        is_default = conf.getboolean("operators", "default_deferrable", fallback=False)
+        if deferrable and not wait_for_completion and not is_default:
+            warnings.warn(
+                f"Task {self.task_id!r}: deferrable=True has no effect without wait_for_completion=True.", stacklevel=2
+            )
 
     def execute(self, context: Context) -> StreamRecord | None:
         """Request the stop, wait for it if asked to, and return the record."""

@@ -18,6 +18,10 @@ ANSWER_SECONDS = 180  # what takes longer is stuck
 DAG_RUNNER = Path(__file__).parent / "dag_runner.py"
 
 
+# What a stream of the example DAG sends its audio to.
+BOT = {"conn_type": "generic", "host": "wss://bot.example.com/audio", "password": "a-bots-token"}
+
+
 def airflow_environment(home: Path, dags_folder: Path, simulator: SimulatorServer) -> dict[str, str]:
     """Return the environment of an Airflow with a connection to the simulator, and nothing else of ours in it."""
     connection = {
@@ -33,6 +37,7 @@ def airflow_environment(home: Path, dags_folder: Path, simulator: SimulatorServe
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "AIRFLOW_CONN_SIGNALWIRE_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_MY_BOT": json.dumps(BOT),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_process import EXAMPLE_DAGS, DagRunner
+from airflow_process import BOT, EXAMPLE_DAGS, DagRunner
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal_store import check_journal_supported
@@ -74,13 +74,18 @@ def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner
     simulator.reset(stop_delay_ms=300)
     (call,) = simulator.seed()
 
-    result = dag_runner.run("call_stream_lifecycle", {"call_sid": call["sid"], "url": "wss://bot.example.com/audio"})
+    result = dag_runner.run("call_stream_lifecycle", {"call_sid": call["sid"]})
 
     assert result.state == "success"
     assert set(result.task_states.values()) == {"success"}
     started = result.xcom("start_call_stream")
     assert set(started) == RECORD_KEYS
     assert started["name"] == "call_stream_lifecycle.start_call_stream"
+    (start,) = (request["form"] for request in simulator.requests("/Streams") if "Url" in request["form"])
+    assert start["Url"] == BOT["host"]
+    (stream,) = simulator.state.snapshot()["streams"]
+    assert stream["authorization_bearer_token"] == "redacted"
+    assert BOT["password"] not in without_mask_requests(result.log)
     assert started["sid"] in result.xcom("work_with_audio")
     assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=started["sid"])
     assert running_streams(simulator) == []
@@ -90,7 +95,7 @@ def test_call_stream_lifecycle_stops_the_stream_of_failed_work(
     simulator: SimulatorServer, dag_runner: DagRunner
 ) -> None:
     (call,) = simulator.seed()
-    conf = {"call_sid": call["sid"], "url": "wss://bot.example.com/audio"}
+    conf = {"call_sid": call["sid"]}
 
     result = dag_runner.run("call_stream_lifecycle", conf, failing_task="work_with_audio")
 
@@ -110,7 +115,7 @@ def test_call_stream_lifecycle_fails_if_the_stop_fails(simulator: SimulatorServe
     (call,) = simulator.seed()
     stop = {"method": "POST", "path_contains": "/Streams/"}
     simulator.set_faults([{"match": stop, "times": 1, "kind": "status", "status": 401}])
-    conf = {"call_sid": call["sid"], "url": "wss://bot.example.com/audio"}
+    conf = {"call_sid": call["sid"]}
 
     result = dag_runner.run("call_stream_lifecycle", conf)
 

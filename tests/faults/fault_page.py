@@ -16,7 +16,7 @@ _PAGE = """\
 The outcome of every fault in every scenario. This command writes the page:
 
 ```console
-$ make fault-matrix
+make fault-matrix
 ```
 
 It runs {cases:,} cases against the [simulator](../reference/simulator.md#faults) over real HTTP: {faults} faults in

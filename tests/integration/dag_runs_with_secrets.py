@@ -93,7 +93,7 @@ class Runs:
 
     def _run_examples(self) -> None:
         self._add("stop_call_stream", **self._stream())
-        self._add("call_stream_lifecycle", call_sid=self._call(), url="wss://media.example.com/audio")
+        self._add("call_stream_lifecycle", call_sid=self._call())
         self._add("stop_mapped_streams", streams=[self._stream(), self._stream()])
         self._add("stop_many_streams", streams=[self._stream() for _ in range(5)])
         refused = [self._stream(self._refusal(TOKEN)), self._stream({"kind": "status", "status": 500})]

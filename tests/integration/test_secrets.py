@@ -52,7 +52,12 @@ def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ru
                 password=dag_runs_with_secrets.TOKEN,
                 extra=json.dumps(extra),
             ),
-            Connection(conn_id="my_bot", conn_type="generic", password=dag_runs_with_secrets.BOT_TOKEN),
+            Connection(
+                conn_id="my_bot",
+                conn_type="generic",
+                host="wss://media.example.com/audio",
+                password=dag_runs_with_secrets.BOT_TOKEN,
+            ),
             Variable("bot_word", dag_runs_with_secrets.BOT_WORD),
             Variable("address_key", dag_runs_with_secrets.ADDRESS_KEY),
         ]

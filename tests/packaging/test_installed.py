@@ -82,10 +82,9 @@ def test_an_example_dag_runs(
     environment: dict[str, str], installed_python: Path, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
     (call,) = simulator.seed()
-    conf = {"call_sid": call["sid"], "url": "wss://bot.example.com/audio"}
 
     with DagRunner(environment, tmp_path / "dag-runner.log", installed_python) as runner:
-        result = runner.run("call_stream_lifecycle", conf)
+        result = runner.run("call_stream_lifecycle", {"call_sid": call["sid"]})
 
     assert result.state == "success"
     assert result.xcom("stop_call_stream")["status"] == "stopped"

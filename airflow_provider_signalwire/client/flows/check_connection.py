@@ -17,10 +17,11 @@ def check_connection(account_sid: str, origin: str) -> Flow[tuple[bool, str]]:
     Calls are listed first: like everything this provider does, that needs the scope Voice. A project's name needs the
     scope Management, which the token of a working connection may lack.
     """
+    first = endpoints.list_calls(account_sid, page_size=1)
     try:
-        yield from send(endpoints.list_calls(account_sid, page_size=1))
+        yield from send(first)
     except SignalWireAuthenticationError as error:
-        return False, f"{origin} refused the login. {error}"
+        return False, f"{origin} refused the login: {str(error).removeprefix(f'Could not {first.log_description}: ')}"
     except SignalWireNotFoundError:
         return False, f"There is no SignalWire Space at {origin}. Check the connection's Space."
     except SignalWireError as error:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.config.space import is_loopback_https
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import classify, error_of_status, invalid_response
@@ -15,8 +16,7 @@ _SENTENCES = {
     "dns": "there is no host {looked_up!r}. Check {setting}.",
     "dns_unavailable": "the host name {looked_up!r} could not be resolved. Check this machine's network and DNS "
     "server.",
-    "tls": "no trusted TLS connection to {peer!r} ({reason}). Check {setting}. If your network inspects TLS, set "
-    "ca_bundle to your CA's PEM file.",
+    "tls": "no trusted TLS connection to {peer!r} ({reason}). {tls_advice}, set ca_bundle to your CA's PEM file.",
     "connect": "could not connect to {origin}{through} ({reason}). Check {setting} and this machine's network.",
     "lost": "the connection to {host!r} broke before the response was complete ({reason}){processed}.",
     "timeout": "no complete response from {host!r} within {timeout:g} s{processed}.",
@@ -37,10 +37,15 @@ def error_of_attempt(request: ApiRequest[Any], settings: ClientSettings, failed:
         return invalid_response(request, failed.status or 0, "is larger than 16 MiB")
     proxy = urlsplit(settings.proxy).hostname if settings.proxy else None
     host = settings.origin.partition("://")[2]
+    setting = "the proxy (the connection's extra proxy, or HTTPS_PROXY)" if proxy else "the connection's Space"
+    tls_advice = f"Check {setting}. If your network inspects TLS"
+    if is_loopback_https(settings.origin):
+        tls_advice = f"If the simulator listens there, write 'http://{host}' as the connection's Space; otherwise"
     # With a proxy, its name is the only one that is looked up on this machine.
     sentence = _SENTENCES[failed.kind].format(
         looked_up=proxy or urlsplit(settings.origin).hostname,
-        setting="the proxy (the connection's extra proxy, or HTTPS_PROXY)" if proxy else "the connection's Space",
+        setting=setting,
+        tls_advice=tls_advice,
         host=host,
         peer=host,
         origin=settings.origin,

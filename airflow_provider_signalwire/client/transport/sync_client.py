@@ -16,6 +16,7 @@ from airflow_provider_signalwire.client.protocol.http import AttemptFailed, Http
 from airflow_provider_signalwire.client.protocol.records import CallRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
+from airflow_provider_signalwire.exceptions import SignalWireError
 
 T = TypeVar("T")
 
@@ -56,6 +57,9 @@ class SignalWireClient:
                 step = attempts.send(response)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a generator's return value, typed by Flow[T]
+        except SignalWireError as error:
+            # The message says what happened. The frames of retries and flows would only push it down in the log.
+            raise error.with_traceback(None) from error.__cause__
         finally:
             attempts.close()
 

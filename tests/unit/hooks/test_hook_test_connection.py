@@ -86,6 +86,9 @@ def test_each_mistake_has_its_own_message(simulator, make_connection, tls_simula
     try_it("a redirect")
 
     assert len(set(messages.values())) == len(messages)
+    assert messages["wrong token"].startswith(
+        f"{simulator.url} refused the login: SignalWire returned 401 Unauthorized"
+    )
     assert "API token" in messages["wrong token"]
     assert "could not connect" in messages["no network"]
     assert "no-such-space.invalid" in messages["no such host"]

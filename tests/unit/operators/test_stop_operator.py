@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+import warnings
 from datetime import timedelta
 
 import pytest
@@ -223,3 +225,35 @@ def test_timeout_of_zero_requests_the_stop_once(simulator, stop, deferrable):
     with pytest.raises(SignalWireTimeoutError):
         stop(wait_for_completion=True, deferrable=deferrable, timeout=0)
     assert len(simulator.requests("/Streams/")) == 1
+
+
+def test_deferrable_without_a_wait_is_warned_of(stream, monkeypatch):
+    with pytest.warns(UserWarning, match="deferrable=True has no effect without wait_for_completion=True") as caught:
+        StopCallStreamOperator(task_id="stop", deferrable=True, **stream)
+    assert caught[0].filename == __file__
+
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        stop_operator(stream, deferrable=True)
+
+
+def test_deferrable_with_a_wait_or_neither_is_not_warned_of(stream):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        stop_operator(stream, deferrable=True, wait_for_completion=True)
+        stop_operator(stream)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 404}, {"kind": "reset", "times": None}])
+@pytest.mark.parametrize("wait_for_completion", [False, True])
+def test_traceback_of_a_failed_request_ends_at_the_client(simulator, stream, fault, wait_for_completion):
+    simulator.set_faults([fault])
+    with pytest.raises(SignalWireError) as caught:
+        stop_operator(stream, wait_for_completion=wait_for_completion, timeout=0).execute({})
+
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    ours = [frame.name for frame in frames if "airflow_provider_signalwire/" in frame.filename]
+    assert ours[0] == "execute"
+    assert ours[-1] == "run"
+    assert len(ours) == 3

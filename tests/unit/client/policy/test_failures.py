@@ -86,3 +86,12 @@ def test_body_above_the_limit_is_an_invalid_response():
     assert type(error) is SignalWireResponseError
     assert "the response (HTTP 200) is larger than 16 MiB." in str(error)
     assert error.outcome == "unknown"
+
+
+@pytest.mark.parametrize(("origin", "is_hint"), [("https://127.0.0.1:8787", True), ("https://192.0.2.1:8787", False)])
+def test_tls_failure_on_this_machine_names_plain_http(origin, is_hint):
+    message = str(error_of("tls", sent=False, settings=dataclasses.replace(SETTINGS, origin=origin)))
+
+    assert ("If the simulator listens there, write 'http://127.0.0.1:8787'" in message) is is_hint
+    assert ("network inspects TLS" in message) is not is_hint
+    assert "set ca_bundle to your CA's PEM file." in message

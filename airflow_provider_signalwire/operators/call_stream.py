@@ -50,8 +50,8 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
     :param ignore_if_missing: Succeed, with None as the XCom value, if there is no such stream or call.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
-    :param deferrable: Whether to wait in the triggerer. Without ``wait_for_completion`` it has no effect, and a warning
-        says so. Default: Airflow's ``[operators] default_deferrable``.
+    :param deferrable: Whether to wait in the triggerer, if ``wait_for_completion`` is set. Default: Airflow's
+        ``[operators] default_deferrable``.
     """
 
     template_fields: Sequence[str] = ("call_sid", "stream_sid", "account_sid", "signalwire_conn_id")
@@ -82,9 +82,8 @@ class StopCallStreamOperator(HookMixin, BaseOperator):
         self.deferrable = validate_boolean("deferrable", deferrable)
         is_default = conf.getboolean("operators", "default_deferrable", fallback=False)
         if deferrable and not wait_for_completion and not is_default:
-            warnings.warn(
-                f"Task {self.task_id!r}: deferrable=True has no effect without wait_for_completion=True.", stacklevel=2
-            )
+            message = f"Task {self.task_id!r}: deferrable=True has no effect without wait_for_completion=True."
+            warnings.warn(message, stacklevel=2)
 
     def execute(self, context: Context) -> StreamRecord | None:
         """Request the stop, wait for it if asked to, and return the record."""
@@ -274,11 +273,9 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         if self._is_killed:
             raise TaskKilled("Airflow has told the task to end.")
         record = guard.run()
+        name = record.get("name") or name
         write_stream_event(
-            *(context, self, "started"),
-            stream_sid=record["sid"],
-            name=record.get("name") or name,
-            outlives_run=self.outlives_run,
+            context, self, "started", stream_sid=record["sid"], name=name, outlives_run=self.outlives_run
         )
         if guard.has_pushed and not self._has_mapped_dependants():
             # The record is in XCom. Airflow's own push would be another chance to fail after the start.

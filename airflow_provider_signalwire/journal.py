@@ -105,7 +105,9 @@ class StreamJournal:
             for key, stream in self._started.items()
             if key not in self._stopped and key[:2] not in self._ended_calls
         ]
-        return sorted(running, key=lambda stream: (stream.started_at, stream.stream_sid))
+        return sorted(
+            running, key=lambda stream: (stream.started_at, stream.account_sid, stream.call_sid, stream.stream_sid)
+        )
 
     def _add_entry(self, entry: Any, owner: StreamOwner) -> None:
         key = (str(entry["account_sid"]), str(entry["call_sid"]), str(entry["stream_sid"]))

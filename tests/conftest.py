@@ -55,7 +55,7 @@ def make_connection(simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch)
             "host": simulator.url,
             "login": simulator.project,
             "password": simulator.token,
-            "extra": {"timeout": 2, "connect_timeout": 1, "max_retry_seconds": 5, **(extra or {})},
+            "extra": {"timeout": 10, "max_retry_seconds": 5, **(extra or {})},
             **fields,
         }
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
@@ -76,8 +76,7 @@ def settings(simulator: SimulatorServer) -> ClientSettings:
         origin=simulator.url,
         project_id=simulator.project,
         api_token=simulator.token,
-        timeout=2,
-        connect_timeout=1,
+        timeout=10,
         max_retry_seconds=5,
     )
 

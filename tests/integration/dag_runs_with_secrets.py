@@ -46,6 +46,7 @@ class Runs:
         self._run_examples()
         if has_journal:
             self._clean_up_by_journal()
+        self._record_in_journal()
         self.server.set_faults(self.faults)
 
     def secrets(self) -> dict[str, str]:
@@ -106,6 +107,13 @@ class Runs:
         for name in ("streams", "unmentioned", "both_ways"):
             self._add(f"journal_cleanup_{name}")
         self._add("journaled_stream_cleanup")
+
+    def _record_in_journal(self) -> None:
+        self._add("record_start", call_sid=self._call())
+        self._add("record_mapped_starts", call_sids=[self._call(), self._call()])
+        for kind in ("stop", "deferred_stop", "ignored_stop", "nothing"):
+            self._add(f"record_{kind}", **self._stream())
+        self._add("record_stops", streams=[self._stream(), self._stream()])
 
     def _add(self, dag_id: str, state: str = "success", **params: Any) -> None:
         self.planned.append((dag_id, params, state))

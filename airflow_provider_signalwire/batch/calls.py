@@ -35,12 +35,12 @@ class CallListing:
     def __init__(
         self, settings: ClientSettings, account_sid: str, *, cutoff: datetime, filters: Mapping[str, Any]
     ) -> None:
-        from airflow_provider_signalwire.client.flows.calls import CallPager
+        from airflow_provider_signalwire.client.flows.pages import RecordPager
         from airflow_provider_signalwire.client.protocol import endpoints
 
         self._settings = settings
         self._cutoff = cutoff
-        self._pager = CallPager(
+        self._pager = RecordPager(
             first=endpoints.list_calls(account_sid, status="in-progress", started_before=cutoff, **filters)
         )
         self._call_sids: list[str] = []

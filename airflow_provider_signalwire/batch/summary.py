@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_signalwire.batch.rows import is_sid
-from airflow_provider_signalwire.client.protocol.records import stream_matches
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import (
     SignalWireBatchError,
     SignalWireBatchRefusedError,
@@ -83,7 +83,7 @@ class BatchSummary:
             self._add_end(self.ends, row, outcome, record)
 
     def _add_end(self, ends: list[StreamEnd], row: StreamRow, outcome: str, record: StreamRecord | None) -> None:
-        if record is not None and stream_matches(record, row.call_sid, row.stream_sid):
+        if record is not None and CALL.stream_matches(record, row.call_sid, row.stream_sid):
             event = "ended" if outcome == "already_ended" else "stopped"
             ends.append(StreamEnd(event, row.call_sid, record["sid"], record.get("name")))
         elif is_sid(row.stream_sid):  # a name on a call that has no such stream says nothing

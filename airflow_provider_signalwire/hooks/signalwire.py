@@ -17,6 +17,7 @@ from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows import calls
 from airflow_provider_signalwire.client.flows.check_connection import check_connection
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.policy.steps import send
@@ -29,11 +30,13 @@ from airflow_provider_signalwire.client.protocol.options import (
 from airflow_provider_signalwire.client.protocol.records import (
     AccountRecord,
     CallRecord,
+    ConferenceRecord,
     RecordingRecord,
     StreamRecord,
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
 from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_sid, validate_text
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
@@ -146,9 +149,7 @@ class SignalWireHook(BaseHook):
         :param call_sid: The call.
         :param stream_sid: The stream's SID or its name.
         """
-        result = self.get_conn().run(stop_stream(self.account_sid, call_sid, stream_sid))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
-        return cast("StreamRecord", result.record)  # only ignore_if_missing makes it None
+        return self._stop_stream(CALL, call_sid, stream_sid)
 
     @clears_locals
     def start_call_stream(
@@ -188,7 +189,7 @@ class SignalWireHook(BaseHook):
             parameters=parameters,
             authorization_bearer_token=authorization_bearer_token,
         )
-        start = StreamStart(request, account_sid=self.account_sid, call_sid=call_sid, name=name)
+        start = StreamStart(request, account_sid=self.account_sid, parent_sid=call_sid, name=name)
         return self.get_conn().run(start.run()).record
 
     def get_call(self, call_sid: str) -> CallRecord:
@@ -225,9 +226,6 @@ class SignalWireHook(BaseHook):
         :param page_size: Calls per request, 1 to 1000.
         :param limit: Maximum number of calls. Default: all.
         """
-        if limit is not None:
-            limit = validate_integer("limit", limit, minimum=0, maximum=sys.maxsize)
-        page_size = validate_integer("page_size", page_size, minimum=1, maximum=endpoints.MAX_PAGE_SIZE)
         first = endpoints.list_calls(
             self.account_sid,
             status=status,
@@ -238,9 +236,9 @@ class SignalWireHook(BaseHook):
             started_after=started_after,
             ended_before=ended_before,
             ended_after=ended_after,
-            page_size=page_size if limit is None else min(page_size, max(limit, 1)),
+            page_size=_page_size(page_size, limit),
         )
-        return self.get_conn().iterate(calls.CallPager(first=first, limit=limit))
+        return self.get_conn().iterate(RecordPager(first=first, limit=limit))
 
     @clears_locals
     def create_call(self, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> CallRecord:
@@ -270,6 +268,74 @@ class SignalWireHook(BaseHook):
         )
         return self.get_conn().run(update)
 
+    def get_conference(self, conference_sid: str) -> ConferenceRecord:
+        """Return a conference's record."""
+        return self._send(endpoints.get_conference(self.account_sid, conference_sid))
+
+    def list_conferences(
+        self,
+        *,
+        status: str | None = None,
+        friendly_name: str | None = None,
+        page_size: int = endpoints.MAX_PAGE_SIZE,
+        limit: int | None = None,
+    ) -> Iterator[ConferenceRecord]:
+        """Iterate over the conferences that match all given filters; a page is fetched when it is needed.
+
+        :param status: ``init``, ``in-progress`` or ``completed``.
+        :param friendly_name: Name of the conference room.
+        :param page_size: Conferences per request, 1 to 1000.
+        :param limit: Maximum number of conferences. Default: all.
+        """
+        first = endpoints.list_conferences(
+            self.account_sid, status=status, friendly_name=friendly_name, page_size=_page_size(page_size, limit)
+        )
+        return self.get_conn().iterate(RecordPager(first=first, limit=limit))
+
+    @clears_locals
+    def start_conference_stream(
+        self,
+        conference_sid: str,
+        url: str,
+        *,
+        name: str,
+        track: str | None = None,
+        status_callback: str | None = None,
+        status_callback_method: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        authorization_bearer_token: str | None = None,
+        codec: str | None = None,
+        real_time: bool | None = None,
+    ) -> StreamRecord:
+        """Start a media stream of a conference and return its record; see :meth:`start_call_stream`.
+
+        :param conference_sid: The conference, which must be in progress.
+        :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h``.
+        :param real_time: Whether SignalWire streams in real time: its ``StreamRealTime``.
+        """
+        request = endpoints.start_stream(
+            CONFERENCE,
+            self.account_sid,
+            conference_sid,
+            url=url,
+            name=name,
+            track=track,
+            status_callback=status_callback,
+            status_callback_method=status_callback_method,
+            parameters=parameters,
+            authorization_bearer_token=authorization_bearer_token,
+            codec=codec,
+            real_time=real_time,
+        )
+        start = StreamStart(
+            request, account_sid=self.account_sid, parent_sid=conference_sid, name=name, parent=CONFERENCE
+        )
+        return self.get_conn().run(start.run()).record
+
+    def stop_conference_stream(self, conference_sid: str, stream_sid: str) -> StreamRecord:
+        """Request the stop of a conference's stream and return its record; see :meth:`stop_call_stream`."""
+        return self._stop_stream(CONFERENCE, conference_sid, stream_sid)
+
     def test_connection(self) -> tuple[bool, str]:
         """Try the connection once, as the Test button of Airflow's connection list does. It only reads."""
         try:
@@ -282,6 +348,11 @@ class SignalWireHook(BaseHook):
                 return client.run(check_connection(account_sid, settings.origin))
         except SignalWireError as error:
             return False, str(error)
+
+    def _stop_stream(self, parent: StreamParent, parent_sid: str, stream_sid: str) -> StreamRecord:
+        result = self.get_conn().run(stop_stream(self.account_sid, parent_sid, stream_sid, parent=parent))
+        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return cast("StreamRecord", result.record)  # only ignore_if_missing makes it None
 
     def _send(self, request: ApiRequest[T]) -> T:
         return self.get_conn().run(send(request)).record
@@ -321,6 +392,14 @@ class SignalWireHook(BaseHook):
     def _mask_secrets(settings: ClientSettings) -> None:
         for secret in settings.secrets:
             mask_secret(secret)
+
+
+def _page_size(page_size: int, limit: int | None) -> int:
+    """Return how many records to ask for: no more than are wanted."""
+    page_size = validate_integer("page_size", page_size, minimum=1, maximum=endpoints.MAX_PAGE_SIZE)
+    if limit is None:
+        return page_size
+    return min(page_size, max(validate_integer("limit", limit, minimum=0, maximum=sys.maxsize), 1))
 
 
 def _load_settings(connection: Connection) -> ClientSettings:

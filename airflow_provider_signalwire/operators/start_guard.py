@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.client.protocol.request import ApiRequest
+    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ class StartGuard:
     :param context: The task's context.
     :param hook: The hook to use.
     :param request: The start.
-    :param call_sid: The call.
+    :param parent: What the stream belongs to.
+    :param parent_sid: SID of the call or conference.
     :param name: The stream's name.
     :param is_default_name: Whether the name is the operator's default.
     :param push_record: Whether the record belongs in XCom.
@@ -53,7 +55,8 @@ class StartGuard:
         hook: SignalWireHook,
         request: ApiRequest[StreamRecord],
         *,
-        call_sid: str,
+        parent: StreamParent,
+        parent_sid: str,
         name: str,
         is_default_name: bool,
         push_record: bool,
@@ -62,7 +65,8 @@ class StartGuard:
         self._context = context
         self._hook = hook
         self._request = request
-        self._call_sid = call_sid
+        self._parent = parent
+        self._parent_sid = parent_sid
         self._name = name
         self._push_record = push_record
         self._intent = TaskState(context, _INTENT_KEY)
@@ -80,12 +84,12 @@ class StartGuard:
         """
         try:
             since = self._start.possibly_running_since or time.time()
-            self._intent.save({"call_sid": self._call_sid, "name": self._name, "since": since})
+            self._intent.save({self._parent.id_name: self._parent_sid, "name": self._name, "since": since})
             with self._hook.get_conn() as client:
                 record, stats = client.run(self._start.run())
             log.info(
-                "Stream is %s: %r (%r) on call %r. Start: attempts %d, %.0f ms, request id %s.",
-                *(record["status"], record["sid"], self._name, self._call_sid),
+                "Stream is %s: %r (%r) on %s %r. Start: attempts %d, %.0f ms, request id %s.",
+                *(record["status"], record["sid"], self._name, self._parent.noun, self._parent_sid),
                 *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
             )
             self._push(record)
@@ -119,8 +123,8 @@ class StartGuard:
         is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
         if is_reporting and getattr(ti, "state", None) != "success":
             log.warning(
-                "The task was told to end while it reported its success. Stream %r on call %r is running since %s.",
-                *(self._name, self._call_sid, ti.end_date.isoformat(timespec="seconds")),
+                "The task was told to end while it reported its success. Stream %r on %s %r is running since %s.",
+                *(self._name, self._parent.noun, self._parent_sid, ti.end_date.isoformat(timespec="seconds")),
             )
         return is_reporting or getattr(ti, "state", None) == "success"
 
@@ -128,7 +132,8 @@ class StartGuard:
         return StreamStart(
             self._request,
             account_sid=self._hook.account_sid,
-            call_sid=self._call_sid,
+            parent=self._parent,
+            parent_sid=self._parent_sid,
             name=self._name,
             may_stop=self._is_current_try,
             unproven_since=unproven_since,
@@ -139,7 +144,7 @@ class StartGuard:
         ti = self._context.get("ti")
         if self._intent.is_available:
             intent = self._intent.load() or {}
-            is_same = intent.get("call_sid") == self._call_sid and intent.get("name") == self._name
+            is_same = intent.get(self._parent.id_name) == self._parent_sid and intent.get("name") == self._name
             return float(intent["since"]) if is_same else None
         if is_default_name and getattr(ti, "try_number", 1) > 1:
             start_date = getattr(ti, "start_date", None)
@@ -177,7 +182,7 @@ class StartGuard:
             if outcome == "not_allowed":
                 problem = f"{warning} Nothing was stopped: the try was given up, and the name belongs to the next one."
             else:
-                log.info("Stream is stopped: %r on call %r.", self._name, self._call_sid)
+                log.info("Stream is stopped: %r on %s %r.", self._name, self._parent.noun, self._parent_sid)
                 if self._start.possibly_running_since is None:
                     self._intent.clear()
                     return

@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_signalwire.sensors.base import SignalWireSensor
-from airflow_provider_signalwire.triggers.events import stream_record_of
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
+from airflow_provider_signalwire.sensors.stream import StreamStatusSensor
 
 if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.flows.stop import StopResult
-    from airflow_provider_signalwire.client.flows.wait import StreamPoller
-    from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
 
-class CallStreamStatusSensor(SignalWireSensor):
+class CallStreamStatusSensor(StreamStatusSensor):
     """Wait until a media stream has stopped.
 
     **Polling stops the stream.** SignalWire has no endpoint that reads a stream's status, so this sensor repeats the
@@ -40,6 +37,7 @@ class CallStreamStatusSensor(SignalWireSensor):
         7 days.
     """
 
+    parent = CALL
     template_fields: Sequence[str] = ("call_sid", "stream_sid", "account_sid", "signalwire_conn_id")
 
     def __init__(
@@ -58,32 +56,9 @@ class CallStreamStatusSensor(SignalWireSensor):
         self.call_sid = call_sid
         self.stream_sid = stream_sid
 
-    def announce(self) -> None:
-        """Say what this sensor does to the stream."""
-        self.log.info("This sensor stops the stream that it waits for: SignalWire has no other way to read its status.")
-
-    def make_poller(self, account_sid: str) -> StreamPoller:
-        """Return what polls the stream."""
-        from airflow_provider_signalwire.client.flows.wait import StreamPoller
-
-        return StreamPoller(account_sid, self.call_sid, self.stream_sid)
-
-    def make_trigger(self, poller: StreamPoller, **arguments: Any) -> CallStreamStoppedTrigger:
-        """Return the trigger that continues the wait."""
+    @property
+    def trigger_class(self) -> type[CallStreamStoppedTrigger]:
+        """The trigger that waits for the stream to stop."""
         from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
-        return CallStreamStoppedTrigger(
-            call_sid=self.call_sid, stream_sid=self.stream_sid, known_sid=poller.stream_sid, **arguments
-        )
-
-    def finish(self, result: StopResult) -> StreamRecord | None:
-        """Log and count the stop, and return the stream's record."""
-        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-
-        self.log.info("%s", result.describe(self.call_sid, self.stream_sid))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
-        return result.record
-
-    def record_of(self, event: Any) -> StreamRecord | None:
-        """Return the record that an event carries."""
-        return stream_record_of(event, call_sid=self.call_sid, stream_sid=self.stream_sid)
+        return CallStreamStoppedTrigger

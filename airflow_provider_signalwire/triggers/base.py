@@ -30,7 +30,6 @@ class PollingTrigger(BaseTrigger):
     The fields are the arguments, which are stored in Airflow's database, unencrypted by default: strings, numbers and
     booleans only.
 
-    :param call_sid: The call.
     :param account_sid: Subproject; None means the connection's Project ID.
     :param signalwire_conn_id: The connection.
     :param poll_interval: Seconds between two polls.
@@ -43,7 +42,6 @@ class PollingTrigger(BaseTrigger):
     :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
-    call_sid: str
     account_sid: str | None
     signalwire_conn_id: str
     poll_interval: float

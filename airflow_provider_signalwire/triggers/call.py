@@ -29,6 +29,7 @@ class CallStatusTrigger(PollingTrigger):
     :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
+    call_sid: str
     target_statuses: list[str]
 
     def make_poller(self, account_sid: str) -> CallPoller:

@@ -11,9 +11,9 @@ from airflow_provider_signalwire.client.protocol.records import (
     StreamRecord,
     call_matches,
     stream_is_stopped,
-    stream_matches,
 )
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireTimeoutError
 
 
@@ -31,19 +31,22 @@ def error_event(error: SignalWireError) -> dict[str, Any]:
 
 
 def stream_record_of(
-    event: Any, *, call_sid: str, stream_sid: str, ignore_if_missing: bool = False
+    event: Any, parent: StreamParent, parent_sid: str, stream_sid: str, *, ignore_if_missing: bool = False
 ) -> StreamRecord | None:
     """Return the stopped stream that an event carries.
 
     :param event: What Airflow passed to ``execute_complete``.
+    :param parent: What the stream belongs to.
+    :param parent_sid: SID of the call or conference.
+    :param stream_sid: The stream's SID or its name.
     :raises SignalWireError: the one that the event carries, or one that says that the event is not valid.
     """
     record = _record_of(event)
     if record is None and ignore_if_missing:
         return None
     if _is_record(record) and stream_is_stopped(record):
-        requested = {"call_sid": call_sid, "stream_sid": stream_sid}
-        if event.get("requested") == requested or stream_matches(record, call_sid, stream_sid):
+        requested = {parent.id_name: parent_sid, "stream_sid": stream_sid}
+        if event.get("requested") == requested or parent.stream_matches(record, parent_sid, stream_sid):
             return cast("StreamRecord", record)
     raise _invalid(event)
 

@@ -12,6 +12,7 @@ import scripted
 from scripted import Always, Reply, lost, response
 
 from airflow_provider_signalwire.client.flows import calls
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.flows.stop import StopResult, stop_stream
 from airflow_provider_signalwire.client.flows.wait import CallPoller, StreamPoller
@@ -30,7 +31,7 @@ STREAM_KEYS = ("sid", "account_sid", "call_sid", "name", "status", "date_updated
 
 
 def _list_calls() -> Flow[list[Any]]:
-    pager = calls.CallPager(first=endpoints.list_calls("project"))
+    pager = RecordPager(first=endpoints.list_calls("project"))
     listed: list[Any] = []
     while not pager.exhausted:
         listed += yield from pager.next_page()
@@ -39,7 +40,7 @@ def _list_calls() -> Flow[list[Any]]:
 
 def _start() -> Flow[Any]:
     request = endpoints.start_call_stream("project", "call", name="stream", url=f"wss://x/?key={URL_KEY}")
-    return (yield from StreamStart(request, account_sid="project", call_sid="call", name="stream").run()).record
+    return (yield from StreamStart(request, account_sid="project", parent_sid="call", name="stream").run()).record
 
 
 def _send(request: Any) -> Flow[Any]:

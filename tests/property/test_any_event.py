@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire import exceptions
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
 plain = st.none() | st.booleans() | st.integers() | st.text(max_size=10)
@@ -35,7 +36,7 @@ events = json_values | st.fixed_dictionaries(
 @example(event={"status": "success", "record": {"sid": "stream", "status": "stopped"}})
 def test_any_event_is_a_stopped_stream_of_these_ids_or_an_error(event):
     try:
-        record = stream_record_of(event, call_sid="call", stream_sid="stream")
+        record = stream_record_of(event, CALL, "call", "stream")
     except exceptions.SignalWireError:
         return
     assert event["status"] == "success"

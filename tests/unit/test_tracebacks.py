@@ -44,7 +44,7 @@ async def start_asynchronously(call_sid: str) -> None:
     request = endpoints.start_call_stream(settings.project_id, call_sid, **START)
     async with SignalWireAsyncClient(settings) as client:
         await client.run(
-            StreamStart(request, account_sid=settings.project_id, call_sid=call_sid, name=START["name"]).run()
+            StreamStart(request, account_sid=settings.project_id, parent_sid=call_sid, name=START["name"]).run()
         )
         await client.run(send(endpoints.create_call(settings.project_id, **CREATE)))
 

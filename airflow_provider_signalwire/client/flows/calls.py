@@ -1,91 +1,23 @@
-"""List, hang up and delete calls, and stop recordings: what takes more than one request, or may find its work done."""
+"""Hang up and delete calls, and stop recordings: requests that may find their work done."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Unpack
+from typing import Unpack
 
 from airflow_provider_signalwire.client.policy.steps import Flow, send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.options import UpdateCallOptions
-from airflow_provider_signalwire.client.protocol.records import CallPage, CallRecord, RecordingRecord, call_has_ended
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
-from airflow_provider_signalwire.client.protocol.request import ApiRequest
-from airflow_provider_signalwire.client.protocol.responses import call_record
+from airflow_provider_signalwire.client.protocol.records import CallRecord, RecordingRecord, call_has_ended
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireNotFoundError,
     SignalWireRequestError,
-    SignalWireResponseError,
 )
 
 log = logging.getLogger(__name__)
 
 RECORDING_STOPPED = "stopped"
-
-
-@dataclass(kw_only=True, repr=False)  # the addresses may hold telephone numbers
-class CallPager:
-    """Position in a list of calls, page by page.
-
-    :param first: The request for the first page.
-    :param limit: Maximum number of calls to return; None means all.
-    """
-
-    first: ApiRequest[CallPage]
-    limit: int | None = None
-    _next: ApiRequest[CallPage] | None = field(init=False)
-    _seen: set[str] = field(init=False, default_factory=set)
-    _returned: int = field(init=False, default=0)
-
-    def __post_init__(self) -> None:
-        self._next = self.first if self.limit is None or self.limit > 0 else None
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether there is no further page."""
-        return self._next is None
-
-    def next_page(self) -> Flow[list[CallRecord]]:
-        """Fetch a page and return its calls; an entry that is not a call is logged and skipped.
-
-        :raises SignalWireResponseError: if the pages go in a circle.
-        """
-        if self._next is None:
-            return []
-        request = self._next
-        self._seen.add(request.target)
-        page = (yield from send(request)).record
-        self._next = self._request_after(page)
-        calls = [call for call in map(_call_or_none, page["calls"]) if call is not None]
-        if self.limit is not None:
-            calls = calls[: self.limit - self._returned]
-            self._returned += len(calls)
-            if self._returned >= self.limit:
-                self._next = None
-        return calls
-
-    def _request_after(self, page: CallPage) -> ApiRequest[CallPage] | None:
-        uri = page["next_page_uri"]
-        if not uri:
-            return None
-        if uri in self._seen:
-            raise SignalWireResponseError(
-                "Could not list calls: the pages go in a circle (a page names an earlier one as the next).",
-                http_status=200,
-            )
-        return endpoints.next_page_of_calls(uri)
-
-
-def _call_or_none(entry: Any) -> CallRecord | None:
-    try:
-        return call_record(entry)
-    except ValueError as error:
-        sid = entry.get("sid") if isinstance(entry, Mapping) else None
-        log.warning("Skipped call %s in the list: the entry %s.", short_repr(sid, limit=60), error)
-        return None
 
 
 def delete_call(account_sid: str, call_sid: str) -> Flow[None]:

@@ -10,15 +10,16 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, wait_until
 from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, send
-from airflow_provider_signalwire.client.protocol.records import StreamRecord, stream_matches
+from airflow_provider_signalwire.client.protocol.records import StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import ADVICE_BY_CODE
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 from airflow_provider_signalwire.exceptions import (
     SignalWireError,
     SignalWireNotFoundError,
@@ -27,6 +28,8 @@ from airflow_provider_signalwire.exceptions import (
 )
 
 log = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=StreamPoller)
 
 CleanupOutcome = Literal["stopped", "call_ended", "not_found", "not_allowed"]
 
@@ -39,10 +42,11 @@ _GIVEN_UP = "Airflow has given up this try; the stream's name belongs to the nex
 class StreamStart:
     """One start of a stream, and what is known about streams that it may have left running.
 
-    :param request: The start, as ``endpoints.start_call_stream`` builds it.
+    :param request: The start, as ``endpoints.start_stream`` builds it.
     :param account_sid: Project ID.
-    :param call_sid: The call.
+    :param parent_sid: SID of the call or conference.
     :param name: The stream's name.
+    :param parent: What the stream belongs to.
     :param may_stop: Called before a stream is stopped; False means that the name belongs to somebody else by now.
     :param unproven_since: When an earlier start under this name was sent whose outcome is unknown.
     """
@@ -52,15 +56,17 @@ class StreamStart:
         request: ApiRequest[StreamRecord],
         *,
         account_sid: str,
-        call_sid: str,
+        parent_sid: str,
         name: str,
+        parent: StreamParent = CALL,
         may_stop: Callable[[], bool] = lambda: True,
         unproven_since: float | None = None,
     ) -> None:
         self.record: StreamRecord | None = None
         self._request = request
         self._account_sid = account_sid
-        self._call_sid = call_sid
+        self._parent = parent
+        self._parent_sid = parent_sid
         self._name = name
         self._may_stop = may_stop
         # When each start was sent that may have left a stream running, or still may: one stop is proof for one of them.
@@ -80,7 +86,7 @@ class StreamStart:
         """
         if self._unproven:
             yield from self._stop_leftover()
-        log.info("Starting stream %s on call %r.", self._log_name, self._call_sid)
+        log.info("Starting stream %s on %s %r.", self._log_name, self._parent.noun, self._parent_sid)
         try:
             response = yield from send(self._request, recover=self._recover, on_attempt=self._on_attempt)
         except SignalWireError as failure:
@@ -99,7 +105,7 @@ class StreamStart:
         """Stop what this start may have left running, and wait for it, so that its name is free again."""
         if not self._may_stop():
             return "not_allowed"
-        poller = StreamPoller(self._account_sid, self._call_sid, self._stop_by, ignore_if_missing=True)
+        poller = self._poller(StreamPoller, ignore_if_missing=True)
         deadline = time.monotonic() + _CLEANUP_SECONDS
         schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=deadline, limit="")
         result = yield from wait_until(poller, schedule)
@@ -117,9 +123,18 @@ class StreamStart:
         """
         if not self._may_stop():
             return "not_allowed"
-        poller = _StopRequest(self._account_sid, self._call_sid, self._stop_by)
+        poller = self._poller(_StopRequest)
         schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
         return self._settle((yield from wait_until(poller, schedule)))
+
+    def _poller(self, poller_class: type[P], *, ignore_if_missing: bool = False) -> P:
+        return poller_class(
+            self._account_sid,
+            self._parent_sid,
+            self._stop_by,
+            ignore_if_missing=ignore_if_missing,
+            parent=self._parent,
+        )
 
     def _settle(self, result: StopResult) -> CleanupOutcome:
         self.record = self._rate_limited_since = None
@@ -132,7 +147,7 @@ class StreamStart:
     def warning(self) -> str:
         """Return the sentence that says what may be running."""
         stream = self._possible_stream(self.possibly_running_since or time.time())
-        return f"A {stream}. Stop it by that name, or end the call."
+        return f"A {stream}. Stop it by that name, or end the {self._parent.noun}."
 
     def _rate_limit_note(self) -> str:
         stream = self._possible_stream(self._rate_limited_since or time.time())
@@ -140,7 +155,8 @@ class StreamStart:
 
     def _possible_stream(self, since: float) -> str:
         time_text = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
-        return f"stream named {self._log_name} may be running on call {self._call_sid!r} since {time_text}"
+        place = f"{self._parent.noun} {self._parent_sid!r}"
+        return f"stream named {self._log_name} may be running on {place} since {time_text}"
 
     def _stop_leftover(self) -> Flow[None]:
         """Stop what an earlier start left running, before the name is used again."""
@@ -165,7 +181,8 @@ class StreamStart:
         if failure.outcome == "refused" and not self._unproven:
             if isinstance(failure, SignalWireRequestError) and failure.code not in ADVICE_BY_CODE:
                 failure.add_advice(
-                    f"If a stream named {self._log_name} already runs on this call, stop it or choose another name."
+                    f"If a stream named {self._log_name} already runs on this {self._parent.noun}, stop it or choose "
+                    "another name."
                 )
             return False
         # The failure itself is logged or raised later, in full.
@@ -196,7 +213,7 @@ class StreamStart:
         if self.record is None:
             return False
         name = self.record.get("name") or self._name  # a name that is null does not contradict
-        return stream_matches({**self.record, "name": name}, self._call_sid, self._name)
+        return self._parent.stream_matches({**self.record, "name": name}, self._parent_sid, self._name)
 
     @property
     def _log_name(self) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Literal, NamedTuple
 
 from airflow_provider_signalwire.client.policy.steps import Flow, RequestStats, send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.records import (
-    CALL_LIVE_STATUSES,
-    CallRecord,
+    Record,
     StreamRecord,
-    call_has_ended,
-    stopped_stream_record,
-    stream_matches,
 )
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireNotFoundError, SignalWireRequestError
 
 log = logging.getLogger(__name__)
@@ -30,34 +28,37 @@ class StopResult(NamedTuple):
     """The result of a stop.
 
     :param record: The stream's record; None if the stream is missing and that is ignored.
-    :param outcome: ``stopped`` (SignalWire accepted the stop), ``already_ended`` (with its call) or ``missing``.
+    :param outcome: ``stopped`` (SignalWire accepted the stop), ``already_ended`` (with its call or conference) or
+        ``missing``.
     :param stats: How the stop was sent.
     :param is_same_stream: Whether the record has the ids of the stream asked for, so that its SID can be used.
-    :param is_call_missing: Whether there is no such call either.
+    :param is_parent_missing: Whether there is no such call or conference either.
+    :param parent: What the stream belongs to.
     """
 
     record: StreamRecord | None
     outcome: StopOutcome
     stats: RequestStats
     is_same_stream: bool = True
-    is_call_missing: bool = False
+    is_parent_missing: bool = False
+    parent: StreamParent = CALL
 
     @property
     def log_level(self) -> int:
         """The level to log the result at: that nothing was stopped should not go unnoticed."""
         return logging.WARNING if self.record is None else logging.INFO
 
-    def describe(self, call_sid: str, stream_sid: str) -> str:
+    def describe(self, parent_sid: str, stream_sid: str) -> str:
         """Return one line for the log: the status first, because log viewers cut long lines."""
         sid, name, status = stream_sid, None, "missing (ignored)"
         if self.record is not None:
             sid, name, status = self.record["sid"], self.record.get("name"), self.record["status"]
-        elif self.is_call_missing:
-            status = "missing (ignored), because its call is"
-        ended = " (its call has ended)" if self.outcome == "already_ended" else ""
+        elif self.is_parent_missing:
+            status = f"missing (ignored), because its {self.parent.noun} is"
+        ended = f" (its {self.parent.noun} has ended)" if self.outcome == "already_ended" else ""
         named = f" ({mask_phone_numbers(repr(name))})" if name and name != sid else ""
         return (
-            f"Stream is {status}{ended}: {mask_phone_numbers(repr(sid))}{named} on call {call_sid!r}. "
+            f"Stream is {status}{ended}: {mask_phone_numbers(repr(sid))}{named} on {self.parent.noun} {parent_sid!r}. "
             f"Stop: attempts {self.stats.attempts}, {self.stats.seconds * 1000:.0f} ms, "
             f"request id {self.stats.request_id or 'unknown'}."
         )
@@ -65,64 +66,75 @@ class StopResult(NamedTuple):
 
 def stop_stream(
     account_sid: str,
-    call_sid: str,
+    parent_sid: str,
     stream_sid: str,
     *,
+    parent: StreamParent = CALL,
     ignore_if_missing: bool = False,
     accepted_before: bool = False,
     deadline: float | None = None,
 ) -> Flow[StopResult]:
-    """Request a stream's stop. If SignalWire refuses because the call has ended, the stop counts as successful.
+    """Request a stream's stop. If SignalWire refuses because its parent has ended, the stop counts as successful.
 
+    :param parent_sid: SID of the call or conference.
     :param stream_sid: The stream's SID or its name.
-    :param ignore_if_missing: Return no record, instead of raising, when there is no such stream or call.
+    :param ignore_if_missing: Return no record, instead of raising, when there is no such stream, call or conference.
+    :param parent: What the stream belongs to.
     :param accepted_before: Whether SignalWire has accepted an earlier stop, so that a missing stream has stopped.
     :param deadline: Monotonic time at which attempts and retries end.
     """
-    request = endpoints.stop_call_stream(account_sid, call_sid, stream_sid)
+    request = endpoints.stop_stream(parent, account_sid, parent_sid, stream_sid)
     try:
         record, stats = yield from send(request, deadline=deadline)
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
         if refusal.http_status not in _STOP_REFUSALS:
             raise
-        call = yield from _read_call(refusal, account_sid, call_sid, deadline)
-        return _resolve_refusal(refusal, call, (account_sid, call_sid, stream_sid), accepted_before, ignore_if_missing)
-    return StopResult(record, "stopped", stats, stream_matches(record, call_sid, stream_sid))
+        parent_record = yield from _read_parent(refusal, parent, account_sid, parent_sid, deadline)
+        stream = (account_sid, parent_sid, stream_sid)
+        return _resolve_refusal(refusal, parent, parent_record, stream, accepted_before, ignore_if_missing)
+    is_same_stream = parent.stream_matches(record, parent_sid, stream_sid)
+    return StopResult(record, "stopped", stats, is_same_stream, parent=parent)
 
 
-def _read_call(
-    refusal: SignalWireApiError, account_sid: str, call_sid: str, deadline: float | None
-) -> Flow[CallRecord | None]:
-    """Read the call of a stream that SignalWire refuses to stop; None if there is no such call."""
+def _read_parent(
+    refusal: SignalWireApiError, parent: StreamParent, account_sid: str, parent_sid: str, deadline: float | None
+) -> Flow[Record | None]:
+    """Read the call or conference of a stream that SignalWire refuses to stop; None if there is none."""
     try:
-        return (yield from send(endpoints.get_call(account_sid, call_sid), deadline=deadline)).record
+        request = endpoints.get_stream_parent(parent, account_sid, parent_sid)
+        record: Record = (yield from send(request, deadline=deadline)).record
+        return record
     except SignalWireNotFoundError:
-        refusal.add_advice(f"There is no call {call_sid!r}.")
+        refusal.add_advice(f"There is no {parent.noun} {parent_sid!r}.")
         return None
 
 
 def _resolve_refusal(
     refusal: SignalWireApiError,
-    call: CallRecord | None,
+    parent: StreamParent,
+    parent_record: Record | None,
     stream: tuple[str, str, str],
     accepted_before: bool,
     ignore_if_missing: bool,
 ) -> StopResult:
     """Distinguish a stream that has ended, perhaps with its call, from one that should be there."""
     stats = RequestStats(refusal.attempts, refusal.seconds, refusal.request_id)
-    if call is not None and call_has_ended(call):
-        return StopResult(stopped_stream_record(*stream, call=call), "already_ended", stats)
+    result = partial(StopResult, stats=stats, parent=parent)
+    if parent_record is not None and parent.has_ended(parent_record):
+        return result(parent.stopped_stream(*stream, ended=parent_record), "already_ended")
     if refusal.http_status == 404 and (accepted_before or refusal.after_unknown_outcome):
         if not accepted_before:
             log.warning(
                 "An earlier attempt may have been processed, and now there is no such stream: it counts as stopped."
             )
-        return StopResult(stopped_stream_record(*stream), "stopped", stats)
-    if call is None and accepted_before:  # a call that accepted a stop was there, so it was deleted
-        return StopResult(stopped_stream_record(*stream), "already_ended", stats)
+        return result(parent.stopped_stream(*stream), "stopped")
+    if parent_record is None and accepted_before:  # a call that accepted a stop was there, so it was deleted
+        return result(parent.stopped_stream(*stream), "already_ended")
     if refusal.http_status == 404 and ignore_if_missing:
-        return StopResult(None, "missing", stats, is_call_missing=call is None)
-    if call is not None:
-        is_known = call["status"] in CALL_LIVE_STATUSES
-        refusal.add_advice(f"The call is {call['status']!r}." if is_known else "The call's status is unknown.")
+        return result(None, "missing", is_parent_missing=parent_record is None)
+    if parent_record is not None:
+        is_known = (status := parent_record["status"]) in parent.live_statuses
+        refusal.add_advice(
+            f"The {parent.noun} is {status!r}." if is_known else f"The {parent.noun}'s status is unknown."
+        )
     raise refusal

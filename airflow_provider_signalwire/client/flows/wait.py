@@ -19,13 +19,14 @@ from airflow_provider_signalwire.client.policy.steps import Flow, Pause, send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.records import (
     CallRecord,
+    Record,
     StreamRecord,
     call_has_ended,
     call_matches,
-    stopped_stream_record,
     stream_is_stopped,
 )
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 from airflow_provider_signalwire.exceptions import (
     SignalWireCallEndedError,
     SignalWireError,
@@ -160,43 +161,50 @@ def timeout_error(poller: Poller[object], limit: str, failure: SignalWireError |
 class StreamPoller:
     """Polls a stream by repeating its stop, because SignalWire has no endpoint that reads a stream.
 
+    :param parent_sid: SID of the call or conference.
     :param stream_sid: The stream's SID or its name; replaced by the SID of the first accepted stop's record.
     :param last_status: Status at the last accepted stop, if there was one.
+    :param parent: What the stream belongs to.
     """
 
     account_sid: str
-    call_sid: str
+    parent_sid: str
     stream_sid: str
     ignore_if_missing: bool = False
     last_status: str | None = None
+    parent: StreamParent = CALL
     _has_warned: bool = False
 
     @property
     def condition(self) -> str:
         """What is waited for, for messages."""
-        return f"stream {mask_phone_numbers(repr(self.stream_sid))} on call {self.call_sid!r} to stop"
+        stream = mask_phone_numbers(repr(self.stream_sid))
+        return f"stream {stream} on {self.parent.noun} {self.parent_sid!r} to stop"
 
     def poll(self, deadline: float | None) -> Flow[StopResult | None]:
-        """Request the stop; if the stream is still running, also read its call, whose end is the stream's end."""
+        """Request the stop; if the stream is still running, also read its call or conference, with which it ends."""
         result = yield from self.request_stop(deadline)
         if result.record is None or stream_is_stopped(result.record):
             return result
-        call: CallRecord | None = None
+        parent: Record | None = None
+        request = endpoints.get_stream_parent(self.parent, self.account_sid, self.parent_sid)
         try:
-            call = (yield from send(endpoints.get_call(self.account_sid, self.call_sid), deadline=deadline)).record
+            parent = (yield from send(request, deadline=deadline)).record
         except SignalWireNotFoundError:
-            log.info("Call %r was deleted after it had accepted the stop.", self.call_sid)
-        if call is not None and not call_has_ended(call):
+            noun = self.parent.noun.capitalize()
+            log.info("%s %r was deleted after it had accepted the stop.", noun, self.parent_sid)
+        if parent is not None and not self.parent.has_ended(parent):
             return None
-        record = stopped_stream_record(self.account_sid, self.call_sid, self.stream_sid, call=call)
+        record = self.parent.stopped_stream(self.account_sid, self.parent_sid, self.stream_sid, ended=parent)
         return result._replace(record=record, outcome="already_ended")
 
     def request_stop(self, deadline: float | None = None) -> Flow[StopResult]:
         """Request the stop and remember the response."""
         result = yield from stop_stream(
             self.account_sid,
-            self.call_sid,
+            self.parent_sid,
             self.stream_sid,
+            parent=self.parent,
             ignore_if_missing=self.ignore_if_missing,
             accepted_before=self.last_status is not None,
             deadline=deadline,
@@ -212,7 +220,7 @@ class StreamPoller:
             self._has_warned = True
             log.warning("The record is about another stream than the one requested; its ids are not used.")
         if record["status"] != self.last_status and not stream_is_stopped(record):
-            log.info("%s Waiting for it to stop.", result.describe(self.call_sid, self.stream_sid))
+            log.info("%s Waiting for it to stop.", result.describe(self.parent_sid, self.stream_sid))
         self.last_status = record["status"]
 
 

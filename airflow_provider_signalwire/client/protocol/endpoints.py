@@ -5,10 +5,11 @@ Paths and fields are those of the `Compatibility API <https://signalwire.com/doc
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Unpack
+from typing import Any, TypeVar, Unpack
 
 from airflow_provider_signalwire.client.protocol import responses
 from airflow_provider_signalwire.client.protocol import validation as inputs
@@ -21,23 +22,30 @@ from airflow_provider_signalwire.client.protocol.options import (
 from airflow_provider_signalwire.client.protocol.records import (
     API_ROOT,
     CALL_STATUSES,
+    CONFERENCE_STATUSES,
     STREAM_STOPPED,
     AccountRecord,
-    CallPage,
     CallRecord,
+    ConferenceRecord,
     RecordingRecord,
+    RecordPage,
     StreamRecord,
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
+T = TypeVar("T")
+
+STREAM_CODECS = frozenset({"PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"})
 STREAM_TRACKS = frozenset({"inbound_track", "outbound_track", "both_tracks"})
 CALLBACK_METHODS = frozenset({"GET", "POST"})
 MAX_STREAM_PARAMETERS = 99
 MAX_PAGE_SIZE = 1000
 
 _MAX_QUOTED = 100
+_NEXT_PAGE = " (next page)"
 
 
 @clears_locals
@@ -128,7 +136,7 @@ def list_calls(
     ended_before: datetime | str | None = None,
     ended_after: datetime | str | None = None,
     page_size: int = MAX_PAGE_SIZE,
-) -> ApiRequest[CallPage]:
+) -> ApiRequest[RecordPage[CallRecord]]:
     """Ask for the first page of the calls that match every filter given."""
     page_size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
     filters = (
@@ -154,15 +162,55 @@ def list_calls(
     )
 
 
-def next_page_of_calls(next_page_uri: str) -> ApiRequest[CallPage]:
-    """Read the next page, at the address that the page before it gave."""
+@clears_locals
+def list_conferences(
+    account_sid: str,
+    *,
+    status: str | None = None,
+    friendly_name: str | None = None,
+    page_size: int = MAX_PAGE_SIZE,
+) -> ApiRequest[RecordPage[ConferenceRecord]]:
+    """Ask for the first page of the conferences that match every filter given."""
+    page_size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
+    query = [("PageSize", str(page_size))]
+    if status is not None:
+        query.append(("Status", inputs.validate_choice("status", status, CONFERENCE_STATUSES)))
+    if friendly_name is not None:
+        query.append(("FriendlyName", inputs.validate_text("friendly_name", friendly_name)))
     return ApiRequest(
-        operation="list_calls",
+        operation="list_conferences",
         method="GET",
-        path=next_page_uri,
-        description="list calls (next page)",
-        read_record=responses.page_of_calls,
+        path=f"{_account(account_sid)}/{CONFERENCE.collection}",
+        description="list conferences",
+        read_record=responses.page_of_conferences,
+        query=tuple(query),
     )
+
+
+def next_page(request: ApiRequest[RecordPage[T]], next_page_uri: str) -> ApiRequest[RecordPage[T]]:
+    """Read the next page, at the address that the page before it gave.
+
+    :param request: The request for any page of the list.
+    """
+    description = f"{request.description.removesuffix(_NEXT_PAGE)}{_NEXT_PAGE}"
+    return dataclasses.replace(request, path=next_page_uri, query=(), description=description)
+
+
+@clears_locals
+def get_conference(account_sid: str, conference_sid: str) -> ApiRequest[ConferenceRecord]:
+    """Ask for a conference."""
+    return ApiRequest(
+        operation="get_conference",
+        method="GET",
+        path=_parent(CONFERENCE, account_sid, conference_sid),
+        description=f"read conference {_quote(conference_sid)}",
+        read_record=responses.conference_record,
+    )
+
+
+def get_stream_parent(parent: StreamParent, account_sid: str, sid: str) -> ApiRequest[Any]:
+    """Ask for the call or conference of a stream."""
+    return (get_call if parent is CALL else get_conference)(account_sid, sid)
 
 
 @clears_locals
@@ -200,9 +248,10 @@ def update_call_recording(
 
 
 @clears_locals
-def start_call_stream(
+def start_stream(
+    parent: StreamParent,
     account_sid: str,
-    call_sid: str,
+    parent_sid: str,
     *,
     url: str,
     name: str,
@@ -211,6 +260,8 @@ def start_call_stream(
     status_callback_method: str | None = None,
     parameters: Mapping[str, str] | None = None,
     authorization_bearer_token: str | None = None,
+    codec: str | None = None,
+    real_time: bool | None = None,
 ) -> ApiRequest[StreamRecord]:
     """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
     form = [
@@ -225,16 +276,20 @@ def start_call_stream(
     if status_callback_method is not None:
         method = inputs.validate_choice("status_callback_method", status_callback_method, CALLBACK_METHODS)
         form.append(("StatusCallbackMethod", method))
+    if codec is not None:
+        form.append(("StreamCodec", inputs.validate_choice("codec", codec, STREAM_CODECS)))
+    if real_time is not None:
+        form.append(("StreamRealTime", str(inputs.validate_boolean("real_time", real_time, templated=True)).lower()))
     if parameters is not None:
         form.extend(_stream_parameters(parameters))
     if authorization_bearer_token is not None:
         token = inputs.validate_text("authorization_bearer_token", authorization_bearer_token, may_be_secret=True)
         form.append(("AuthorizationBearerToken", token))
     return ApiRequest(
-        operation="start_call_stream",
+        operation=f"start_{parent.noun}_stream",
         method="POST",
-        path=f"{_call(account_sid, call_sid)}/Streams",
-        description=f"start stream {_quote(name)} on call {_quote(call_sid)}",
+        path=f"{_parent(parent, account_sid, parent_sid)}/Streams",
+        description=f"start stream {_quote(name)} on {parent.noun} {_quote(parent_sid)}",
         read_record=responses.stream_record,
         form=tuple(form),
         safe_to_repeat=False,
@@ -242,16 +297,21 @@ def start_call_stream(
 
 
 @clears_locals
-def stop_call_stream(account_sid: str, call_sid: str, stream_sid: str) -> ApiRequest[StreamRecord]:
+def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_sid: str) -> ApiRequest[StreamRecord]:
     """Stop a media stream by its SID or its name. Repeating the stop is how its status is read."""
     return ApiRequest(
-        operation="stop_call_stream",
+        operation=f"stop_{parent.noun}_stream",
         method="POST",
-        path=f"{_call(account_sid, call_sid)}/Streams/{inputs.encode_path_segment('stream_sid', stream_sid)}",
-        description=f"stop stream {_quote(stream_sid)} on call {_quote(call_sid)}",
+        path=f"{_parent(parent, account_sid, parent_sid)}/Streams/"
+        f"{inputs.encode_path_segment('stream_sid', stream_sid)}",
+        description=f"stop stream {_quote(stream_sid)} on {parent.noun} {_quote(parent_sid)}",
         read_record=responses.stream_record,
         form=(("Status", STREAM_STOPPED),),
     )
+
+
+start_call_stream = partial(start_stream, CALL)
+stop_call_stream = partial(stop_stream, CALL)
 
 
 def _quote(sid: str) -> str:
@@ -263,7 +323,11 @@ def _account(account_sid: str) -> str:
 
 
 def _call(account_sid: str, call_sid: str) -> str:
-    return f"{_account(account_sid)}/Calls/{inputs.encode_path_segment('call_sid', call_sid)}"
+    return _parent(CALL, account_sid, call_sid)
+
+
+def _parent(parent: StreamParent, account_sid: str, sid: str) -> str:
+    return f"{_account(account_sid)}/{parent.collection}/{inputs.encode_path_segment(parent.id_name, sid)}"
 
 
 def _stream_parameters(parameters: Mapping[str, str]) -> Fields:

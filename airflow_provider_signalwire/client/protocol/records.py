@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
-from urllib.parse import quote
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, NotRequired, TypedDict, TypeVar
+
+T = TypeVar("T")
 
 Record = dict[str, Any]
 
@@ -15,13 +17,18 @@ CALL_LIVE_STATUSES = frozenset({"queued", "ringing", "in-progress"})
 CALL_ENDED_STATUSES = frozenset({"completed", "canceled", "busy", "failed", "no-answer"})
 CALL_STATUSES = CALL_LIVE_STATUSES | CALL_ENDED_STATUSES
 
+CONFERENCE_LIVE_STATUSES = frozenset({"init", "in-progress"})
+CONFERENCE_ENDED_STATUSES = frozenset({"completed"})
+CONFERENCE_STATUSES = CONFERENCE_LIVE_STATUSES | CONFERENCE_ENDED_STATUSES
+
 
 class StreamRecord(TypedDict):
-    """A media stream of a call; all seven keys are always present."""
+    """A media stream. ``call_sid`` or ``conference_sid`` says what it belongs to; the other keys are always present."""
 
     sid: str
     account_sid: str
-    call_sid: str
+    call_sid: NotRequired[str]
+    conference_sid: NotRequired[str]
     name: str | None
     status: str
     date_updated: str | None
@@ -67,11 +74,28 @@ CallRecord = TypedDict(
 CallRecord.__doc__ = "A call. The response has more keys than are named here; all of them pass through."
 
 
-class CallPage(TypedDict):
-    """A page of calls. Its entries are not checked yet: one odd call must not hide the others."""
+class ConferenceRecord(TypedDict, total=False):
+    """A conference; the response has more keys than are named here."""
 
-    calls: list[Any]
+    sid: str
+    account_sid: str
+    friendly_name: str
+    status: str
+    date_created: str
+    date_updated: str
+
+
+class RecordPage(NamedTuple, Generic[T]):
+    """A page of a list. Its entries are not checked yet: one odd entry must not hide the others.
+
+    :param noun: What an entry is, for messages.
+    :param read_entry: Checks an entry and returns it as a record; raises ``ValueError`` if it is not one.
+    """
+
+    noun: str
+    entries: list[Any]
     next_page_uri: str | None
+    read_entry: Callable[[Any], T]
 
 
 def stream_is_stopped(record: StreamRecord) -> bool:
@@ -79,18 +103,9 @@ def stream_is_stopped(record: StreamRecord) -> bool:
     return record["status"] == STREAM_STOPPED
 
 
-def stream_matches(record: StreamRecord, call_sid: str, stream_sid: str) -> bool:
-    """Return whether a record has the ids of the stream asked for.
-
-    :param stream_sid: The stream's SID or its name.
-    """
-    is_about_call = _same(record.get("call_sid", call_sid), call_sid)
-    return is_about_call and (_same(record["sid"], stream_sid) or _same(record.get("name"), stream_sid))
-
-
 def call_matches(record: CallRecord, call_sid: str) -> bool:
     """Return whether a record has the SID of the call asked for."""
-    return _same(record["sid"], call_sid)
+    return same_id(record["sid"], call_sid)
 
 
 def call_has_ended(record: CallRecord) -> bool:
@@ -98,25 +113,6 @@ def call_has_ended(record: CallRecord) -> bool:
     return record["status"] in CALL_ENDED_STATUSES
 
 
-def stopped_stream_record(
-    account_sid: str, call_sid: str, stream_sid: str, *, call: CallRecord | None = None
-) -> StreamRecord:
-    """Return the record of a stopped stream that SignalWire did not return one for.
-
-    :param call: The ended call that took its streams with it, if that is why the stream has stopped.
-    """
-    end_time = call.get("end_time") if call else None
-    return {
-        "sid": stream_sid,
-        "account_sid": account_sid,
-        "call_sid": call_sid,
-        "name": None,
-        "status": STREAM_STOPPED,
-        "date_updated": end_time if isinstance(end_time, str) else None,
-        "uri": f"{API_ROOT}/Accounts/{quote(account_sid, safe='')}/Calls/{quote(call_sid, safe='')}"
-        f"/Streams/{quote(stream_sid, safe='')}.json",
-    }
-
-
-def _same(received: Any, requested: str) -> bool:
+def same_id(received: Any, requested: str) -> bool:
+    """Return whether an id in a record is the one asked for; SignalWire's SIDs have no case."""
     return isinstance(received, str) and received.casefold() == requested.casefold()

@@ -14,9 +14,10 @@ from airflow_provider_signalwire.client.protocol.http import HttpResponse
 from airflow_provider_signalwire.client.protocol.json_body import check_storable, decode_json
 from airflow_provider_signalwire.client.protocol.records import (
     AccountRecord,
-    CallPage,
     CallRecord,
+    ConferenceRecord,
     RecordingRecord,
+    RecordPage,
     StreamRecord,
 )
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, redact
@@ -176,14 +177,30 @@ def account_record(body: Any) -> AccountRecord:
     return cast("AccountRecord", _record(body, "project"))
 
 
-def page_of_calls(body: Any) -> CallPage:
-    """Check a page of calls: that it has a list, and where its next page is."""
-    if not isinstance(body, dict) or not isinstance(body.get("calls"), list):
-        raise ValueError("is not a page of calls")
+def conference_record(body: Any) -> ConferenceRecord:
+    """Check a conference's record."""
+    return cast("ConferenceRecord", _record(body, "conference"))
+
+
+def page_of_calls(body: Any) -> RecordPage[CallRecord]:
+    """Check a page of calls."""
+    return _page(body, "call", call_record)
+
+
+def page_of_conferences(body: Any) -> RecordPage[ConferenceRecord]:
+    """Check a page of conferences."""
+    return _page(body, "conference", conference_record)
+
+
+def _page(body: Any, noun: str, read_entry: Callable[[Any], T]) -> RecordPage[T]:
+    """Check that a page has a list, and where its next page is."""
+    entries = body.get(f"{noun}s") if isinstance(body, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError(f"is not a page of {noun}s")
     next_page_uri = body.get("next_page_uri")
     if next_page_uri is not None and not _is_local_path(next_page_uri):
         raise ValueError("names a next page that is not a path below /api/laml/")
-    return {"calls": body["calls"], "next_page_uri": next_page_uri}
+    return RecordPage(noun, entries, next_page_uri, read_entry)
 
 
 def _record(body: Any, kind: str) -> dict[str, Any]:

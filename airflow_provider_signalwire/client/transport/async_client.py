@@ -8,13 +8,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows.calls import CallPager
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, Observer
 from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Flow, Pause
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
-from airflow_provider_signalwire.client.protocol.records import CallRecord
 from airflow_provider_signalwire.client.protocol.redaction import clear_locals
 from airflow_provider_signalwire.client.protocol.responses import retry_after
 from airflow_provider_signalwire.client.transport.async_transport import AsyncTransport
@@ -88,11 +87,11 @@ class SignalWireAsyncClient:
         finally:
             attempts.close()
 
-    async def iterate(self, pager: CallPager) -> AsyncIterator[CallRecord]:
-        """Yield the calls of a list; a page is fetched when it is needed."""
+    async def iterate(self, pager: RecordPager[T]) -> AsyncIterator[T]:
+        """Yield the records of a list; a page is fetched when it is needed."""
         while not pager.exhausted:
-            for call in await self.run(pager.next_page()):
-                yield call
+            for record in await self.run(pager.next_page()):
+                yield record
 
     async def _send(self, request: HttpRequest) -> HttpResponse:
         limiter = self._rate_limiter

@@ -8,12 +8,11 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows.calls import CallPager
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, Observer
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Flow, Pause
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpResponse
-from airflow_provider_signalwire.client.protocol.records import CallRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
 from airflow_provider_signalwire.exceptions import SignalWireError
@@ -63,8 +62,8 @@ class SignalWireClient:
         finally:
             attempts.close()
 
-    def iterate(self, pager: CallPager) -> Iterator[CallRecord]:
-        """Yield the calls of a list; a page is fetched when it is needed."""
+    def iterate(self, pager: RecordPager[T]) -> Iterator[T]:
+        """Yield the records of a list; a page is fetched when it is needed."""
         while not pager.exhausted:
             yield from self.run(pager.next_page())
 

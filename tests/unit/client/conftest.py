@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows.calls import CallPager
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
@@ -35,7 +35,7 @@ class SyncDriver:
         with SignalWireClient(dataclasses.replace(self.settings, **changes)) as client:
             return client.run(flow)
 
-    def first_calls(self, pager: CallPager, count: int) -> list[str]:
+    def first_calls(self, pager: RecordPager, count: int) -> list[str]:
         """Return the SIDs of the first calls of a list, or of all if there are fewer."""
         with SignalWireClient(self.settings) as client:
             return [call["sid"] for call, _ in zip(client.iterate(pager), range(count), strict=False)]
@@ -53,7 +53,7 @@ class AsyncDriver(SyncDriver):
 
         return asyncio.run(drive())
 
-    def first_calls(self, pager: CallPager, count: int) -> list[str]:
+    def first_calls(self, pager: RecordPager, count: int) -> list[str]:
         async def collect() -> list[str]:
             sids: list[str] = []
             async with SignalWireAsyncClient(self.settings) as client:

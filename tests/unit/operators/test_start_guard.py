@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators.start_guard import StartGuard
@@ -93,7 +94,8 @@ def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator,
         context,
         hook,
         endpoints.start_call_stream(hook.account_sid, call["sid"], url=url, name="bot"),
-        call_sid=call["sid"],
+        parent=CALL,
+        parent_sid=call["sid"],
         name="bot",
         is_default_name=False,
         push_record=False,

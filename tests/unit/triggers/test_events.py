@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from sample_errors import ERRORS
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL as CALL_PARENT
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireTimeoutError
 from airflow_provider_signalwire.triggers.events import call_record_of, error_event, stream_record_of, success_event
 
@@ -21,7 +22,8 @@ def read_call(event, **requested):
 
 
 def read_stream(event, **requested):
-    return stream_record_of(event, **{"call_sid": "CA1", "stream_sid": "ST1", **requested})
+    ids = {"parent_sid": "CA1", "stream_sid": "ST1"}
+    return stream_record_of(event, parent=CALL_PARENT, **{**ids, **requested})
 
 
 @pytest.mark.parametrize("stream_sid", ["ST1", "st1", "media"])

@@ -7,7 +7,8 @@ import logging
 import pytest
 from scripted import Always, call, lost, response, run
 
-from airflow_provider_signalwire.client.flows.calls import CallPager, delete_call, update_call, update_call_recording
+from airflow_provider_signalwire.client.flows.calls import delete_call, update_call, update_call_recording
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import (
     SignalWireError,
@@ -31,7 +32,7 @@ def list_all(*script, limit=None):
     """Read a list to its end; return the SIDs on each page."""
 
     def flow():
-        pager = CallPager(first=endpoints.list_calls("project"), limit=limit)
+        pager = RecordPager(first=endpoints.list_calls("project"), limit=limit)
         pages = []
         while not pager.exhausted:
             pages.append([entry["sid"] for entry in (yield from pager.next_page())])

@@ -57,7 +57,7 @@ unknown_outcomes = pytest.mark.parametrize("failure", UNKNOWN_OUTCOMES.values(),
 
 def new_start(**options):
     request = endpoints.start_call_stream("project", "call", url="wss://media.example.com/", name=NAME)
-    return StreamStart(request, account_sid="project", call_sid="call", name=NAME, **options)
+    return StreamStart(request, account_sid="project", parent_sid="call", name=NAME, **options)
 
 
 def start(*script, attempts=5, **options):
@@ -383,7 +383,7 @@ def test_telephone_number_in_a_name_is_masked_everywhere(caplog):
     caplog.set_level(logging.INFO)
     name = "call of +15551234567"
     request = endpoints.start_call_stream("project", "call", url="wss://x", name=name)
-    flow = StreamStart(request, account_sid="project", call_sid="call", name=name).run()
+    flow = StreamStart(request, account_sid="project", parent_sid="call", name=name).run()
     settings = dataclasses.replace(SETTINGS, max_attempts=1)
     error = run(flow, lost(), NOT_FOUND, LIVE, settings=settings).error
     assert "A stream named 'call of +***4567' may be running" in str(error)

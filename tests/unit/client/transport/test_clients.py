@@ -14,8 +14,9 @@ from raw_server import RawServer
 from scripted import stream
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.flows.calls import CallPager, delete_call, update_call
+from airflow_provider_signalwire.client.flows.calls import delete_call, update_call
 from airflow_provider_signalwire.client.flows.check_connection import check_connection
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, wait_until
@@ -104,7 +105,7 @@ def test_start_leaves_exactly_one_stream(run, simulator, clock, fault):
     path = f"/Accounts/{simulator.project}/Calls/{call['sid']}/Streams"
     simulator.set_faults([{**fault, "match": {"path": path}}])
     request = endpoints.start_call_stream(simulator.project, call["sid"], url="wss://x.example/", name="n")
-    flow = StreamStart(request, account_sid=simulator.project, call_sid=call["sid"], name="n").run()
+    flow = StreamStart(request, account_sid=simulator.project, parent_sid=call["sid"], name="n").run()
     record = run(flow).record
     running = {one["name"]: one["sid"] for one in simulator.state.snapshot()["streams"] if one["status"] != "stopped"}
     assert running["n"] == record["sid"]
@@ -124,9 +125,9 @@ def test_deletion_and_hang_up_whose_responses_are_lost(run, simulator, clock):
 def test_pages_are_fetched_when_they_are_needed(driver, simulator):
     sids = [simulator.seed(age_seconds=100 - number)[0]["sid"] for number in range(5)][::-1]
     first = endpoints.list_calls(simulator.project, page_size=2)
-    assert driver.first_calls(CallPager(first=first), 2) == sids[:2]
+    assert driver.first_calls(RecordPager(first=first), 2) == sids[:2]
     assert len(simulator.requests()) <= 2
-    assert driver.first_calls(CallPager(first=first), 99) == sids
+    assert driver.first_calls(RecordPager(first=first), 99) == sids
 
 
 def test_connection_test(run, simulator):

@@ -1,0 +1,78 @@
+"""The resources of the Compatibility API that have media streams: calls and conferences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import quote
+
+from airflow_provider_signalwire.client.protocol.records import (
+    API_ROOT,
+    CALL_ENDED_STATUSES,
+    CALL_LIVE_STATUSES,
+    CONFERENCE_ENDED_STATUSES,
+    CONFERENCE_LIVE_STATUSES,
+    STREAM_STOPPED,
+    StreamRecord,
+    same_id,
+)
+
+
+@dataclass(frozen=True)
+class StreamParent:
+    """A kind of resource that has streams.
+
+    :param noun: Its name in messages.
+    :param collection: Its name in paths.
+    :param id_name: Name of its SID, in records and among the parameters of operators.
+    :param live_statuses: Statuses in which it may have running streams.
+    :param ended_statuses: Statuses in which it has none.
+    :param ended_at_key: Key of its record that says when it ended.
+    """
+
+    noun: str
+    collection: str
+    id_name: str
+    live_statuses: frozenset[str]
+    ended_statuses: frozenset[str]
+    ended_at_key: str
+
+    def has_ended(self, record: Mapping[str, Any]) -> bool:
+        """Return whether the resource has ended, and its streams with it."""
+        return record["status"] in self.ended_statuses
+
+    def stream_matches(self, record: StreamRecord, parent_sid: str, stream_sid: str) -> bool:
+        """Return whether a record has the ids of the stream asked for.
+
+        :param parent_sid: SID of the call or conference.
+        :param stream_sid: The stream's SID or its name.
+        """
+        is_about_parent = same_id(record.get(self.id_name, parent_sid), parent_sid)
+        return is_about_parent and (same_id(record["sid"], stream_sid) or same_id(record.get("name"), stream_sid))
+
+    def stopped_stream(
+        self, account_sid: str, parent_sid: str, stream_sid: str, *, ended: Mapping[str, Any] | None = None
+    ) -> StreamRecord:
+        """Return the record of a stopped stream that SignalWire did not return one for.
+
+        :param ended: Record of the ended call or conference that took its streams with it, if that is why.
+        """
+        ended_at = (ended or {}).get(self.ended_at_key)
+        path = f"/Accounts/{quote(account_sid, safe='')}/{self.collection}/{quote(parent_sid, safe='')}"
+        record = {
+            "sid": stream_sid,
+            "account_sid": account_sid,
+            self.id_name: parent_sid,
+            "name": None,
+            "status": STREAM_STOPPED,
+            "date_updated": ended_at if isinstance(ended_at, str) else None,
+            "uri": f"{API_ROOT}{path}/Streams/{quote(stream_sid, safe='')}.json",
+        }
+        return cast("StreamRecord", record)
+
+
+CALL = StreamParent("call", "Calls", "call_sid", CALL_LIVE_STATUSES, CALL_ENDED_STATUSES, "end_time")
+CONFERENCE = StreamParent(
+    "conference", "Conferences", "conference_sid", CONFERENCE_LIVE_STATUSES, CONFERENCE_ENDED_STATUSES, "date_updated"
+)

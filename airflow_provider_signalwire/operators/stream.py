@@ -1,0 +1,262 @@
+"""What the operators for streams of calls and of conferences share."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_signalwire._compat import mask_secret
+from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, secrets_in_url
+from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.journal_store import write_stream_event
+from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
+from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
+from airflow_provider_signalwire.triggers.events import stream_record_of
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_signalwire.client.flows.stop import StopResult
+    from airflow_provider_signalwire.client.flows.wait import StreamPoller
+    from airflow_provider_signalwire.client.protocol.records import StreamRecord
+    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+    from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
+
+
+class StopStreamOperator(HookMixin, BaseOperator):
+    """Stop a media stream. The parameters are those of :class:`.StopCallStreamOperator`."""
+
+    parent: ClassVar[StreamParent]
+
+    def __init__(
+        self,
+        *,
+        stream_sid: str,
+        wait_for_completion: bool,
+        poll_interval: float | timedelta,
+        timeout: float | timedelta,
+        ignore_if_missing: bool,
+        account_sid: str | None,
+        signalwire_conn_id: str,
+        deferrable: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stream_sid = stream_sid
+        self.wait_for_completion = validate_boolean("wait_for_completion", wait_for_completion)
+        self.poll_interval = validate_duration("poll_interval", poll_interval, minimum=0.1)
+        self.timeout = validate_duration("timeout", timeout)
+        self.ignore_if_missing = validate_boolean("ignore_if_missing", ignore_if_missing)
+        self.account_sid = account_sid
+        self.signalwire_conn_id = signalwire_conn_id
+        self.deferrable = validate_boolean("deferrable", deferrable)
+        is_default = conf.getboolean("operators", "default_deferrable", fallback=False)
+        if deferrable and not wait_for_completion and not is_default:
+            message = f"Task {self.task_id!r}: deferrable=True has no effect without wait_for_completion=True."
+            warnings.warn(message, stacklevel=2)
+
+    @property
+    def parent_sid(self) -> str:
+        """SID of the call or conference."""
+        sid: str = getattr(self, self.parent.id_name)
+        return sid
+
+    @property
+    def trigger_class(self) -> type[StreamStoppedTrigger]:
+        """The trigger that waits for the stream to stop."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> StreamRecord | None:
+        """Request the stop, wait for it if asked to, and return the record."""
+        from airflow_provider_signalwire.client.flows.wait import (
+            PollSchedule,
+            StreamPoller,
+            poll_before_deferring,
+            wait_until,
+        )
+
+        deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
+        schedule = PollSchedule(poll_interval=self.poll_interval, deadline=time.monotonic() + self.timeout)
+        poller = StreamPoller(
+            self.hook.account_sid,
+            self.parent_sid,
+            self.stream_sid,
+            ignore_if_missing=self.ignore_if_missing,
+            parent=self.parent,
+        )
+        with self.hook.get_conn() as client:
+            if not self.wait_for_completion:
+                return self._finish(context, client.run(poller.request_stop()))
+            if not self.deferrable:
+                return self._finish(context, client.run(wait_until(poller, schedule)))
+            result, retry_after = client.run(poll_before_deferring(poller, schedule))
+        if result is not None:
+            return self._finish(context, result)
+        self._defer(poller, deadlines, retry_after)
+        raise AssertionError("unreachable: defer raises")  # pragma: no cover
+
+    def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:
+        """Return the record that the trigger sent, or raise the error that it sent."""
+        record = stream_record_of(
+            event, self.parent, self.parent_sid, self.stream_sid, ignore_if_missing=self.ignore_if_missing
+        )
+        self._record_end(context, "stopped", record)
+        return record
+
+    def _record_end(self, context: Context, event: str, record: StreamRecord | None) -> None:
+        """Write into the journal that the stream has stopped."""
+        sid, name = self.stream_sid, None
+        if record is not None and self.parent.stream_matches(record, self.parent_sid, self.stream_sid):
+            sid, name = record["sid"], record.get("name")
+        write_stream_event(context, self, event, stream_sid=sid, name=name)
+
+    def _finish(self, context: Context, result: StopResult) -> StreamRecord | None:
+        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+
+        self.log.log(result.log_level, "%s", result.describe(self.parent_sid, self.stream_sid))
+        if not self.wait_for_completion or result.record is None or stream_is_stopped(result.record):
+            AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        self._record_end(context, "ended" if result.outcome == "already_ended" else "stopped", result.record)
+        return result.record
+
+    def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines, retry_after: float) -> None:
+        parent: dict[str, Any] = {self.parent.id_name: self.parent_sid}
+        trigger = self.trigger_class(
+            stream_sid=self.stream_sid,
+            known_sid=poller.stream_sid,
+            account_sid=self.account_sid,
+            signalwire_conn_id=self.signalwire_conn_id,
+            poll_interval=self.poll_interval,
+            ignore_if_missing=self.ignore_if_missing,
+            last_status=poller.last_status,
+            retry_after=retry_after,
+            **deadlines.trigger_arguments(),
+            **parent,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
+
+
+class StartStreamOperator(HookMixin, BaseOperator):
+    """Start a media stream. The parameters are those of :class:`.StartCallStreamOperator`."""
+
+    parent: ClassVar[StreamParent]
+
+    @clears_locals
+    def __init__(
+        self,
+        *,
+        url: str,
+        name: str | None,
+        track: str | None,
+        status_callback: str | None,
+        status_callback_method: str | None,
+        parameters: Mapping[str, str] | None,
+        authorization_bearer_token: str | None,
+        outlives_run: bool,
+        account_sid: str | None,
+        signalwire_conn_id: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.url = url
+        self.name = name
+        self.track = track
+        self.status_callback = status_callback
+        self.status_callback_method = status_callback_method
+        self.parameters = parameters
+        self.authorization_bearer_token = authorization_bearer_token
+        self.outlives_run = validate_boolean("outlives_run", outlives_run)
+        self.account_sid = account_sid
+        self.signalwire_conn_id = signalwire_conn_id
+        self._pushes_xcom = self.do_xcom_push
+        self._guard: StartGuard | None = None
+        self._is_killed = False
+
+    @property
+    def parent_sid(self) -> str:
+        """SID of the call or conference."""
+        sid: str = getattr(self, self.parent.id_name)
+        return sid
+
+    def more_options(self) -> dict[str, Any]:
+        """Return the options that only this kind of stream has."""
+        return {}
+
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        """Render the templates, and mask the secrets in the fields that Airflow shows."""
+        super()._do_render_template_fields(*args, **kwargs)
+        self._mask_secrets()
+
+    def _mask_secrets(self) -> None:
+        fields = (self.url, self.status_callback)
+        secrets = {secret for url in fields if isinstance(url, str) for secret in secrets_in_url(url)}
+        if isinstance(self.authorization_bearer_token, str):
+            secrets.add(self.authorization_bearer_token)
+        for secret in secrets:
+            mask_secret(secret)
+
+    def execute(self, context: Context) -> StreamRecord:
+        """Start the stream and return its record."""
+        from airflow_provider_signalwire.client.protocol.endpoints import start_stream
+
+        name = self.name if self.name is not None else default_stream_name(self, context)
+        request = start_stream(
+            self.parent,
+            self.hook.account_sid,
+            self.parent_sid,
+            url=self.url,
+            name=name,
+            track=self.track,
+            status_callback=self.status_callback,
+            status_callback_method=self.status_callback_method,
+            parameters=self.parameters,
+            authorization_bearer_token=self.authorization_bearer_token,
+            **self.more_options(),
+        )
+        guard = StartGuard(
+            context,
+            self.hook,
+            request,
+            parent=self.parent,
+            parent_sid=self.parent_sid,
+            name=name,
+            # Nobody else uses the default name, so a stream of that name is what an earlier try left.
+            is_default_name=self.name is None,
+            push_record=self._pushes_xcom,
+        )
+        self._guard = guard
+        if self._is_killed:
+            raise TaskKilled("Airflow has told the task to end.")
+        record = guard.run()
+        name = record.get("name") or name
+        write_stream_event(
+            context, self, "started", stream_sid=record["sid"], name=name, outlives_run=self.outlives_run
+        )
+        if guard.has_pushed and not self._has_mapped_dependants():
+            # The record is in XCom. Airflow's own push would be another chance to fail after the start.
+            self.do_xcom_push = False
+        return record
+
+    def _has_mapped_dependants(self) -> bool:
+        return self.get_dag() is not None and any(self.iter_mapped_dependants())
+
+    def on_kill(self) -> None:
+        """Stop the stream that was or may have been started, and end the task."""
+        self._is_killed = True
+        if self._guard is not None:
+            self._guard.on_kill()
+
+
+def default_stream_name(task: BaseOperator, context: Any) -> str:
+    """Return the name of a stream whose task does not set one: the DAG, the task and, in a mapped task, its index."""
+    ti = context.get("ti")
+    map_index = getattr(ti, "map_index", -1)
+    name = f"{task.dag_id}.{task.task_id}"
+    return name if map_index is None or map_index < 0 else f"{name}.{map_index}"

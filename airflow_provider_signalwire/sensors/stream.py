@@ -1,0 +1,60 @@
+"""What the sensors for streams of calls and of conferences share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_signalwire.sensors.base import SignalWireSensor
+from airflow_provider_signalwire.triggers.events import stream_record_of
+
+if TYPE_CHECKING:
+    from airflow_provider_signalwire.client.flows.stop import StopResult
+    from airflow_provider_signalwire.client.flows.wait import StreamPoller
+    from airflow_provider_signalwire.client.protocol.records import StreamRecord
+    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+    from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
+
+
+class StreamStatusSensor(SignalWireSensor):
+    """Wait until a media stream has stopped. The parameters are those of :class:`.CallStreamStatusSensor`."""
+
+    parent: ClassVar[StreamParent]
+    stream_sid: str
+
+    @property
+    def parent_sid(self) -> str:
+        """SID of the call or conference."""
+        sid: str = getattr(self, self.parent.id_name)
+        return sid
+
+    @property
+    def trigger_class(self) -> type[StreamStoppedTrigger]:
+        """The trigger that waits for the stream to stop."""
+        raise NotImplementedError
+
+    def announce(self) -> None:
+        """Say what this sensor does to the stream."""
+        self.log.info("This sensor stops the stream that it waits for: SignalWire has no other way to read its status.")
+
+    def make_poller(self, account_sid: str) -> StreamPoller:
+        """Return what polls the stream."""
+        from airflow_provider_signalwire.client.flows.wait import StreamPoller
+
+        return StreamPoller(account_sid, self.parent_sid, self.stream_sid, parent=self.parent)
+
+    def make_trigger(self, poller: StreamPoller, **arguments: Any) -> StreamStoppedTrigger:
+        """Return the trigger that continues the wait."""
+        arguments[self.parent.id_name] = self.parent_sid
+        return self.trigger_class(stream_sid=self.stream_sid, known_sid=poller.stream_sid, **arguments)
+
+    def finish(self, result: StopResult) -> StreamRecord | None:
+        """Log and count the stop, and return the stream's record."""
+        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+
+        self.log.info("%s", result.describe(self.parent_sid, self.stream_sid))
+        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return result.record
+
+    def record_of(self, event: Any) -> StreamRecord | None:
+        """Return the record that an event carries."""
+        return stream_record_of(event, self.parent, self.parent_sid, self.stream_sid)

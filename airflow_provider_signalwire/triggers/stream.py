@@ -1,0 +1,65 @@
+"""What the triggers that wait for a stream to stop share."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_provider_signalwire.client.flows.stop import StopResult
+from airflow_provider_signalwire.client.flows.wait import StreamPoller
+from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+from airflow_provider_signalwire.triggers.base import PollingTrigger
+from airflow_provider_signalwire.triggers.events import success_event
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class StreamStoppedTrigger(PollingTrigger):
+    """Repeat a stream's stop until it has stopped.
+
+    :param stream_sid: The stream's SID or its name, as the task was given it.
+    :param known_sid: The stream's SID, if an accepted stop returned it.
+    :param ignore_if_missing: Whether a stream that is not found counts as stopped, with None as its record.
+    :param account_sid: Subproject; None means the connection's Project ID.
+    :param signalwire_conn_id: The connection.
+    :param poll_interval: Seconds between two polls.
+    :param deadline: Seconds since the epoch at which to give up.
+    :param last_status: Status at the last accepted stop before the task was deferred; None if there was none.
+    :param execution_deadline: Seconds since the epoch at which the task's ``execution_timeout`` ends.
+    :param exponential_backoff: Whether each interval is twice as long as the one before it.
+    :param max_wait: Longest interval in seconds.
+    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
+    :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
+    """
+
+    parent: ClassVar[StreamParent]
+
+    stream_sid: str
+    known_sid: str | None = None
+    ignore_if_missing: bool = False
+
+    @property
+    def parent_sid(self) -> str:
+        """SID of the call or conference."""
+        sid: str = getattr(self, self.parent.id_name)
+        return sid
+
+    def make_poller(self, account_sid: str) -> StreamPoller:
+        """Return what polls the stream."""
+        return StreamPoller(
+            account_sid,
+            self.parent_sid,
+            self.known_sid or self.stream_sid,
+            ignore_if_missing=self.ignore_if_missing,
+            last_status=self.last_status,
+            parent=self.parent,
+        )
+
+    def make_event(self, result: StopResult) -> dict[str, Any]:
+        """Log and count the stop, and return the event with the stream's record."""
+        log.log(result.log_level, "%s", result.describe(self.parent_sid, self.stream_sid))
+        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return success_event(result.record, **{self.parent.id_name: self.parent_sid, "stream_sid": self.stream_sid})

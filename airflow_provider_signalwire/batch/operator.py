@@ -101,7 +101,7 @@ class BatchOperator(HookMixin, BaseOperator):
         if summary.ends is not None:
             for index, row in enumerate(rows):
                 if checkpoint.is_done(index):
-                    summary.ends.append(StreamEnd("stopped", *row, None))
+                    summary.ends.append(StreamEnd("stopped", row.parent, row.parent_sid, row.stream_sid, None))
         self._work = batch = StreamBatch(
             self.hook.settings,
             self.hook.account_sid,
@@ -142,7 +142,8 @@ class BatchOperator(HookMixin, BaseOperator):
         if summary.ends:
             now, account_sid = datetime.now(UTC), self.hook.account_sid
             events = (
-                StreamEvent(end.event, account_sid, end.call_sid, end.stream_sid, end.name, now) for end in summary.ends
+                StreamEvent(end.event, account_sid, end.parent_sid, end.stream_sid, end.name, now)
+                for end in summary.ends
             )
             write_stream_events(context, self.outlets, events)
 

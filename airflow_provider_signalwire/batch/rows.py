@@ -16,6 +16,7 @@ from airflow_provider_signalwire.client.protocol.redaction import (
     secrets_in_url,
     short_repr,
 )
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, STREAM_PARENTS, StreamParent
 from airflow_provider_signalwire.client.protocol.validation import validate_sid, validate_text
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 
@@ -35,10 +36,24 @@ _PERMANENT_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, P
 
 
 class StreamRow(NamedTuple):
-    """A stream to stop: its call, and its SID or name."""
+    """A stream to stop.
 
-    call_sid: str
+    :param parent_sid: SID of the call or conference.
+    :param stream_sid: The stream's SID or its name.
+    :param parent: What the stream belongs to.
+    """
+
+    parent_sid: str
     stream_sid: str
+    parent: StreamParent = CALL
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The row as in the input."""
+        return {self.parent.id_name: self.parent_sid, "stream_sid": self.stream_sid}
+
+    def __str__(self) -> str:
+        return f"stream {self.stream_sid!r} on {self.parent.noun} {self.parent_sid!r}"
 
 
 class SpooledRows:
@@ -59,16 +74,17 @@ class SpooledRows:
     def __iter__(self) -> Iterator[StreamRow]:
         self._spool.seek(0)
         for line in self._spool:
-            yield StreamRow._make(line[:-1].decode().split("\t"))
+            id_name, parent_sid, stream_sid = line[:-1].decode().split("\t")
+            yield StreamRow(parent_sid, stream_sid, STREAM_PARENTS[id_name])
 
 
 @contextlib.contextmanager
 def spool_rows(source: Any, *, check_cancelled: Callable[[], None] = lambda: None) -> Iterator[SpooledRows]:
     """Read the rows of a source once, and provide them until the ``with`` block ends.
 
-    :param source: An iterable of mappings with ``call_sid`` and ``stream_sid`` (or ``sid``); the path of a file
-        (string or ObjectStoragePath) in one of the :mod:`formats <airflow_provider_signalwire.batch.formats>`; or a
-        JSON array as a string.
+    :param source: An iterable of mappings with ``call_sid`` or ``conference_sid``, and ``stream_sid`` (or
+        ``sid``); the path of a file (string or ObjectStoragePath) in one of the :mod:`formats
+        <airflow_provider_signalwire.batch.formats>`; or a JSON array as a string.
     :param check_cancelled: Called for every row; raises an error to end the reading.
     :raises SignalWireConfigurationError: if the source or any row is invalid.
     :raises SignalWireError: if a file cannot be read at present.
@@ -94,7 +110,7 @@ def _fill(spool: IO[bytes], source: Any, check_cancelled: Callable[[], None]) ->
                 if len(problems) == _MAX_PROBLEMS:
                     break
                 continue
-            line = f"{row[0]}\t{row[1]}\n".encode()
+            line = f"{row.parent.id_name}\t{row.parent_sid}\t{row.stream_sid}\n".encode()
             digest = hashlib.blake2b(line, digest_size=_DIGEST_BYTES).digest()
             if digest not in seen:
                 seen.add(digest)
@@ -118,14 +134,28 @@ def _read_row(value: Any) -> StreamRow:
         raise SignalWireConfigurationError(f"is {shown}: expected {_EXPECTED}.")
     # A stream's own record has its SID under 'sid'.
     stream_key = "sid" if "stream_sid" not in value and "sid" in value else "stream_sid"
-    if "call_sid" not in value or stream_key not in value:
-        missing = stream_key if "call_sid" in value else "call_sid"
+    parent = _parent_of(value)
+    if parent.id_name not in value or stream_key not in value:
+        missing = stream_key if parent.id_name in value else parent.id_name
         raise SignalWireConfigurationError(f"has no {missing!r}, but {short_repr(list(value))}: expected {_EXPECTED}.")
-    call_sid, stream_sid = value["call_sid"], value[stream_key]
-    if not is_sid(call_sid) or not is_sid(stream_sid):
-        validate_sid("call_sid", call_sid)
+    parent_sid, stream_sid = value[parent.id_name], value[stream_key]
+    if not is_sid(parent_sid) or not is_sid(stream_sid):
+        validate_sid(parent.id_name, parent_sid)
         validate_sid(stream_key, stream_sid)
-    return StreamRow(call_sid, stream_sid)
+    return StreamRow(parent_sid, stream_sid, parent)
+
+
+def _parent_of(value: Mapping[Any, Any]) -> StreamParent:
+    """Return whether a row is about a call or a conference. A file may have both columns, one of them empty."""
+    if CONFERENCE.id_name not in value:
+        return CALL
+    if not value.get(CALL.id_name):
+        return CONFERENCE
+    if not value[CONFERENCE.id_name]:
+        return CALL
+    raise SignalWireConfigurationError(
+        f"has both 'call_sid' and 'conference_sid': expected {_EXPECTED}, or a conference_sid instead of the call_sid."
+    )
 
 
 def is_sid(value: Any) -> bool:

@@ -125,7 +125,9 @@ class StreamBatch:
                     return
                 outcome: StopResult | Exception
                 try:
-                    flow = stop_stream(self._account_sid, *numbered[1], ignore_if_missing=self._ignore_if_missing)
+                    row = numbered[1]
+                    ids = (self._account_sid, row.parent_sid, row.stream_sid)
+                    flow = stop_stream(*ids, parent=row.parent, ignore_if_missing=self._ignore_if_missing)
                     outcome = await client.run(flow)
                 except SignalWireAuthenticationError:
                     raise
@@ -179,7 +181,7 @@ class StreamBatch:
                 self._summary.add_result(row, outcome.outcome, outcome.record)
                 self._observer.on_stream_stopped(outcome.outcome)
                 if log.isEnabledFor(logging.DEBUG):  # a line each would hide the rest of the task's log
-                    log.debug("%s", outcome.describe(*row))
+                    log.debug("%s", outcome.describe(row.parent_sid, row.stream_sid))
 
     def _log_unexpected(self, error: Exception) -> None:
         level = logging.DEBUG if self._has_logged_unexpected else logging.WARNING

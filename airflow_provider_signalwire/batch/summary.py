@@ -11,7 +11,6 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_signalwire.batch.rows import is_sid
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
-from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import (
     SignalWireBatchError,
     SignalWireBatchRefusedError,
@@ -22,6 +21,7 @@ from airflow_provider_signalwire.exceptions import (
 if TYPE_CHECKING:
     from airflow_provider_signalwire.batch.rows import StreamRow
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
+    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
 
 MAX_FAILURES_LISTED = 1000
 
@@ -33,7 +33,8 @@ class StreamEnd(NamedTuple):
     """A stream that no longer runs; ``event`` as in a :class:`~airflow_provider_signalwire.journal.StreamEvent`."""
 
     event: str
-    call_sid: str
+    parent: StreamParent
+    parent_sid: str
     stream_sid: str
     name: str | None
 
@@ -83,11 +84,11 @@ class BatchSummary:
             self._add_end(self.ends, row, outcome, record)
 
     def _add_end(self, ends: list[StreamEnd], row: StreamRow, outcome: str, record: StreamRecord | None) -> None:
-        if record is not None and CALL.stream_matches(record, row.call_sid, row.stream_sid):
+        if record is not None and row.parent.stream_matches(record, row.parent_sid, row.stream_sid):
             event = "ended" if outcome == "already_ended" else "stopped"
-            ends.append(StreamEnd(event, row.call_sid, record["sid"], record.get("name")))
+            ends.append(StreamEnd(event, row.parent, row.parent_sid, record["sid"], record.get("name")))
         elif is_sid(row.stream_sid):  # a name on a call that has no such stream says nothing
-            ends.append(StreamEnd("stopped", row.call_sid, row.stream_sid, None))
+            ends.append(StreamEnd("stopped", row.parent, row.parent_sid, row.stream_sid, None))
 
     def add_failure(self, row: StreamRow, error: Exception) -> None:
         """Count a stream that could not be stopped."""
@@ -96,7 +97,7 @@ class BatchSummary:
         self._all_refused &= isinstance(error, AirflowFailException)
         if len(self.failures) < MAX_FAILURES_LISTED:
             message = str(error) if isinstance(error, SignalWireError) else _describe_unexpected(row, error)
-            self.failures.append({**row._asdict(), "error": type(error).__name__, "message": message})
+            self.failures.append({**row.ids, "error": type(error).__name__, "message": message})
 
     def progress(self) -> str:
         """Return how far the batch is, in one sentence."""
@@ -114,7 +115,7 @@ class BatchSummary:
 
     def ignored_for_log(self) -> str:
         """Return the first streams that were missing, which was ignored, one per line; empty if there were none."""
-        streams = [mask_phone_numbers(f"stream {row.stream_sid!r} on call {row.call_sid!r}") for row in self._ignored]
+        streams = [mask_phone_numbers(str(row)) for row in self._ignored]
         return _lines(streams, self._outcomes["missing"])
 
     def as_dict(self, *, requested: int, retries: int) -> dict[str, Any]:
@@ -171,8 +172,5 @@ def _lines(lines: list[str], total: int) -> str:
 
 
 def _describe_unexpected(row: StreamRow, error: Exception) -> str:
-    message = (
-        f"Could not stop stream {row.stream_sid!r} on call {row.call_sid!r}: unexpected {type(error).__name__}: "
-        f"{str(error)[:_MAX_QUOTE]}"
-    )
+    message = f"Could not stop {row}: unexpected {type(error).__name__}: {str(error)[:_MAX_QUOTE]}"
     return mask_phone_numbers(message)

@@ -34,7 +34,7 @@ def list_rows(rows: SpooledRows, search: JournalSearch) -> dict[str, Any]:
     """Return the first rows of a dry run, for XCom."""
     by_ids = {(found.stream.call_sid, found.stream.stream_sid): found for found in search.forgotten}
     listed = [
-        by_ids[row].as_dict() if row in by_ids else row._asdict()
+        by_ids[ids].as_dict() if (ids := (row.parent_sid, row.stream_sid)) in by_ids else row.ids
         for row, _ in zip(rows, range(MAX_LISTED), strict=False)
     ]
     return {"would_stop": listed, "would_stop_not_listed": rows.unique - len(listed)}

@@ -1,10 +1,13 @@
-"""Every wait ends alike and sends the same requests: operator and sensor, in the worker, rescheduled and deferred."""
+"""Every wait ends alike and sends the same requests.
+
+Operator and sensor, in the worker, rescheduled and deferred, for streams of calls and of conferences.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,8 +16,10 @@ from simulated import READS, STOPS, call_returns, http_status, stop_always_retur
 
 from airflow_provider_signalwire.exceptions import SignalWireTimeoutError
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
+from airflow_provider_signalwire.operators.conference_stream import StopConferenceStreamOperator
 from airflow_provider_signalwire.sensors.call import CallStatusSensor
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
+from airflow_provider_signalwire.sensors.conference_stream import ConferenceStreamStatusSensor
 
 SENSOR_MODES: dict[str, dict[str, Any]] = {
     "poke": {"mode": "poke"},
@@ -23,7 +28,7 @@ SENSOR_MODES: dict[str, dict[str, Any]] = {
 }
 STOPPED = '"status": "stopped"'
 DERIVED = '"name": null, "sid": "STREAM", "status": "stopped"'
-STABLE_KEYS = ("sid", "account_sid", "call_sid", "name", "status", "uri")
+STABLE_KEYS = ("sid", "account_sid", "call_sid", "conference_sid", "name", "status", "uri")
 CALL_ENDS = {
     "match": READS,
     "skip": 1,
@@ -141,10 +146,20 @@ CALL_SCENARIOS = {
 }
 
 
-def stop_operators(ids):
+def for_conference(scenario):
+    """The same scenario with a conference in place of the call."""
+    to_conference = {"/Calls/": "/Conferences/", "call": "conference", "CALL": "CONFERENCE"}
+    parts = json.dumps([scenario.faults, scenario.outcome, scenario.ids])
+    for found, replacement in to_conference.items():
+        parts = parts.replace(found, replacement)
+    faults, outcome, ids = json.loads(parts)
+    return replace(scenario, faults=faults, outcome=outcome, ids=ids)
+
+
+def stop_operators(operator_class, ids):
     common = {"task_id": "task", "wait_for_completion": True, "poll_interval": 60, "timeout": 150, **ids}
     for name, deferrable in (("operator", False), ("deferred operator", True)):
-        yield name, lambda deferrable=deferrable: StopCallStreamOperator(**common, deferrable=deferrable)
+        yield name, lambda deferrable=deferrable: operator_class(**common, deferrable=deferrable)
 
 
 def sensors(sensor_class, ids):
@@ -161,9 +176,16 @@ class TestWaits:
     @pytest.mark.parametrize("scenario", STREAM_SCENARIOS.values(), ids=STREAM_SCENARIOS)
     def test_for_a_stream_end_alike(self, simulator, run_task, scenario):
         def make_tasks(ids):
-            return [*stop_operators(ids), *sensors(CallStreamStatusSensor, ids)]
+            return [*stop_operators(StopCallStreamOperator, ids), *sensors(CallStreamStatusSensor, ids)]
 
         self._check(simulator, run_task, scenario, make_tasks)
+
+    @pytest.mark.parametrize("scenario", [*map(for_conference, STREAM_SCENARIOS.values())], ids=STREAM_SCENARIOS)
+    def test_for_a_stream_of_a_conference_end_alike(self, simulator, run_task, scenario):
+        def make_tasks(ids):
+            return [*stop_operators(StopConferenceStreamOperator, ids), *sensors(ConferenceStreamStatusSensor, ids)]
+
+        self._check(simulator, run_task, scenario, make_tasks, noun="conference")
 
     @pytest.mark.parametrize("scenario", CALL_SCENARIOS.values(), ids=CALL_SCENARIOS)
     def test_for_a_call_end_alike(self, simulator, run_task, scenario):
@@ -173,14 +195,15 @@ class TestWaits:
 
         self._check(simulator, run_task, scenario, make_tasks)
 
-    def _check(self, simulator, run_task, scenario, make_tasks):
+    def _check(self, simulator, run_task, scenario, make_tasks, noun="call"):
         first = None
-        number_of_tasks = len(list(make_tasks({"call_sid": "any", "stream_sid": "any"})))
+        number_of_tasks = len(list(make_tasks({f"{noun}_sid": "any", "stream_sid": "any"})))
         for index in range(number_of_tasks):
             simulator.reset(stop_delay_ms=0)
-            [call] = simulator.seed(streams=[{"name": "media"}])
-            sid = call["streams"][0]["sid"]
-            ids = {"call_sid": call["sid"], "stream_sid": sid, **scenario.ids}
+            seed = simulator.seed if noun == "call" else simulator.seed_conferences
+            [parent] = seed(streams=[{"name": "media"}])
+            sid = parent["streams"][0]["sid"]
+            ids = {f"{noun}_sid": parent["sid"], "stream_sid": sid, **scenario.ids}
             name, make_task = list(make_tasks(ids))[index]
             simulator.set_faults(scenario.faults)
             run_task.clock.pauses.clear()
@@ -188,13 +211,13 @@ class TestWaits:
             outcome = _outcome(run_task, make_task)
 
             requests = [(request["method"], request["path"]) for request in simulator.requests()]
-            replaced = {call["sid"]: "CALL", sid: "STREAM", simulator.project: "PROJECT"}
+            replaced = {parent["sid"]: noun.upper(), sid: "STREAM", simulator.project: "PROJECT"}
             seen = [
                 _replace(outcome, replaced),
                 _replace(requests, replaced),
                 [round(p) for p in run_task.clock.pauses],
             ]
-            assert _letters(requests) == scenario.requests, name
+            assert _letters(requests) == scenario.requests, (name, outcome)
             assert seen[2] == scenario.pauses, name
             expected = (scenario.outcome,) if isinstance(scenario.outcome, str) else scenario.outcome
             assert all(part in seen[0] for part in expected), (name, seen[0])

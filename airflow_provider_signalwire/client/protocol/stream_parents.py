@@ -76,3 +76,4 @@ CALL = StreamParent("call", "Calls", "call_sid", CALL_LIVE_STATUSES, CALL_ENDED_
 CONFERENCE = StreamParent(
     "conference", "Conferences", "conference_sid", CONFERENCE_LIVE_STATUSES, CONFERENCE_ENDED_STATUSES, "date_updated"
 )
+STREAM_PARENTS = {parent.id_name: parent for parent in (CALL, CONFERENCE)}

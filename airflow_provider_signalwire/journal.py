@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,7 +50,10 @@ class StreamEvent:
 
 @dataclass(frozen=True)
 class RunningStream:
-    """A stream that was started, and of which no end is known. See :class:`StreamEvent`."""
+    """A stream that was started, and of which no end is known. See :class:`StreamEvent`.
+
+    A start whose outcome is unknown has the stream's name as ``stream_sid``: it is stopped by name.
+    """
 
     account_sid: str
     call_sid: str
@@ -59,6 +62,11 @@ class RunningStream:
     started_at: datetime
     owner: StreamOwner
     outlives_run: bool = False
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether only the intent to start it is known."""
+        return self.stream_sid == self.name
 
 
 def to_extra(events: Iterable[StreamEvent]) -> dict[str, Any]:
@@ -80,6 +88,7 @@ class StreamJournal:
     def __init__(self) -> None:
         self.skipped = 0
         self._started: dict[tuple[str, str, str], RunningStream] = {}
+        self._unconfirmed: dict[tuple[str, str, str], RunningStream] = {}
         self._stopped: set[tuple[str, str, str]] = set()
         self._ended_calls: set[tuple[str, str]] = set()
 
@@ -98,13 +107,23 @@ class StreamJournal:
             except (ValueError, KeyError, TypeError, AttributeError):
                 self.skipped += 1
 
+    def add_unconfirmed(self, start: RunningStream) -> None:
+        """Add a start whose outcome is unknown, unless there is an event about it.
+
+        A name is unique among the running streams of a call, so only its latest start counts.
+        """
+        key = (start.account_sid, start.call_sid, start.stream_sid)
+        self._unconfirmed[key] = _choose(max, start, self._unconfirmed.get(key))
+
     def running_streams(self) -> list[RunningStream]:
-        """Return the streams that were started, and of which no end is known, the oldest first."""
-        running = [
-            stream
-            for key, stream in self._started.items()
-            if key not in self._stopped and key[:2] not in self._ended_calls
-        ]
+        """Return the streams that were or may have been started, and of which no end is known, the oldest first."""
+        unconfirmed = dict(self._unconfirmed)
+        for stream in self._started.values():
+            key = (stream.account_sid, stream.call_sid, stream.name or "")
+            if key in unconfirmed and unconfirmed[key].started_at <= stream.started_at:
+                del unconfirmed[key]
+        started = {key: stream for key, stream in self._started.items() if key not in self._stopped}
+        running = [stream for key, stream in {**started, **unconfirmed}.items() if key[:2] not in self._ended_calls]
         return sorted(
             running, key=lambda stream: (stream.started_at, stream.account_sid, stream.call_sid, stream.stream_sid)
         )
@@ -121,7 +140,9 @@ class StreamJournal:
         if entry["event"] != "started" or at is None or at.tzinfo is None:
             raise ValueError
         stream = RunningStream(*key, entry.get("name"), at, owner, entry.get("outlives_run") is True)
-        known = self._started.get(key)
-        # In any order of the events, the same one wins.
-        if known is None or (stream.started_at, repr(stream)) < (known.started_at, repr(known)):
-            self._started[key] = stream
+        self._started[key] = _choose(min, stream, self._started.get(key))
+
+
+def _choose(by: Callable[..., RunningStream], stream: RunningStream, known: RunningStream | None) -> RunningStream:
+    """Return the earliest or the latest of two starts, the same one in any order."""
+    return stream if known is None else by(stream, known, key=lambda each: (each.started_at, repr(each)))

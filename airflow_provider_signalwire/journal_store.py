@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.journal import StreamEvent, StreamJournal, StreamOwner, to_extra
+from airflow_provider_signalwire.journal import RunningStream, StreamEvent, StreamJournal, StreamOwner, to_extra
 
 log = logging.getLogger(__name__)
 
@@ -86,15 +86,22 @@ def write_stream_event(
         write_stream_events(context, operator.outlets, [entry])
 
 
-def read_journal(context: Any, assets: Sequence[Any], *, max_stream_age: timedelta) -> StreamJournal:
+def read_journal(
+    context: Any, assets: Sequence[Any], intents: Iterable[RunningStream], *, max_stream_age: timedelta
+) -> StreamJournal:
     """Read the events of the assets, the newest first.
 
     :param context: The task's context; the assets are among its inlets.
     :param assets: The assets.
+    :param intents: Starts which may have left no event.
     :param max_stream_age: How far back to read.
     """
     journal = StreamJournal()
-    since = (datetime.now(UTC) - max_stream_age).isoformat()
+    oldest_start = datetime.now(UTC) - max_stream_age
+    since = oldest_start.isoformat()
+    for start in intents:
+        if start.started_at >= oldest_start:
+            journal.add_unconfirmed(start)
     for asset in assets:
         before, limit = None, _PAGE_SIZE
         while True:

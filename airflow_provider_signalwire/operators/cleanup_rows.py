@@ -32,7 +32,7 @@ def rows_to_stop(search: JournalSearch, calls: Sequence[str], names: Sequence[st
 
 def list_rows(rows: SpooledRows, search: JournalSearch) -> dict[str, Any]:
     """Return the first rows of a dry run, for XCom."""
-    by_ids = {(found.stream.call_sid, found.stream.stream_sid): found for found in search.forgotten}
+    by_ids = {found.ids: found for found in search.forgotten}
     listed = [
         by_ids[row].as_dict() if row in by_ids else row._asdict()
         for row, _ in zip(rows, range(MAX_LISTED), strict=False)

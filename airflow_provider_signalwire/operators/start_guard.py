@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.client.protocol.request import ApiRequest
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+    from airflow_provider_signalwire.journal_intents import StartIntent
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,9 @@ class StartGuard:
     :param request: The start.
     :param call_sid: The call.
     :param name: The stream's name.
-    :param is_default_name: Whether the name is the operator's default.
+    :param is_default_name: Whether the name is the operator's default. Nobody else uses it, so a stream of that name is
+        left over from an earlier try.
+    :param journal_intent: The intent for a cleanup by journal.
     :param push_record: Whether the record belongs in XCom.
     """
 
@@ -57,6 +60,7 @@ class StartGuard:
         name: str,
         is_default_name: bool,
         push_record: bool,
+        journal_intent: StartIntent,
     ) -> None:
         self.has_pushed = False
         self._context = context
@@ -66,6 +70,7 @@ class StartGuard:
         self._name = name
         self._push_record = push_record
         self._intent = TaskState(context, _INTENT_KEY)
+        self._journal_intent = journal_intent
         self._is_killed = False
         self._is_ending = False
         self._has_returned = False
@@ -81,6 +86,7 @@ class StartGuard:
         try:
             since = self._start.possibly_running_since or time.time()
             self._intent.save({"call_sid": self._call_sid, "name": self._name, "since": since})
+            self._journal_intent.save()
             with self._hook.get_conn() as client:
                 record, stats = client.run(self._start.run())
             log.info(
@@ -96,7 +102,7 @@ class StartGuard:
             self._is_ending = True
             # The flow has stopped what it may have started, or its error says so.
             if self._start.possibly_running_since is None:
-                self._intent.clear()
+                self._clear_intent()
             raise
         except BaseException as error:
             self._end(error)
@@ -123,6 +129,10 @@ class StartGuard:
                 *(self._name, self._call_sid, ti.end_date.isoformat(timespec="seconds")),
             )
         return is_reporting or getattr(ti, "state", None) == "success"
+
+    def _clear_intent(self) -> None:
+        self._intent.clear()
+        self._journal_intent.clear()
 
     def _make_start(self, unproven_since: float | None) -> StreamStart:
         return StreamStart(
@@ -162,7 +172,7 @@ class StartGuard:
             return
         self._is_ending = True
         if self._start.record is None and self._start.possibly_running_since is None:
-            self._intent.clear()
+            self._clear_intent()
             return
         warning = self._start.warning()
         # Said before anything else, because Airflow may kill the process soon.
@@ -179,7 +189,7 @@ class StartGuard:
             else:
                 log.info("Stream is stopped: %r on call %r.", self._name, self._call_sid)
                 if self._start.possibly_running_since is None:
-                    self._intent.clear()
+                    self._clear_intent()
                     return
                 problem = f"{warning} One stream was stopped; an earlier start may still be processed."
         log.error("%s", problem)

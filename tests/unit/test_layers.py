@@ -24,7 +24,7 @@ LAYERS = (
     {"client.flows"},
     {"client.policy"},
     {"client.config"},
-    {"journal_store"},
+    {"journal_intents", "journal_store"},
     {"journal"},
     {"client.protocol"},
     {"exceptions"},

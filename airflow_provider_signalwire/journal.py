@@ -92,20 +92,21 @@ class StreamJournal:
         self._stopped: set[tuple[str, str, str]] = set()
         self._ended_calls: set[tuple[str, str]] = set()
 
-    def add(self, extra: Any, owner: StreamOwner) -> None:
-        """Add the entries of an asset event; extras of others are ignored."""
+    def add(self, extra: Any, owner: StreamOwner) -> int:
+        """Add the entries of an asset event, and return their number; extras of others are ignored."""
         content = extra.get(JOURNAL_KEY) if isinstance(extra, dict) else None
         if content is None:
-            return
+            return 0
         entries = content.get("entries") if isinstance(content, dict) and content.get("version") == _VERSION else None
         if not isinstance(entries, list):
             self.skipped += 1
-            return
+            return 0
         for entry in entries:
             try:
                 self._add_entry(entry, owner)
             except (ValueError, KeyError, TypeError, AttributeError):
                 self.skipped += 1
+        return len(entries)
 
     def add_unconfirmed(self, start: RunningStream) -> None:
         """Add a start whose outcome is unknown, unless there is an event about it.

@@ -12,10 +12,13 @@ from airflow_provider_signalwire.journal import RunningStream, StreamEvent, Stre
 
 log = logging.getLogger(__name__)
 
-# An event is one row of Airflow's database, and one message between task and API server.
-MAX_ENTRIES = 100_000
+# An event is one row of Airflow's database, and one message between task and API server, which have 5 seconds for it
+# (`[workers] execution_api_timeout`). A busy API server needs 15 seconds for 100,000 entries.
+MAX_ENTRIES = 10_000
 
-_PAGE_SIZE = 1000
+# The same holds for a page. The API server sends a query for each event, and needs up to 10 seconds for 1,000 of them.
+_MAX_PAGE_SIZE = 100
+_MAX_PAGE_ENTRIES = 5_000
 
 
 def check_journal_supported() -> None:
@@ -98,26 +101,31 @@ def read_journal(
     """
     journal = StreamJournal()
     oldest_start = datetime.now(UTC) - max_stream_age
-    since = oldest_start.isoformat()
     for start in intents:
         if start.started_at >= oldest_start:
             journal.add_unconfirmed(start)
     for asset in assets:
-        before, limit = None, _PAGE_SIZE
-        while True:
-            accessor = context["inlet_events"][asset].after(since).ascending(False).limit(limit)
-            page = list(accessor.before(before) if before else accessor)
-            for event in page:
-                owner = StreamOwner(
-                    event.source_dag_id or "",
-                    event.source_run_id or "",
-                    event.source_task_id or "",
-                    -1 if event.source_map_index is None else event.source_map_index,
-                )
-                journal.add(event.extra, owner)
-            if len(page) < limit:
-                break
-            # `before` includes its time, so the next page begins with events that this one ends with.
-            oldest = page[-1].timestamp.isoformat()
-            before, limit = oldest, limit * 2 if oldest == before else _PAGE_SIZE
+        _read_pages(journal, context["inlet_events"][asset].after(oldest_start.isoformat()).ascending(False))
     return journal
+
+
+def _read_pages(journal: StreamJournal, events: Any) -> None:
+    before, limit = None, 1
+    while True:
+        accessor = events.limit(limit)
+        page = list(accessor.before(before) if before else accessor)
+        largest = max((_add_event(journal, event) for event in page), default=0)
+        if len(page) < limit:
+            return
+        # `before` includes its time, so the next page begins with events that this one ends with.
+        oldest = page[-1].timestamp.isoformat()
+        is_stuck, before = oldest == before, oldest
+        limit *= 2
+        if not is_stuck:
+            limit = max(2, min(limit, _MAX_PAGE_SIZE, _MAX_PAGE_ENTRIES // max(largest, 1)))
+
+
+def _add_event(journal: StreamJournal, event: Any) -> int:
+    map_index = -1 if event.source_map_index is None else event.source_map_index
+    owner = StreamOwner(event.source_dag_id or "", event.source_run_id or "", event.source_task_id or "", map_index)
+    return journal.add(event.extra, owner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,6 +68,19 @@ class RunningStream:
         """Whether only the intent to start it is known."""
         return self.stream_sid == self.name
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the stream for Airflow's state stores."""
+        return {**asdict(self), "started_at": self.started_at.isoformat()}
+
+    @classmethod
+    def from_dict(cls, stored: Any) -> RunningStream:
+        """Return the stream that :meth:`as_dict` was called for.
+
+        :raises KeyError: if another version stored it; or ``TypeError`` or ``ValueError``.
+        """
+        owner, at = StreamOwner(**stored["owner"]), datetime.fromisoformat(stored["started_at"])
+        return cls(**{**stored, "owner": owner, "started_at": at})
+
 
 def to_extra(events: Iterable[StreamEvent]) -> dict[str, Any]:
     """Return the extra of an asset event. Telephone numbers in names are masked."""
@@ -108,6 +121,11 @@ class StreamJournal:
                 self.skipped += 1
         return len(entries)
 
+    def add_started(self, stream: RunningStream) -> None:
+        """Add the start of a stream that was read earlier."""
+        key = (stream.account_sid, stream.call_sid, stream.stream_sid)
+        self._started[key] = _choose(min, stream, self._started.get(key))
+
     def add_unconfirmed(self, start: RunningStream) -> None:
         """Add a start whose outcome is unknown, unless there is an event about it.
 
@@ -140,8 +158,7 @@ class StreamJournal:
         at = parse_datetime(entry["at"])
         if entry["event"] != "started" or at is None or at.tzinfo is None:
             raise ValueError
-        stream = RunningStream(*key, entry.get("name"), at, owner, entry.get("outlives_run") is True)
-        self._started[key] = _choose(min, stream, self._started.get(key))
+        self.add_started(RunningStream(*key, entry.get("name"), at, owner, entry.get("outlives_run") is True))
 
 
 def _choose(by: Callable[..., RunningStream], stream: RunningStream, known: RunningStream | None) -> RunningStream:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,16 +86,14 @@ def _read(entry: TaskState) -> list[RunningStream]:
     starts, stored = [], (entry.load() or {}).get("starts")
     for start in stored if isinstance(stored, list) else ():
         try:
-            owner, at = StreamOwner(**start["owner"]), datetime.fromisoformat(start["started_at"])
-            starts.append(RunningStream(**{**start, "owner": owner, "started_at": at}))
+            starts.append(RunningStream.from_dict(start))
         except (KeyError, TypeError, ValueError):
             continue  # written by another version
     return starts
 
 
 def _write(entry: TaskState, starts: Sequence[RunningStream]) -> None:
-    kept = [{**asdict(start), "started_at": start.started_at.isoformat()} for start in starts[-_MAX_STARTS:]]
-    entry.save({"starts": kept})
+    entry.save({"starts": [start.as_dict() for start in starts[-_MAX_STARTS:]]})
 
 
 def _remove(entry: TaskState, is_settled: Callable[[RunningStream], bool]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import RunningStream, StreamEvent, StreamJournal, StreamOwner, to_extra
+from airflow_provider_signalwire.journal_snapshot import JournalSnapshot
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 MAX_ENTRIES = 10_000
 
 # The same holds for a page. The API server sends a query for each event, and needs up to 10 seconds for 1,000 of them.
-_MAX_PAGE_SIZE = 100
+_MIN_PAGE_SIZE, _MAX_PAGE_SIZE = 2, 100
 _MAX_PAGE_ENTRIES = 5_000
 
 
@@ -99,30 +100,36 @@ def read_journal(
     :param intents: Starts which may have left no event.
     :param max_stream_age: How far back to read.
     """
-    journal = StreamJournal()
-    oldest_start = datetime.now(UTC) - max_stream_age
+    journal, snapshot, now = StreamJournal(), JournalSnapshot(context, assets), datetime.now(UTC)
+    oldest_start = now - max_stream_age
+    since = snapshot.load(journal, oldest_start, now).isoformat()
+    newest: list[datetime] = []
+    for asset in assets:
+        newest += _read_pages(journal, context["inlet_events"][asset].after(since).ascending(False))
+    snapshot.save(journal, newest)
     for start in intents:
         if start.started_at >= oldest_start:
             journal.add_unconfirmed(start)
-    for asset in assets:
-        _read_pages(journal, context["inlet_events"][asset].after(oldest_start.isoformat()).ascending(False))
     return journal
 
 
-def _read_pages(journal: StreamJournal, events: Any) -> None:
-    before, limit = None, 1
+def _read_pages(journal: StreamJournal, events: Any) -> list[datetime]:
+    """Add the events to the journal, and return the time of the newest one, if there is one."""
+    before, limit = None, _MIN_PAGE_SIZE
+    newest: list[datetime] = []
     while True:
         accessor = events.limit(limit)
         page = list(accessor.before(before) if before else accessor)
+        newest = newest or [event.timestamp for event in page[:1]]
         largest = max((_add_event(journal, event) for event in page), default=0)
         if len(page) < limit:
-            return
+            return newest
         # `before` includes its time, so the next page begins with events that this one ends with.
         oldest = page[-1].timestamp.isoformat()
         is_stuck, before = oldest == before, oldest
         limit *= 2
         if not is_stuck:
-            limit = max(2, min(limit, _MAX_PAGE_SIZE, _MAX_PAGE_ENTRIES // max(largest, 1)))
+            limit = max(_MIN_PAGE_SIZE, min(limit, _MAX_PAGE_SIZE, _MAX_PAGE_ENTRIES // max(largest, 1)))
 
 
 def _add_event(journal: StreamJournal, event: Any) -> int:

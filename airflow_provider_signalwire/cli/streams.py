@@ -20,7 +20,8 @@ from airflow_provider_signalwire.batch.runner import StreamBatch
 from airflow_provider_signalwire.batch.summary import BatchSummary
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-from airflow_provider_signalwire.journal import RunningStream, StreamJournal, StreamOwner
+from airflow_provider_signalwire.journal import RunningStream, StreamEvent, StreamJournal, StreamOwner, to_extra
+from airflow_provider_signalwire.journal_store import MAX_ENTRIES
 from airflow_provider_signalwire.operators.forgotten_streams import DELETED, ForgottenStream, RunStates
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _MAX_REQUESTS_PER_SECOND = 1350
 def list_streams(args: Namespace) -> None:
     """Print the running streams."""
     with create_session() as session:
-        _print(_select(args, session), args, session)
+        _print(_select(args, session)[0], args, session)
 
 
 @cli_utils.action_cli  # type: ignore[untyped-decorator]  # Airflow's decorators have no types
@@ -54,7 +55,7 @@ def stop_streams(args: Namespace) -> None:
     try:
         hook = SignalWireHook(args.conn_id, account_sid=args.account_sid)
         with create_session() as session:
-            selected = _select(args, session)
+            selected, asset_ids = _select(args, session)
             streams = [stream for stream in selected if stream.account_sid == hook.account_sid]
             _print(streams, args, session)
         if others := len(selected) - len(streams):
@@ -63,24 +64,27 @@ def stop_streams(args: Namespace) -> None:
             return
         if not args.yes and input(f"Stop these {len(streams)} streams? [y/N] ").strip().lower() not in ("y", "yes"):
             raise SystemExit("No stream was stopped.")
-        _stop(hook, streams)
+        _stop(hook, streams, asset_ids)
     except SignalWireError as error:
         raise SystemExit(str(error)) from None
 
 
-def _select(args: Namespace, session: Session) -> list[RunningStream]:
-    journal = _read_journal(session, args.journal, since=datetime.now(UTC) - timedelta(days=args.days))
-    return [
+def _select(args: Namespace, session: Session) -> tuple[list[RunningStream], set[int]]:
+    """Return the selected streams and the ids of the journal's assets."""
+    journal, asset_ids = _read_journal(session, args.journal, since=datetime.now(UTC) - timedelta(days=args.days))
+    streams = [
         stream
         for stream in journal.running_streams()
         if args.dag_id in (None, stream.owner.dag_id)
         and args.run_id in (None, stream.owner.run_id)
         and args.call_sid in (None, stream.call_sid)
     ]
+    return streams, asset_ids
 
 
-def _read_journal(session: Session, asset: str | None, *, since: datetime) -> StreamJournal:
+def _read_journal(session: Session, asset: str | None, *, since: datetime) -> tuple[StreamJournal, set[int]]:
     events = select(
+        AssetEvent.asset_id,
         AssetEvent.extra,
         AssetEvent.source_dag_id,
         AssetEvent.source_run_id,
@@ -89,13 +93,14 @@ def _read_journal(session: Session, asset: str | None, *, since: datetime) -> St
     ).where(AssetEvent.timestamp >= since)
     if asset is not None:
         events = events.join(AssetEvent.asset).where(or_(AssetModel.name == asset, AssetModel.uri == asset))
-    journal = StreamJournal()
-    for extra, *owner in session.execute(events.execution_options(yield_per=_PAGE_SIZE)):
-        dag_id, run_id, task_id, map_index = owner
-        journal.add(
-            extra, StreamOwner(dag_id or "", run_id or "", task_id or "", -1 if map_index is None else map_index)
-        )
-    return journal
+    journal, asset_ids = StreamJournal(), set()
+    for asset_id, extra, dag_id, run_id, task_id, map_index in session.execute(
+        events.execution_options(yield_per=_PAGE_SIZE)
+    ):
+        owner = StreamOwner(dag_id or "", run_id or "", task_id or "", -1 if map_index is None else map_index)
+        if journal.add(extra, owner):
+            asset_ids.add(asset_id)
+    return journal, asset_ids
 
 
 def _print(streams: list[RunningStream], args: Namespace, session: Session) -> None:
@@ -109,9 +114,9 @@ def _print(streams: list[RunningStream], args: Namespace, session: Session) -> N
     AirflowConsole().print_as(data=rows, output=args.output)
 
 
-def _stop(hook: SignalWireHook, streams: list[RunningStream]) -> None:
+def _stop(hook: SignalWireHook, streams: list[RunningStream], asset_ids: set[int]) -> None:
     with spool_rows({"call_sid": stream.call_sid, "stream_sid": stream.stream_sid} for stream in streams) as rows:
-        summary = BatchSummary(rows.unique, {})
+        summary = BatchSummary(rows.unique, {}, keep_ends=True)
         StreamBatch(
             hook.settings,
             hook.account_sid,
@@ -123,5 +128,10 @@ def _stop(hook: SignalWireHook, streams: list[RunningStream]) -> None:
             ignore_if_missing=True,
         ).run()
     print(summary.progress())
+    events = [StreamEvent(end.event, hook.account_sid, *end[1:], datetime.now(UTC)) for end in summary.ends or ()]
+    with create_session() as session:
+        for first in range(0, len(events), MAX_ENTRIES):
+            extra = to_extra(events[first : first + MAX_ENTRIES])
+            session.add_all(AssetEvent(asset_id=asset_id, extra=extra) for asset_id in asset_ids)
     if summary.failures:
         raise SystemExit(f"These streams could not be stopped:\n{summary.failures_for_log()}")

@@ -60,7 +60,9 @@ def cluster(started_cluster: Cluster, simulator: SimulatorProcess) -> Cluster:
 class Owner:
     """A run that starts streams, works until it is released, and stops its first stream.
 
-    :param count: Number of streams. Their name is the run's id.
+    :param count: Number of streams, each on a new call.
+    :param calls: Calls for the streams instead.
+    :param name: The streams' name; the run's id, unless given.
     :param until: The task that is running when this returns.
     """
 
@@ -71,13 +73,15 @@ class Owner:
         count: int = 1,
         dag_id: str = "journal_owner",
         *,
+        calls: list[str] | None = None,
+        name: str = "",
         until: str = "work",
     ) -> None:
         self.cluster = cluster
         self.dag_id = dag_id
         self.file = cluster.folder / f"release{next(_files)}"
-        calls = simulator.seed_calls(count)
-        self.run_id = cluster.trigger(dag_id, {"call_sids": calls, "file": str(self.file)})
+        calls = calls or simulator.seed_calls(count)
+        self.run_id = cluster.trigger(dag_id, {"call_sids": calls, "file": str(self.file), "name": name})
         self.wait_for(until, "running")
 
     def wait_for(self, task_id: str, state: str) -> None:
@@ -95,6 +99,14 @@ class Owner:
     def _task(self, task_id: str) -> TaskInstance:
         """The task's instance; the first one of a mapped task."""
         return next(task for task in self.cluster.database.task_instances(self.run_id) if task.task_id == task_id)
+
+    def clear(self, task_id: str) -> None:
+        """Run a task again, and all that follow, until the work is running."""
+        self.file.unlink()
+        body = {"dry_run": False, "only_failed": False, "include_downstream": True}
+        body |= {"dag_run_id": self.run_id, "task_ids": [task_id]}
+        self.cluster.call_api("POST", f"dags/{self.dag_id}/clearTaskInstances", body)
+        self.wait_for("work", "running")
 
     def end(self) -> None:
         self.file.touch()
@@ -148,14 +160,10 @@ def test_cleanup_killed_half_way(cluster: Cluster, simulator: SimulatorProcess) 
 def test_cleared_start(cluster: Cluster, simulator: SimulatorProcess) -> None:
     owner = Owner(cluster, simulator, 2)
     owner.end()
-    owner.file.unlink()
-    body = {"dry_run": False, "dag_run_id": owner.run_id, "task_ids": ["start"], "include_downstream": True}
-    simulator.set_faults()
     first = {stream["sid"] for stream in simulator.streams()}
     for stream in simulator.streams():  # a name is unique among the streams that run on a call
         simulator.stop(stream)
-    cluster.call_api("POST", f"dags/{owner.dag_id}/clearTaskInstances", {**body, "only_failed": False})
-    owner.wait_for("work", "running")
+    owner.clear("start")
     assert clean_up(cluster)["forgotten"] == []
     left = {stream["sid"] for stream in simulator.streams() if stream["status"] != "stopped"}
     assert len(left) == 2
@@ -163,6 +171,48 @@ def test_cleared_start(cluster: Cluster, simulator: SimulatorProcess) -> None:
     owner.end()
     clean_up(cluster)
     assert running(simulator) == set()
+
+
+def test_run_that_is_run_again(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    owner = Owner(cluster, simulator, 2)
+    owner.end()
+    assert running(simulator) == {owner.run_id}
+    owner.clear("work")
+    assert clean_up(cluster)["forgotten"] == []
+    assert running(simulator) == {owner.run_id}
+    owner.end()
+    clean_up(cluster)
+    assert running(simulator) == set()
+
+
+def test_deleted_run(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    owner = Owner(cluster, simulator, 2)
+    owner.end()
+    cluster.call_api("DELETE", f"dags/{owner.dag_id}/dagRuns/{owner.run_id}")
+    assert clean_up(cluster)["forgotten"][0]["run_state"] == "deleted"
+    assert running(simulator) == set()
+
+
+def test_stream_restarted_under_the_same_name(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    ended = Owner(cluster, simulator, 2)
+    ended.end()
+    [left] = [stream for stream in simulator.streams() if stream["status"] != "stopped"]
+    simulator.stop(left)
+    simulator.wait_for_accepted_stops()
+    alive = Owner(cluster, simulator, calls=[left["call_sid"]], name=ended.run_id)
+    [found] = clean_up(cluster)["forgotten"]
+    assert found["stream_sid"] == left["sid"]
+    [stream] = [stream for stream in simulator.streams() if stream["status"] != "stopped"]
+    assert (stream["call_sid"], stream["name"]) == (left["call_sid"], ended.run_id)
+    alive.end()
+
+
+def test_journal_that_no_other_dag_mentions(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    ended = Owner(cluster, simulator, 2)
+    ended.end()
+    assert clean_up(cluster, "journal_cleanup_unmentioned")["running"] == 0
+    assert running(simulator) == {ended.run_id}
+    clean_up(cluster)
 
 
 def test_teardown_skipped_by_dagrun_timeout(cluster: Cluster, simulator: SimulatorProcess) -> None:

@@ -216,3 +216,14 @@ def test_every_event_is_read_whatever_page_it_is_on(start, clean_up, database, g
             )
     summary = clean_up(dry_run=True)
     assert (summary["running"], summary["other_projects"]) == (1, sum(groups))
+
+
+def test_second_cleanup_reads_only_new_events(simulator, start, clean_up, database):
+    _, run_id = start(state="running")
+    clean_up()
+    if not database("SELECT 1 FROM sqlite_master WHERE name = 'asset_state_store'"):
+        pytest.skip("Airflow 3.3 is needed")
+    database("UPDATE dag_run SET state = 'failed' WHERE run_id = ?", run_id)
+    database("DELETE FROM asset_event")
+    assert clean_up()["stopped"] == 1
+    assert clean_up()["running"] == 0

@@ -25,6 +25,7 @@ LAYERS = (
     {"client.policy"},
     {"client.config"},
     {"journal_intents", "journal_store"},
+    {"journal_snapshot"},
     {"journal"},
     {"client.protocol"},
     {"exceptions"},

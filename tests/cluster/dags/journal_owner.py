@@ -14,7 +14,7 @@ from airflow_provider_signalwire.operators.call_stream import StartCallStreamOpe
 JOURNAL = Asset("streams")
 
 for dag_id, timeout in (("journal_owner", None), ("journal_owner_in_time", timedelta(seconds=20))):
-    with DAG(dag_id, schedule=None, params={"call_sids": [], "file": ""}, dagrun_timeout=timeout):
+    with DAG(dag_id, schedule=None, params={"call_sids": [], "file": "", "name": ""}, dagrun_timeout=timeout):
 
         @task
         def calls(params: dict[str, Any]) -> list[str]:
@@ -26,7 +26,7 @@ for dag_id, timeout in (("journal_owner", None), ("journal_owner_in_time", timed
                 time.sleep(0.1)
 
         start = StartCallStreamOperator.partial(
-            task_id="start", url="wss://bot.example.com/", name="{{ run_id }}", outlets=[JOURNAL]
+            task_id="start", url="wss://bot.example.com/", name="{{ params.name or run_id }}", outlets=[JOURNAL]
         ).expand(call_sid=calls())
         stop = StopCallStreamOperator(
             task_id="stop",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
 from airflow_provider_signalwire.client.protocol.validation import parse_datetime
 
 JOURNAL_KEY = "signalwire_streams"
@@ -30,35 +31,63 @@ class StreamEvent:
     """What happened to a stream.
 
     :param event: ``started``; ``stopped`` (a stop was accepted, or there is no such stream); or ``ended``, with its
-        call and so with every other stream of that call.
+        call or conference and so with every other stream of it.
     :param account_sid: The project.
-    :param call_sid: The call.
+    :param parent_sid: SID of the call or conference.
     :param stream_sid: The stream's SID.
     :param name: The stream's name, if it is known.
     :param at: When, with a time zone.
     :param outlives_run: Whether a started stream is meant to run on after its DAG run.
+    :param parent: What the stream belongs to.
     """
 
     event: str
     account_sid: str
-    call_sid: str
+    parent_sid: str
     stream_sid: str
     name: str | None
     at: datetime
     outlives_run: bool = False
+    parent: StreamParent = CALL
 
 
 @dataclass(frozen=True)
 class RunningStream:
-    """A stream that was started, and of which no end is known. See :class:`StreamEvent`."""
+    """A stream that was started, and of which no end is known. See :class:`StreamEvent`.
+
+    A start whose outcome is unknown has the stream's name as ``stream_sid``: it is stopped by name.
+    """
 
     account_sid: str
-    call_sid: str
+    parent_sid: str
     stream_sid: str
     name: str | None
     started_at: datetime
     owner: StreamOwner
     outlives_run: bool = False
+    parent: StreamParent = CALL
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether only the intent to start it is known."""
+        return self.stream_sid == self.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the stream for Airflow's state stores."""
+        stored = {**vars(self), self.parent.id_name: self.parent_sid}
+        del stored["parent"], stored["parent_sid"]
+        return {**stored, "started_at": self.started_at.isoformat(), "owner": vars(self.owner)}
+
+    @classmethod
+    def from_dict(cls, stored: Any) -> RunningStream:
+        """Return the stream that :meth:`as_dict` was called for.
+
+        :raises KeyError: if another version stored it; or ``TypeError`` or ``ValueError``.
+        """
+        owner, at = StreamOwner(**stored["owner"]), datetime.fromisoformat(stored["started_at"])
+        parent, parent_sid = _read_parent(stored)
+        others = {key: value for key, value in stored.items() if key != parent.id_name}
+        return cls(**{**others, "parent": parent, "parent_sid": parent_sid, "owner": owner, "started_at": at})
 
 
 def to_extra(events: Iterable[StreamEvent]) -> dict[str, Any]:
@@ -68,7 +97,20 @@ def to_extra(events: Iterable[StreamEvent]) -> dict[str, Any]:
 
 def _to_entry(event: StreamEvent) -> dict[str, Any]:
     name = None if event.name is None else mask_phone_numbers(event.name)
-    return {**vars(event), "name": name, "at": event.at.astimezone(UTC).isoformat()}
+    return {
+        "event": event.event,
+        "account_sid": event.account_sid,
+        event.parent.id_name: event.parent_sid,
+        "stream_sid": event.stream_sid,
+        "name": name,
+        "at": event.at.astimezone(UTC).isoformat(),
+        "outlives_run": event.outlives_run,
+    }
+
+
+def _read_parent(entry: Any) -> tuple[StreamParent, str]:
+    parent = CONFERENCE if CONFERENCE.id_name in entry else CALL
+    return parent, str(entry[parent.id_name])
 
 
 class StreamJournal:
@@ -80,48 +122,68 @@ class StreamJournal:
     def __init__(self) -> None:
         self.skipped = 0
         self._started: dict[tuple[str, str, str], RunningStream] = {}
+        self._unconfirmed: dict[tuple[str, str, str], RunningStream] = {}
         self._stopped: set[tuple[str, str, str]] = set()
-        self._ended_calls: set[tuple[str, str]] = set()
+        self._ended_parents: set[tuple[str, str]] = set()
 
-    def add(self, extra: Any, owner: StreamOwner) -> None:
-        """Add the entries of an asset event; extras of others are ignored."""
+    def add(self, extra: Any, owner: StreamOwner) -> int:
+        """Add the entries of an asset event, and return their number; extras of others are ignored."""
         content = extra.get(JOURNAL_KEY) if isinstance(extra, dict) else None
         if content is None:
-            return
+            return 0
         entries = content.get("entries") if isinstance(content, dict) and content.get("version") == _VERSION else None
         if not isinstance(entries, list):
             self.skipped += 1
-            return
+            return 0
         for entry in entries:
             try:
                 self._add_entry(entry, owner)
             except (ValueError, KeyError, TypeError, AttributeError):
                 self.skipped += 1
+        return len(entries)
+
+    def add_started(self, stream: RunningStream) -> None:
+        """Add the start of a stream that was read earlier."""
+        key = (stream.account_sid, stream.parent_sid, stream.stream_sid)
+        self._started[key] = _choose(min, stream, self._started.get(key))
+
+    def add_unconfirmed(self, start: RunningStream) -> None:
+        """Add a start whose outcome is unknown, unless there is an event about it.
+
+        A name is unique among the running streams of a call, so only its latest start counts.
+        """
+        key = (start.account_sid, start.parent_sid, start.stream_sid)
+        self._unconfirmed[key] = _choose(max, start, self._unconfirmed.get(key))
 
     def running_streams(self) -> list[RunningStream]:
-        """Return the streams that were started, and of which no end is known, the oldest first."""
-        running = [
-            stream
-            for key, stream in self._started.items()
-            if key not in self._stopped and key[:2] not in self._ended_calls
-        ]
+        """Return the streams that were or may have been started, and of which no end is known, the oldest first."""
+        unconfirmed = dict(self._unconfirmed)
+        for stream in self._started.values():
+            key = (stream.account_sid, stream.parent_sid, stream.name or "")
+            if key in unconfirmed and unconfirmed[key].started_at <= stream.started_at:
+                del unconfirmed[key]
+        started = {key: stream for key, stream in self._started.items() if key not in self._stopped}
+        running = [stream for key, stream in {**started, **unconfirmed}.items() if key[:2] not in self._ended_parents]
         return sorted(
-            running, key=lambda stream: (stream.started_at, stream.account_sid, stream.call_sid, stream.stream_sid)
+            running, key=lambda stream: (stream.started_at, stream.account_sid, stream.parent_sid, stream.stream_sid)
         )
 
     def _add_entry(self, entry: Any, owner: StreamOwner) -> None:
-        key = (str(entry["account_sid"]), str(entry["call_sid"]), str(entry["stream_sid"]))
+        parent, parent_sid = _read_parent(entry)
+        key = (str(entry["account_sid"]), parent_sid, str(entry["stream_sid"]))
         if entry["event"] == "stopped":
             self._stopped.add(key)
             return
         if entry["event"] == "ended":
-            self._ended_calls.add(key[:2])
+            self._ended_parents.add(key[:2])
             return
         at = parse_datetime(entry["at"])
         if entry["event"] != "started" or at is None or at.tzinfo is None:
             raise ValueError
-        stream = RunningStream(*key, entry.get("name"), at, owner, entry.get("outlives_run") is True)
-        known = self._started.get(key)
-        # In any order of the events, the same one wins.
-        if known is None or (stream.started_at, repr(stream)) < (known.started_at, repr(known)):
-            self._started[key] = stream
+        outlives_run = entry.get("outlives_run") is True
+        self.add_started(RunningStream(*key, entry.get("name"), at, owner, outlives_run, parent))
+
+
+def _choose(by: Callable[..., RunningStream], stream: RunningStream, known: RunningStream | None) -> RunningStream:
+    """Return the earliest or the latest of two starts, the same one in any order."""
+    return stream if known is None else by(stream, known, key=lambda each: (each.started_at, repr(each)))

@@ -8,14 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.journal import StreamEvent, StreamJournal, StreamOwner, to_extra
+from airflow_provider_signalwire.journal import RunningStream, StreamEvent, StreamJournal, StreamOwner, to_extra
+from airflow_provider_signalwire.journal_snapshot import JournalSnapshot
 
 log = logging.getLogger(__name__)
 
-# An event is one row of Airflow's database, and one message between task and API server.
-MAX_ENTRIES = 100_000
+# An event is one row of Airflow's database, and one message between task and API server, which have 5 seconds for it
+# (`[workers] execution_api_timeout`). A busy API server needs 15 seconds for 100,000 entries.
+MAX_ENTRIES = 10_000
 
-_PAGE_SIZE = 1000
+# The same holds for a page. The API server sends a query for each event, and needs up to 10 seconds for 1,000 of them.
+_MIN_PAGE_SIZE, _MAX_PAGE_SIZE = 2, 100
+_MAX_PAGE_ENTRIES = 5_000
 
 
 def check_journal_supported() -> None:
@@ -79,38 +83,56 @@ def write_stream_events(context: Any, outlets: Sequence[Any], events: Iterable[S
 def write_stream_event(
     context: Any, operator: Any, event: str, *, stream_sid: str, name: str | None, outlives_run: bool = False
 ) -> None:
-    """Add what an operator did to one stream of its call, if it has an asset among its outlets."""
+    """Add what an operator did to one stream, if it has an asset among its outlets."""
     if has_journal(context, operator.outlets):
-        ids = (operator.hook.account_sid, operator.call_sid, stream_sid)
-        entry = StreamEvent(event, *ids, name, datetime.now(UTC), outlives_run)
+        ids = (operator.hook.account_sid, operator.parent_sid, stream_sid)
+        entry = StreamEvent(event, *ids, name, datetime.now(UTC), outlives_run, operator.parent)
         write_stream_events(context, operator.outlets, [entry])
 
 
-def read_journal(context: Any, assets: Sequence[Any], *, max_stream_age: timedelta) -> StreamJournal:
+def read_journal(
+    context: Any, assets: Sequence[Any], intents: Iterable[RunningStream], *, max_stream_age: timedelta
+) -> StreamJournal:
     """Read the events of the assets, the newest first.
 
     :param context: The task's context; the assets are among its inlets.
     :param assets: The assets.
+    :param intents: Starts which may have left no event.
     :param max_stream_age: How far back to read.
     """
-    journal = StreamJournal()
-    since = (datetime.now(UTC) - max_stream_age).isoformat()
+    journal, snapshot, now = StreamJournal(), JournalSnapshot(context, assets), datetime.now(UTC)
+    oldest_start = now - max_stream_age
+    since = snapshot.load(journal, oldest_start, now).isoformat()
+    newest: list[datetime] = []
     for asset in assets:
-        before, limit = None, _PAGE_SIZE
-        while True:
-            accessor = context["inlet_events"][asset].after(since).ascending(False).limit(limit)
-            page = list(accessor.before(before) if before else accessor)
-            for event in page:
-                owner = StreamOwner(
-                    event.source_dag_id or "",
-                    event.source_run_id or "",
-                    event.source_task_id or "",
-                    -1 if event.source_map_index is None else event.source_map_index,
-                )
-                journal.add(event.extra, owner)
-            if len(page) < limit:
-                break
-            # `before` includes its time, so the next page begins with events that this one ends with.
-            oldest = page[-1].timestamp.isoformat()
-            before, limit = oldest, limit * 2 if oldest == before else _PAGE_SIZE
+        newest += _read_pages(journal, context["inlet_events"][asset].after(since).ascending(False))
+    snapshot.save(journal, newest)
+    for start in intents:
+        if start.started_at >= oldest_start:
+            journal.add_unconfirmed(start)
     return journal
+
+
+def _read_pages(journal: StreamJournal, events: Any) -> list[datetime]:
+    """Add the events to the journal, and return the time of the newest one, if there is one."""
+    before, limit = None, _MIN_PAGE_SIZE
+    newest: list[datetime] = []
+    while True:
+        accessor = events.limit(limit)
+        page = list(accessor.before(before) if before else accessor)
+        newest = newest or [event.timestamp for event in page[:1]]
+        largest = max((_add_event(journal, event) for event in page), default=0)
+        if len(page) < limit:
+            return newest
+        # `before` includes its time, so the next page begins with events that this one ends with.
+        oldest = page[-1].timestamp.isoformat()
+        is_stuck, before = oldest == before, oldest
+        limit *= 2
+        if not is_stuck:
+            limit = max(_MIN_PAGE_SIZE, min(limit, _MAX_PAGE_SIZE, _MAX_PAGE_ENTRIES // max(largest, 1)))
+
+
+def _add_event(journal: StreamJournal, event: Any) -> int:
+    map_index = -1 if event.source_map_index is None else event.source_map_index
+    owner = StreamOwner(event.source_dag_id or "", event.source_run_id or "", event.source_task_id or "", map_index)
+    return journal.add(event.extra, owner)

@@ -1,4 +1,4 @@
-"""What a task remembers for its next try or poke, in Airflow's task state store (3.3 and newer)."""
+"""What a task remembers for its next try or poke, or for other tasks, in Airflow's state stores (3.3 and newer)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,24 @@ class TaskState:
 
     :param context: The task's context, which has no store before Airflow 3.3.
     :param key: The entry's key.
+    :param asset: Use the state store of this inlet or outlet instead, which other tasks can read.
     :param retention: How long the entry is kept. Default: Airflow's ``[state_store] default_retention_days``.
     :param timeout: Seconds to wait for Airflow. A request that takes longer goes on in the background, and the next one
         begins when it has ended. Default: wait until Airflow responds.
     """
 
     def __init__(
-        self, context: Any, key: str, *, retention: timedelta | None = None, timeout: float | None = None
+        self,
+        context: Any,
+        key: str,
+        *,
+        asset: Any = None,
+        retention: timedelta | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self._store = context.get("task_state_store")
+        self._store = context.get("task_state_store") if asset is None else context["asset_state_store"][asset]
         self._key = key
-        self._retention = retention
+        self._options = {} if retention is None else {"retention": retention}
         self._timeout = timeout
         self._thread: threading.Thread | None = None
         self._has_warned = False
@@ -53,7 +60,7 @@ class TaskState:
         """Write the entry, and return whether it was written."""
 
         def write() -> bool:
-            self._store.set(self._key, value, retention=self._retention)
+            self._store.set(self._key, value, **self._options)
             return True
 
         return self._request("written", write) is not None
@@ -99,6 +106,6 @@ class TaskState:
         self._has_warned = True
         log.log(
             level,
-            "The task state %r could not be %s (%s: %s). The work goes on, but a retry may repeat a part of it.",
+            "The state %r could not be %s (%s: %s). The work goes on, but a retry may repeat a part of it.",
             *(self._key, action, type(error).__name__, error),
         )

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -20,7 +20,6 @@ from airflow_provider_signalwire.batch.summary import BatchSummary, StreamEnd
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_integer, validate_number
 from airflow_provider_signalwire.exceptions import SignalWireBatchRefusedError, SignalWireError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
-from airflow_provider_signalwire.journal import StreamEvent
 from airflow_provider_signalwire.journal_store import has_journal, write_stream_events
 
 if TYPE_CHECKING:
@@ -140,11 +139,7 @@ class BatchOperator(HookMixin, BaseOperator):
     def _record_ends(self, context: Context, summary: BatchSummary) -> None:
         """Write into the journal which streams have stopped. Airflow stores it if the task succeeds."""
         if summary.ends:
-            now, account_sid = datetime.now(UTC), self.hook.account_sid
-            events = (
-                StreamEvent(end.event, account_sid, end.parent_sid, end.stream_sid, end.name, now)
-                for end in summary.ends
-            )
+            events = [end.to_event(self.hook.account_sid) for end in summary.ends]
             write_stream_events(context, self.outlets, events)
 
     def _spool(self, streams: Any) -> contextlib.AbstractContextManager[SpooledRows]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -17,6 +18,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireError,
     SignalWireNotFoundError,
 )
+from airflow_provider_signalwire.journal import StreamEvent
 
 if TYPE_CHECKING:
     from airflow_provider_signalwire.batch.rows import StreamRow
@@ -37,6 +39,11 @@ class StreamEnd(NamedTuple):
     parent_sid: str
     stream_sid: str
     name: str | None
+
+    def to_event(self, account_sid: str) -> StreamEvent:
+        """Return the entry for the journal."""
+        ids = (account_sid, self.parent_sid, self.stream_sid)
+        return StreamEvent(self.event, *ids, self.name, datetime.now(UTC), parent=self.parent)
 
 
 class BatchSummary:

@@ -17,6 +17,7 @@ _SELECTION = (
     Arg(("--dag-id",), help="Only streams that this DAG started."),
     Arg(("--run-id",), help="Only streams that this DAG run started."),
     Arg(("--call-sid",), help="Only streams of this call."),
+    Arg(("--conference-sid",), help="Only streams of this conference."),
     Arg(("--days",), help="Only starts of this many days. Default: 7.", type=float, default=7.0),
 )
 _CONNECTION = (
@@ -45,7 +46,7 @@ def get_signalwire_commands() -> list[GroupCommand]:
     return [
         GroupCommand(
             name="signalwire",
-            help="Media streams of SignalWire calls",
+            help="Media streams of SignalWire calls and conferences",
             subcommands=(GroupCommand(name="streams", help="Streams that your DAGs started", subcommands=streams),),
         )
     ]

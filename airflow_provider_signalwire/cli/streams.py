@@ -18,9 +18,11 @@ from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
 from airflow_provider_signalwire.batch.rows import spool_rows
 from airflow_provider_signalwire.batch.runner import StreamBatch
 from airflow_provider_signalwire.batch.summary import BatchSummary
+from airflow_provider_signalwire.client.protocol.stream_parents import STREAM_PARENTS
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-from airflow_provider_signalwire.journal import RunningStream, StreamJournal, StreamOwner
+from airflow_provider_signalwire.journal import RunningStream, StreamJournal, StreamOwner, to_extra
+from airflow_provider_signalwire.journal_store import MAX_ENTRIES
 from airflow_provider_signalwire.operators.forgotten_streams import DELETED, ForgottenStream, RunStates
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-_SELECTORS = ("journal", "dag_id", "run_id", "call_sid")
+_SELECTORS = ("journal", "dag_id", "run_id", *STREAM_PARENTS)
 _PAGE_SIZE = 1000
 _MAX_CONCURRENCY = 128
 _MAX_REQUESTS_PER_SECOND = 1350
@@ -40,7 +42,7 @@ _MAX_REQUESTS_PER_SECOND = 1350
 def list_streams(args: Namespace) -> None:
     """Print the running streams."""
     with create_session() as session:
-        _print(_select(args, session), args, session)
+        _print(_select(args, session)[0], args, session)
 
 
 @cli_utils.action_cli  # type: ignore[untyped-decorator]  # Airflow's decorators have no types
@@ -48,13 +50,13 @@ def list_streams(args: Namespace) -> None:
 def stop_streams(args: Namespace) -> None:
     """Stop running streams, after asking."""
     if not any(getattr(args, name) for name in _SELECTORS):
-        raise SystemExit("Select the streams to stop: --journal, --dag-id, --run-id or --call-sid.")
+        raise SystemExit("Select the streams to stop: --journal, --dag-id, --run-id, --call-sid or --conference-sid.")
     # Airflow's own commands do the same, so that connections are read from the database, too.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
         hook = SignalWireHook(args.conn_id, account_sid=args.account_sid)
         with create_session() as session:
-            selected = _select(args, session)
+            selected, asset_ids = _select(args, session)
             streams = [stream for stream in selected if stream.account_sid == hook.account_sid]
             _print(streams, args, session)
         if others := len(selected) - len(streams):
@@ -63,24 +65,30 @@ def stop_streams(args: Namespace) -> None:
             return
         if not args.yes and input(f"Stop these {len(streams)} streams? [y/N] ").strip().lower() not in ("y", "yes"):
             raise SystemExit("No stream was stopped.")
-        _stop(hook, streams)
+        _stop(hook, streams, asset_ids)
     except SignalWireError as error:
         raise SystemExit(str(error)) from None
 
 
-def _select(args: Namespace, session: Session) -> list[RunningStream]:
-    journal = _read_journal(session, args.journal, since=datetime.now(UTC) - timedelta(days=args.days))
-    return [
+def _select(args: Namespace, session: Session) -> tuple[list[RunningStream], set[int]]:
+    """Return the selected streams and the ids of the journal's assets."""
+    journal, asset_ids = _read_journal(session, args.journal, since=datetime.now(UTC) - timedelta(days=args.days))
+    streams = [
         stream
         for stream in journal.running_streams()
         if args.dag_id in (None, stream.owner.dag_id)
         and args.run_id in (None, stream.owner.run_id)
-        and args.call_sid in (None, stream.call_sid)
+        and all(
+            getattr(args, id_name) in (None, stream.parent_sid if id_name == stream.parent.id_name else "")
+            for id_name in STREAM_PARENTS
+        )
     ]
+    return streams, asset_ids
 
 
-def _read_journal(session: Session, asset: str | None, *, since: datetime) -> StreamJournal:
+def _read_journal(session: Session, asset: str | None, *, since: datetime) -> tuple[StreamJournal, set[int]]:
     events = select(
+        AssetEvent.asset_id,
         AssetEvent.extra,
         AssetEvent.source_dag_id,
         AssetEvent.source_run_id,
@@ -89,13 +97,14 @@ def _read_journal(session: Session, asset: str | None, *, since: datetime) -> St
     ).where(AssetEvent.timestamp >= since)
     if asset is not None:
         events = events.join(AssetEvent.asset).where(or_(AssetModel.name == asset, AssetModel.uri == asset))
-    journal = StreamJournal()
-    for extra, *owner in session.execute(events.execution_options(yield_per=_PAGE_SIZE)):
-        dag_id, run_id, task_id, map_index = owner
-        journal.add(
-            extra, StreamOwner(dag_id or "", run_id or "", task_id or "", -1 if map_index is None else map_index)
-        )
-    return journal
+    journal, asset_ids = StreamJournal(), set()
+    for asset_id, extra, dag_id, run_id, task_id, map_index in session.execute(
+        events.execution_options(yield_per=_PAGE_SIZE)
+    ):
+        owner = StreamOwner(dag_id or "", run_id or "", task_id or "", -1 if map_index is None else map_index)
+        if journal.add(extra, owner):
+            asset_ids.add(asset_id)
+    return journal, asset_ids
 
 
 def _print(streams: list[RunningStream], args: Namespace, session: Session) -> None:
@@ -106,12 +115,16 @@ def _print(streams: list[RunningStream], args: Namespace, session: Session) -> N
     run_state = RunStates(ask)
     now = datetime.now(UTC)
     rows = [ForgottenStream(stream, now - stream.started_at, run_state(stream.owner)).as_dict() for stream in streams]
+    columns = dict.fromkeys((stream.parent.id_name for stream in streams), "")
+    rows = [{**columns, **row} for row in rows]
     AirflowConsole().print_as(data=rows, output=args.output)
 
 
-def _stop(hook: SignalWireHook, streams: list[RunningStream]) -> None:
-    with spool_rows({"call_sid": stream.call_sid, "stream_sid": stream.stream_sid} for stream in streams) as rows:
-        summary = BatchSummary(rows.unique, {})
+def _stop(hook: SignalWireHook, streams: list[RunningStream], asset_ids: set[int]) -> None:
+    with spool_rows(
+        {stream.parent.id_name: stream.parent_sid, "stream_sid": stream.stream_sid} for stream in streams
+    ) as rows:
+        summary = BatchSummary(rows.unique, {}, keep_ends=True)
         StreamBatch(
             hook.settings,
             hook.account_sid,
@@ -123,5 +136,10 @@ def _stop(hook: SignalWireHook, streams: list[RunningStream]) -> None:
             ignore_if_missing=True,
         ).run()
     print(summary.progress())
+    events = [end.to_event(hook.account_sid) for end in summary.ends or ()]
+    with create_session() as session:
+        for first in range(0, len(events), MAX_ENTRIES):
+            extra = to_extra(events[first : first + MAX_ENTRIES])
+            session.add_all(AssetEvent(asset_id=asset_id, extra=extra) for asset_id in asset_ids)
     if summary.failures:
         raise SystemExit(f"These streams could not be stopped:\n{summary.failures_for_log()}")

@@ -22,8 +22,8 @@ def rows_to_stop(search: JournalSearch, calls: Sequence[str], names: Sequence[st
     """Yield the forgotten streams by SID, then each name on each call, unless the journal has that stream's SID."""
     found_by_sid = set()
     for found in search.forgotten:
-        found_by_sid.add((found.stream.call_sid, found.stream.name))
-        yield {"call_sid": found.stream.call_sid, "stream_sid": found.stream.stream_sid}
+        found_by_sid.add((found.stream.parent_sid, found.stream.name))
+        yield {found.stream.parent.id_name: found.stream.parent_sid, "stream_sid": found.stream.stream_sid}
     for call in calls:
         for name in names:
             if (call, name) not in found_by_sid:
@@ -32,7 +32,7 @@ def rows_to_stop(search: JournalSearch, calls: Sequence[str], names: Sequence[st
 
 def list_rows(rows: SpooledRows, search: JournalSearch) -> dict[str, Any]:
     """Return the first rows of a dry run, for XCom."""
-    by_ids = {(found.stream.call_sid, found.stream.stream_sid): found for found in search.forgotten}
+    by_ids = {found.ids: found for found in search.forgotten}
     listed = [
         by_ids[ids].as_dict() if (ids := (row.parent_sid, row.stream_sid)) in by_ids else row.ids
         for row, _ in zip(rows, range(MAX_LISTED), strict=False)

@@ -34,11 +34,16 @@ class ForgottenStream:
     age: timedelta
     owner_state: str
 
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The call or conference, and the stream."""
+        return self.stream.parent_sid, self.stream.stream_sid
+
     def as_dict(self) -> dict[str, Any]:
         """Return the stream for XCom."""
         stream, owner = self.stream, self.stream.owner
         return {
-            "call_sid": stream.call_sid,
+            stream.parent.id_name: stream.parent_sid,
             "stream_sid": stream.stream_sid,
             "name": mask_phone_numbers(stream.name) if stream.name else stream.name,
             "age_seconds": round(self.age.total_seconds()),
@@ -52,10 +57,11 @@ class ForgottenStream:
     def describe(self) -> str:
         """Return one line for the log."""
         stream, owner = self.stream, self.stream.owner
-        name = f" ({mask_phone_numbers(repr(stream.name))})" if stream.name else ""
+        name = f" ({mask_phone_numbers(repr(stream.name))})" if stream.name and not stream.is_unconfirmed else ""
+        started = "possibly started" if stream.is_unconfirmed else "started"
         index = f"[{owner.map_index}]" if owner.map_index >= 0 else ""
         return (
-            f"stream {stream.stream_sid!r}{name} on call {stream.call_sid!r}, started "
+            f"stream {stream.stream_sid!r}{name} on {stream.parent.noun} {stream.parent_sid!r}, {started} "
             f"{timedelta(seconds=round(self.age.total_seconds()))} ago by task {owner.task_id!r}{index} of DAG "
             f"{owner.dag_id!r}, run {owner.run_id!r} ({self.owner_state})"
         )

@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal import RunningStream
+from airflow_provider_signalwire.journal_intents import StartIntents
 from airflow_provider_signalwire.journal_store import check_journal_supported, read_journal
 from airflow_provider_signalwire.operators.forgotten_streams import ForgottenStream, RunStates, find_forgotten
 
@@ -27,15 +29,24 @@ class JournalSearch:
     :param running: Number of running streams in the project.
     :param other_projects: Number of running streams in other projects.
     :param forgotten: The forgotten streams in the project, the oldest first.
+    :param unconfirmed: The starts whose outcome is unknown, in all projects.
+    :param intents: All recorded starts.
     """
 
     running: int = 0
     other_projects: int = 0
     forgotten: Sequence[ForgottenStream] = ()
+    unconfirmed: Collection[RunningStream] = ()
+    intents: StartIntents | None = None
 
-    def only(self, stream_sids: Collection[str]) -> JournalSearch:
-        """Return the search without forgotten streams that are not among these."""
-        return replace(self, forgotten=[found for found in self.forgotten if found.stream.stream_sid in stream_sids])
+    def only(self, ids: Collection[tuple[str, str]]) -> JournalSearch:
+        """Return the search without forgotten streams that are not among these, given by call and stream."""
+        return replace(self, forgotten=[found for found in self.forgotten if found.ids in ids])
+
+    def settle_intents(self) -> None:
+        """Remove the recorded starts that need no further cleanup, after the forgotten streams were stopped."""
+        if self.intents is not None:
+            self.intents.settle(set(self.unconfirmed).difference(found.stream for found in self.forgotten))
 
     def counts(self) -> dict[str, Any]:
         """Return the numbers of streams, for XCom."""
@@ -100,7 +111,8 @@ def search_journal(
         check_cancelled()
         return context["ti"].get_dagrun_state(dag_id, run_id)
 
-    running = read_journal(context, journal, max_stream_age=max_stream_age).running_streams()
+    intents = StartIntents(context, journal)
+    running = read_journal(context, journal, intents, max_stream_age=max_stream_age).running_streams()
     streams = [stream for stream in running if stream.account_sid == account_sid]
     forgotten = find_forgotten(
         streams, now=datetime.now(UTC), run_state=RunStates(ask), owner_ended=owner_ended, min_age=min_stream_age
@@ -112,4 +124,5 @@ def search_journal(
         len(forgotten),
         f" {others} more streams belong to other projects; they are left alone." if others else "",
     )
-    return JournalSearch(len(streams), others, forgotten)
+    unconfirmed = [stream for stream in running if stream.is_unconfirmed]
+    return JournalSearch(len(streams), others, forgotten, unconfirmed, intents)

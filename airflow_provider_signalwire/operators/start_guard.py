@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.protocol.request import ApiRequest
     from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+    from airflow_provider_signalwire.journal_intents import StartIntent
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ class StartGuard:
     :param parent: What the stream belongs to.
     :param parent_sid: SID of the call or conference.
     :param name: The stream's name.
-    :param is_default_name: Whether the name is the operator's default.
+    :param is_default_name: Whether the name is the operator's default. Nobody else uses it, so a stream of that name is
+        left over from an earlier try.
+    :param journal_intent: The intent for a cleanup by journal.
     :param push_record: Whether the record belongs in XCom.
     """
 
@@ -60,6 +63,7 @@ class StartGuard:
         name: str,
         is_default_name: bool,
         push_record: bool,
+        journal_intent: StartIntent,
     ) -> None:
         self.has_pushed = False
         self._context = context
@@ -70,6 +74,7 @@ class StartGuard:
         self._name = name
         self._push_record = push_record
         self._intent = TaskState(context, _INTENT_KEY)
+        self._journal_intent = journal_intent
         self._is_killed = False
         self._is_ending = False
         self._has_returned = False
@@ -85,6 +90,7 @@ class StartGuard:
         try:
             since = self._start.possibly_running_since or time.time()
             self._intent.save({self._parent.id_name: self._parent_sid, "name": self._name, "since": since})
+            self._journal_intent.save()
             with self._hook.get_conn() as client:
                 record, stats = client.run(self._start.run())
             log.info(
@@ -100,7 +106,7 @@ class StartGuard:
             self._is_ending = True
             # The flow has stopped what it may have started, or its error says so.
             if self._start.possibly_running_since is None:
-                self._intent.clear()
+                self._clear_intent()
             raise
         except BaseException as error:
             self._end(error)
@@ -127,6 +133,10 @@ class StartGuard:
                 *(self._name, self._parent.noun, self._parent_sid, ti.end_date.isoformat(timespec="seconds")),
             )
         return is_reporting or getattr(ti, "state", None) == "success"
+
+    def _clear_intent(self) -> None:
+        self._intent.clear()
+        self._journal_intent.clear()
 
     def _make_start(self, unproven_since: float | None) -> StreamStart:
         return StreamStart(
@@ -167,7 +177,7 @@ class StartGuard:
             return
         self._is_ending = True
         if self._start.record is None and self._start.possibly_running_since is None:
-            self._intent.clear()
+            self._clear_intent()
             return
         warning = self._start.warning()
         # Said before anything else, because Airflow may kill the process soon.
@@ -184,7 +194,7 @@ class StartGuard:
             else:
                 log.info("Stream is stopped: %r on %s %r.", self._name, self._parent.noun, self._parent_sid)
                 if self._start.possibly_running_since is None:
-                    self._intent.clear()
+                    self._clear_intent()
                     return
                 problem = f"{warning} One stream was stopped; an earlier start may still be processed."
         log.error("%s", problem)

@@ -70,7 +70,7 @@ def _ask(context: Any, search: JournalSearch, problem: str, *, timeout: timedelt
     from airflow.sdk.exceptions import TaskAwaitingInput
     from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-    asked_for = [found.stream.stream_sid for found in search.forgotten[:_MAX_STREAMS]]
+    asked_for = [list(found.ids) for found in search.forgotten[:_MAX_STREAMS]]
     upsert_hitl_detail(
         ti_id=context["ti"].id,
         options=[APPROVE, REJECT],

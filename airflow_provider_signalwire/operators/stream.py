@@ -15,6 +15,7 @@ from airflow_provider_signalwire.client.protocol.records import stream_is_stoppe
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, secrets_in_url
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.journal_store import write_stream_event
 from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
@@ -227,9 +228,9 @@ class StartStreamOperator(HookMixin, BaseOperator):
             parent=self.parent,
             parent_sid=self.parent_sid,
             name=name,
-            # Nobody else uses the default name, so a stream of that name is what an earlier try left.
             is_default_name=self.name is None,
             push_record=self._pushes_xcom,
+            journal_intent=StartIntent(context, self, name),
         )
         self._guard = guard
         if self._is_killed:
@@ -240,8 +241,7 @@ class StartStreamOperator(HookMixin, BaseOperator):
             context, self, "started", stream_sid=record["sid"], name=name, outlives_run=self.outlives_run
         )
         if guard.has_pushed and not self._has_mapped_dependants():
-            # The record is in XCom. Airflow's own push would be another chance to fail after the start.
-            self.do_xcom_push = False
+            self.do_xcom_push = False  # Airflow's own push would be another chance to fail after the start.
         return record
 
     def _has_mapped_dependants(self) -> bool:

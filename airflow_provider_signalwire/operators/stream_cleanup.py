@@ -25,11 +25,7 @@ from airflow_provider_signalwire.operators.cleanup_rows import (
     validate_age,
     validate_names,
 )
-from airflow_provider_signalwire.operators.journal_search import (
-    JournalSearch,
-    search_journal,
-    validate_journal,
-)
+from airflow_provider_signalwire.operators.journal_search import JournalSearch, search_journal, validate_journal
 from airflow_provider_signalwire.operators.stop_approval import (
     check_approval_supported,
     check_limit,
@@ -127,7 +123,7 @@ class CallStreamCleanupOperator(BatchOperator):
     SignalWire has no endpoint that lists streams. The *journal* is the events of the given assets: operators with such
     an asset among their ``outlets`` record which streams they started and stopped. A running stream is forgotten if the
     DAG run that started it has ended or was deleted, or if it is older than ``min_stream_age``. It is stopped by its
-    SID. Airflow 3.2 or newer is needed.
+    SID. The stream of a start that was killed is stopped by its name (Airflow 3.3). Airflow 3.2 or newer is needed.
 
     With ``stream_names``, each name is tried on each call in progress, too. A call without a stream of that name counts
     as ``missing``, which is not a failure. A listed call without a SID or start time is logged and skipped.
@@ -240,13 +236,15 @@ class CallStreamCleanupOperator(BatchOperator):
         """Find the streams, stop them, and return the summary."""
         return self._clean_up(context)
 
-    def execute_complete(self, context: Context, event: Any = None, asked_for: Sequence[str] = ()) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: Any = None, asked_for: Sequence[Sequence[str]] = ()
+    ) -> dict[str, Any]:
         """Search again after a person has approved, and stop what was approved and is still forgotten."""
         check_response(event)
-        return self._clean_up(context, approved=frozenset(asked_for))
+        return self._clean_up(context, approved=frozenset((call, stream) for call, stream in asked_for))
 
     @clears_locals
-    def _clean_up(self, context: Context, *, approved: frozenset[str] | None = None) -> dict[str, Any]:
+    def _clean_up(self, context: Context, *, approved: frozenset[tuple[str, str]] | None = None) -> dict[str, Any]:
         is_dry_run = validate_boolean("dry_run", self.dry_run, templated=True)
         names = validate_names(self.stream_names) if self.stream_names is not None else []
         min_call_age = validate_age("min_call_age", self.min_call_age) if names else timedelta()
@@ -272,7 +270,10 @@ class CallStreamCleanupOperator(BatchOperator):
             found |= search.listed() if self.journal else {}
             # What a person has approved does not count.
             max_stops = self.max_stops and self.max_stops + (len(search.forgotten) if approved is not None else 0)
-            return self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=max_stops)
+            summary = self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=max_stops)
+        if not summary["failed"]:
+            search.settle_intents()
+        return summary
 
     def _search_journal(self, context: Context) -> JournalSearch:
         min_age = None if self.min_stream_age is None else validate_age("min_stream_age", self.min_stream_age)
@@ -292,9 +293,7 @@ class CallStreamCleanupOperator(BatchOperator):
         calls = self._list_calls(cutoff, filters)
         log.info(
             "%d calls in progress started before %s; streams to stop on each: %s%s.",
-            len(calls),
-            cutoff.isoformat(timespec="seconds"),
-            mask_phone_numbers(", ".join(map(short_repr, names))),
+            *(len(calls), cutoff.isoformat(timespec="seconds"), mask_phone_numbers(", ".join(map(short_repr, names)))),
             " (dry run: none is stopped)" if is_dry_run else "",
         )
         return calls

@@ -155,7 +155,7 @@ class Cluster:
         headers = {"Authorization": f"Bearer {token}"}
         answer = requests.request(method, f"{self._url}/api/v2/{path}", headers=headers, json=body, timeout=60)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
         """What a task returned."""

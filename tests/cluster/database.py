@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -74,6 +75,21 @@ class Database:
         runs = self._query("SELECT run_id, state FROM dag_run WHERE state NOT IN ('success', 'failed')")
         tasks = self._query("SELECT task_id, map_index, state FROM task_instance WHERE state IN %s", UNFINISHED)
         return [*runs, *tasks]
+
+    def insert_events(self, asset: str, count: int) -> None:
+        """Let an asset have events of which each starts a stream; a third of them have the same time as another."""
+        entry = {"event": "started", "account_sid": "AC", "call_sid": "CA", "name": "bot", "outlives_run": False}
+        extra = {"signalwire_streams": {"version": 1, "entries": [entry]}}
+        with contextlib.closing(psycopg2.connect(self._url)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO asset_event (asset_id, extra, source_dag_id, source_run_id, source_task_id,"
+                " source_map_index, timestamp)"
+                " SELECT asset.id, jsonb_set(jsonb_set(%s::jsonb, '{signalwire_streams,entries,0,stream_sid}',"
+                " to_jsonb(md5(number::text))), '{signalwire_streams,entries,0,at}', to_jsonb(now())),"
+                " 'journal_owner', 'run ' || number, 'start', -1, now() - (number - number %% 3 %% 2) * interval '1 ms'"
+                " FROM asset, generate_series(1, %s) AS number WHERE asset.name = %s",
+                (json.dumps(extra), count, asset),
+            )
 
     def _query(self, statement: str, *values: Any) -> list[Any]:
         with contextlib.closing(psycopg2.connect(self._url)) as connection, connection.cursor() as cursor:

@@ -10,11 +10,16 @@ from typing import Any
 import psutil
 import pytest
 from cluster import Cluster
+from database import TaskInstance
 from processes import Processes, wait_until
 from services import start_postgres
 from simulator_process import SimulatorProcess
 
+from airflow_provider_signalwire.journal_store import MAX_ENTRIES
+
 END_SECONDS = 120
+READ_SECONDS = 1800
+MANY_EVENTS = 100_000
 STOPS = {"method": "POST", "path_contains": "/Streams/"}
 
 _files = itertools.count()
@@ -35,6 +40,8 @@ def started_cluster(
             signalwire_url=started_simulator.url,
             executor="LocalExecutor",
             components=("scheduler", "dag-processor"),
+            # A mapped task with `retries=0` has the default number of retries.
+            settings={"AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "0"},
         )
         cluster.start()
         yield cluster
@@ -53,8 +60,9 @@ def cluster(started_cluster: Cluster, simulator: SimulatorProcess) -> Cluster:
 class Owner:
     """A run that starts streams, works until it is released, and stops its first stream.
 
-    :param count: Number of streams.
-    :param name: Their name; the run's id, unless given.
+    :param count: Number of streams, each on a new call.
+    :param calls: Calls for the streams instead.
+    :param name: The streams' name; the run's id, unless given.
     :param until: The task that is running when this returns.
     """
 
@@ -65,13 +73,14 @@ class Owner:
         count: int = 1,
         dag_id: str = "journal_owner",
         *,
+        calls: list[str] | None = None,
         name: str = "",
         until: str = "work",
     ) -> None:
         self.cluster = cluster
         self.dag_id = dag_id
         self.file = cluster.folder / f"release{next(_files)}"
-        calls = simulator.seed_calls(count)
+        calls = calls or simulator.seed_calls(count)
         self.run_id = cluster.trigger(dag_id, {"call_sids": calls, "file": str(self.file), "name": name})
         self.wait_for(until, "running")
 
@@ -79,14 +88,25 @@ class Owner:
         wait_until(lambda: self.state(task_id) == state, f"{task_id} is {state}", END_SECONDS)
 
     def state(self, task_id: str) -> str | None:
-        [task] = [task for task in self.cluster.database.task_instances(self.run_id) if task.task_id == task_id]
-        return task.state
+        return self._task(task_id).state
 
     def kill(self, task_id: str) -> None:
         """``kill -9`` a task's process."""
-        [task] = [task for task in self.cluster.database.task_instances(self.run_id) if task.task_id == task_id]
-        assert task.pid is not None
-        psutil.Process(task.pid).kill()
+        pid = self._task(task_id).pid
+        assert pid is not None
+        psutil.Process(pid).kill()
+
+    def _task(self, task_id: str) -> TaskInstance:
+        """The task's instance; the first one of a mapped task."""
+        return next(task for task in self.cluster.database.task_instances(self.run_id) if task.task_id == task_id)
+
+    def clear(self, task_id: str) -> None:
+        """Run a task again, and all that follow, until the work is running."""
+        self.file.unlink()
+        body = {"dry_run": False, "only_failed": False, "include_downstream": True}
+        body |= {"dag_run_id": self.run_id, "task_ids": [task_id]}
+        self.cluster.call_api("POST", f"dags/{self.dag_id}/clearTaskInstances", body)
+        self.wait_for("work", "running")
 
     def end(self) -> None:
         self.file.touch()
@@ -110,7 +130,7 @@ def running(simulator: SimulatorProcess) -> set[str]:
 
 
 def test_two_cleanups_at_once(cluster: Cluster, simulator: SimulatorProcess) -> None:
-    ended, alive = Owner(cluster, simulator, 40), Owner(cluster, simulator)
+    ended, alive = Owner(cluster, simulator, 8), Owner(cluster, simulator)
     ended.end()
     runs = [cluster.trigger("journal_cleanup", {}) for _ in range(2)]
     assert sum(result_of(cluster, run_id)["failed"] for run_id in runs) == 0
@@ -120,10 +140,10 @@ def test_two_cleanups_at_once(cluster: Cluster, simulator: SimulatorProcess) -> 
 
 
 def test_cleanup_killed_half_way(cluster: Cluster, simulator: SimulatorProcess) -> None:
-    ended, alive = Owner(cluster, simulator, 40), Owner(cluster, simulator)
+    ended, alive = Owner(cluster, simulator, 8), Owner(cluster, simulator)
     ended.end()
     run_id = cluster.trigger("journal_cleanup_slow", {})
-    wait_until(lambda: 0 < simulator.running() < 35, "some streams are stopped", END_SECONDS)
+    wait_until(lambda: 0 < simulator.running() < 8, "some streams are stopped", END_SECONDS)
     [task] = cluster.database.task_instances(run_id, "running")
     assert task.pid is not None
     psutil.Process(task.pid).kill()
@@ -131,7 +151,7 @@ def test_cleanup_killed_half_way(cluster: Cluster, simulator: SimulatorProcess) 
 
     summary = result_of(cluster, run_id, "journal_cleanup_slow")
     assert cluster.database.tries(run_id) == 1
-    assert len(summary["forgotten"]) == 40
+    assert len(summary["forgotten"]) == 8
     assert running(simulator) == {alive.run_id}
     assert clean_up(cluster)["forgotten"] == []
     alive.end()
@@ -140,14 +160,10 @@ def test_cleanup_killed_half_way(cluster: Cluster, simulator: SimulatorProcess) 
 def test_cleared_start(cluster: Cluster, simulator: SimulatorProcess) -> None:
     owner = Owner(cluster, simulator, 2)
     owner.end()
-    owner.file.unlink()
-    body = {"dry_run": False, "dag_run_id": owner.run_id, "task_ids": ["start"], "include_downstream": True}
-    simulator.set_faults()
     first = {stream["sid"] for stream in simulator.streams()}
     for stream in simulator.streams():  # a name is unique among the streams that run on a call
         simulator.stop(stream)
-    cluster.call_api("POST", f"dags/{owner.dag_id}/clearTaskInstances", {**body, "only_failed": False})
-    owner.wait_for("work", "running")
+    owner.clear("start")
     assert clean_up(cluster)["forgotten"] == []
     left = {stream["sid"] for stream in simulator.streams() if stream["status"] != "stopped"}
     assert len(left) == 2
@@ -155,6 +171,48 @@ def test_cleared_start(cluster: Cluster, simulator: SimulatorProcess) -> None:
     owner.end()
     clean_up(cluster)
     assert running(simulator) == set()
+
+
+def test_run_that_is_run_again(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    owner = Owner(cluster, simulator, 2)
+    owner.end()
+    assert running(simulator) == {owner.run_id}
+    owner.clear("work")
+    assert clean_up(cluster)["forgotten"] == []
+    assert running(simulator) == {owner.run_id}
+    owner.end()
+    clean_up(cluster)
+    assert running(simulator) == set()
+
+
+def test_deleted_run(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    owner = Owner(cluster, simulator, 2)
+    owner.end()
+    cluster.call_api("DELETE", f"dags/{owner.dag_id}/dagRuns/{owner.run_id}")
+    assert clean_up(cluster)["forgotten"][0]["run_state"] == "deleted"
+    assert running(simulator) == set()
+
+
+def test_stream_restarted_under_the_same_name(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    ended = Owner(cluster, simulator, 2)
+    ended.end()
+    [left] = [stream for stream in simulator.streams() if stream["status"] != "stopped"]
+    simulator.stop(left)
+    simulator.wait_for_accepted_stops()
+    alive = Owner(cluster, simulator, calls=[left["call_sid"]], name=ended.run_id)
+    [found] = clean_up(cluster)["forgotten"]
+    assert found["stream_sid"] == left["sid"]
+    [stream] = [stream for stream in simulator.streams() if stream["status"] != "stopped"]
+    assert (stream["call_sid"], stream["name"]) == (left["call_sid"], ended.run_id)
+    alive.end()
+
+
+def test_journal_that_no_other_dag_mentions(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    ended = Owner(cluster, simulator, 2)
+    ended.end()
+    assert clean_up(cluster, "journal_cleanup_unmentioned")["running"] == 0
+    assert running(simulator) == {ended.run_id}
+    clean_up(cluster)
 
 
 def test_teardown_skipped_by_dagrun_timeout(cluster: Cluster, simulator: SimulatorProcess) -> None:
@@ -178,17 +236,32 @@ def test_stop_killed_on_its_last_try(cluster: Cluster, simulator: SimulatorProce
     assert running(simulator) == set()
 
 
-def test_setup_killed_after_its_stream_began(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def start_that_hangs(cluster: Cluster, simulator: SimulatorProcess) -> Owner:
+    """A run whose start has no response, although its stream runs."""
     simulator.set_faults({"match": {"method": "POST"}, "times": 1, "kind": "hang", "when": "after"})
-    owner = Owner(cluster, simulator, name="killed", until="start")
-    wait_until(simulator.running, "the stream has begun", END_SECONDS)
-    owner.kill("start")
-    cluster.database.wait_for_end(owner.run_id, END_SECONDS)
-    assert owner.state("stop") == "upstream_failed"
-    assert clean_up(cluster)["running"] == 0  # the start has left no event
-    assert running(simulator) == {"killed"}
+    streams = simulator.running()
+    owner = Owner(cluster, simulator, until="start")
+    wait_until(lambda: simulator.running() > streams, "the stream has begun", END_SECONDS)
+    return owner
 
-    clean_up(cluster, "journal_cleanup_both_ways")
+
+def test_start_killed_on_its_last_try(cluster: Cluster, simulator: SimulatorProcess) -> None:
+    killed = start_that_hangs(cluster, simulator)
+    killed.kill("start")
+    cluster.database.wait_for_end(killed.run_id, END_SECONDS)
+    assert killed.state("stop") == "upstream_failed"
+    alive = start_that_hangs(cluster, simulator)
+    assert running(simulator) == {killed.run_id, alive.run_id}
+
+    summary = clean_up(cluster)
+    [found] = summary["forgotten"]
+    assert (found["stream_sid"], found["run_id"], found["run_state"]) == (killed.run_id, killed.run_id, "failed")
+    assert running(simulator) == {alive.run_id}
+    assert clean_up(cluster)["forgotten"] == []
+
+    alive.kill("start")
+    cluster.database.wait_for_end(alive.run_id, END_SECONDS)
+    clean_up(cluster)
     assert running(simulator) == set()
 
 
@@ -228,3 +301,23 @@ def test_without_response_nothing_is_sent(cluster: Cluster, simulator: Simulator
     assert cluster.database.tries(run_id) == 0
     assert len(simulator.requests("/Streams/")) == stops
     clean_up(cluster)
+
+
+@pytest.mark.parametrize("kind", ["large event", "many events"])
+def test_large_journal_is_read_in_bounded_memory(cluster: Cluster, kind: str) -> None:
+    """Also says how long that takes (``pytest -s``)."""
+    if kind == "large event":
+        count = MAX_ENTRIES
+        run_id = cluster.trigger("journal_size", {"count": count})
+        cluster.database.wait_for_end(run_id, END_SECONDS)
+        assert cluster.database.run_state(run_id) == "success"
+    else:
+        count = MANY_EVENTS
+        cluster.database.insert_events(kind, count)
+    dag_id = f"journal_size_of_{kind.replace(' ', '_')}"
+    run_id = cluster.trigger(dag_id, {})
+    cluster.database.wait_for_end(run_id, READ_SECONDS)
+    figures = cluster.xcom(dag_id, run_id, "read")
+    print(f"{kind}: {figures}")
+    assert figures["running"] == count
+    assert figures["megabytes"] < 300

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from airflow_database import copy_migrated_database
 from cryptography.fernet import Fernet
 
+from airflow_provider_signalwire.journal import JOURNAL_KEY
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 # As in any deployment: without a key, Airflow keeps connections and Variables in clear.
@@ -94,25 +96,40 @@ def database(airflow_database: Path) -> Iterator[Callable[..., list[Any]]]:
         with closing(sqlite3.connect(airflow_database, timeout=30)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
-    execute("DELETE FROM asset_event")
+    _clear(execute, "asset_event", "asset_state_store")
     yield execute
-    execute("DELETE FROM asset_event")
+    _clear(execute, "asset_event", "asset_state_store")
 
 
 @pytest.fixture
 def start(run_dag: Any, simulator: SimulatorServer, database: Any) -> Callable[..., tuple[list[str], str]]:
     """Start streams by a DAG run that ends in a state; return their SIDs and the run's id."""
 
-    def run(count: int = 1, *, state: str = "success", **params: Any) -> tuple[list[str], str]:
+    def run(
+        count: int = 1, *, state: str = "success", name: str = "bot", hours: float = 0, outlives: bool = False
+    ) -> tuple[list[str], str]:
+        dag_id = "journal_start_outliving" if outlives else "journal_start"
         calls = [call["sid"] for call in simulator.seed(count=count, age_seconds=3600)]
-        # dag.test() keeps the params of the run before.
-        params = {"name": "bot", "hours": 0, "outlives": False, **params}
-        sids = run_dag("journal_start", call_sids=calls, **params).results["start"]
-        [[run_id]] = database("SELECT run_id FROM dag_run WHERE dag_id = 'journal_start' ORDER BY id DESC LIMIT 1")
+        results = run_dag(dag_id, call_sids=calls, name=name).results
+        [[run_id]] = database("SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", dag_id)
         database("UPDATE dag_run SET state = ? WHERE run_id = ?", state, run_id)
-        return sids, run_id
+        for event_id, extra in database("SELECT id, extra FROM asset_event WHERE source_run_id = ?", run_id):
+            content = json.loads(extra)
+            for entry in content[JOURNAL_KEY]["entries"]:
+                entry["at"] = (datetime.fromisoformat(entry["at"]) - timedelta(hours=hours)).isoformat()
+            database("UPDATE asset_event SET extra = ? WHERE id = ?", json.dumps(content), event_id)
+        if hours:  # the events are older now than the intents
+            _clear(database, "asset_state_store")
+        return [results[f"start.{index}"]["sid"] for index in range(count)], run_id
 
     return run
+
+
+def _clear(database: Callable[..., list[Any]], *tables: str) -> None:
+    """Delete all rows; tables of a newer Airflow are skipped."""
+    for table in tables:
+        if database("SELECT 1 FROM sqlite_master WHERE name = ?", table):
+            database(f"DELETE FROM {table}")
 
 
 def _read_back(database: Path, dag_id: str, run_id: str) -> Run:

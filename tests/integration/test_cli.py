@@ -81,6 +81,7 @@ def test_stop_asks_and_stops_what_was_selected(
     assert questions == ["Stop these 2 streams? [y/N] "]
     assert "2 of 2 streams done" in output
     assert running(simulator) == [other]
+    assert [stream["stream_sid"] for stream in listed()] == [other]
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", "yes please"])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from simulated import running
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal import StreamEvent, to_extra
 from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -62,7 +65,7 @@ def test_summary_names_age_and_owner(start, clean_up):
         "dag_id": "journal_start",
         "run_id": run_id,
         "task_id": "start",
-        "map_index": -1,
+        "map_index": 0,
         "run_state": "failed",
     }
 
@@ -145,3 +148,82 @@ def test_stream_found_both_ways_is_stopped_once(simulator, start, clean_up):
     assert sorted(request["path"].rpartition("/")[2] for request in simulator.requests("/Streams/")) == sorted(
         [journaled, "bot"]
     )
+
+
+@pytest.fixture
+def lose_event(database: Any) -> Callable[[], None]:
+    """Leave of the starts what tasks that were killed leave."""
+    if not database("SELECT 1 FROM sqlite_master WHERE name = 'asset_state_store'"):
+        pytest.skip("Airflow 3.3 is needed")
+    return lambda: database("DELETE FROM asset_event")
+
+
+def test_start_without_event_is_stopped_by_name(simulator, start, clean_up, lose_event):
+    start(state="failed")
+    lose_event()
+    [alive], _ = start(state="running", name="other")
+    lose_event()
+    [found] = clean_up()["forgotten"]
+    assert (found["stream_sid"], found["name"], found["run_state"]) == ("bot", "bot", "failed")
+    assert running(simulator) == [alive]
+    sent = writes(simulator)
+    assert clean_up()["forgotten"] == []
+    assert writes(simulator) == sent
+
+
+def test_start_without_event_that_outlives_its_run_is_stopped_by_age_only(simulator, start, clean_up, lose_event):
+    start(outlives=True)
+    lose_event()
+    assert clean_up()["stopped"] == 0
+    assert clean_up(min_stream_age=0)["stopped"] == 1
+
+
+def test_failed_stop_by_name_is_repeated(simulator, start, run_dag, clean_up, lose_event, make_connection):
+    start(state="failed")
+    lose_event()
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 503, "times": 1}])
+    run = run_dag("journal_cleanup_streams", dry_run=False, min_stream_age=MONTH)
+    assert run.tasks == {"clean_up": ("failed", 1)}
+    assert clean_up()["stopped"] == 1
+
+
+def test_recorded_starts_are_removed_when_their_events_are_there(start, clean_up, database, lose_event):
+    start(2)
+    start(state="running")
+    clean_up()
+    left = [json.loads(value)["starts"] for [value] in database("SELECT value FROM asset_state_store")]
+    assert [start for starts in left for start in starts] == []
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [[1] * 999, [1] * 1000, [1] * 1001, [1] * 998 + [4] + [1] * 998 + [5, 1], [1, 2100, 1]],
+    ids=["below a page", "a page", "above a page", "same time across pages", "more than a page at the same time"],
+)
+def test_every_event_is_read_whatever_page_it_is_on(start, clean_up, database, groups):
+    start(state="running")
+    [[asset]] = database("SELECT id FROM asset WHERE name = 'streams'")
+    now, number = datetime.now(UTC), 0
+    for minutes, size in enumerate(groups):
+        at = now - timedelta(minutes=minutes)
+        for _ in range(size):
+            number += 1
+            event = StreamEvent("started", "other project", "call", str(number), None, at)
+            database(
+                "INSERT INTO asset_event (asset_id, extra, source_map_index, timestamp) VALUES (?, ?, -1, ?)",
+                *(asset, json.dumps(to_extra([event])), str(at.replace(tzinfo=None))),
+            )
+    summary = clean_up(dry_run=True)
+    assert (summary["running"], summary["other_projects"]) == (1, sum(groups))
+
+
+def test_second_cleanup_reads_only_new_events(simulator, start, clean_up, database):
+    _, run_id = start(state="running")
+    clean_up()
+    if not database("SELECT 1 FROM sqlite_master WHERE name = 'asset_state_store'"):
+        pytest.skip("Airflow 3.3 is needed")
+    database("UPDATE dag_run SET state = 'failed' WHERE run_id = ?", run_id)
+    database("DELETE FROM asset_event")
+    assert clean_up()["stopped"] == 1
+    assert clean_up()["running"] == 0

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_signalwire.journal import JOURNAL_KEY, StreamEvent, StreamJournal, StreamOwner, to_extra
+from airflow_provider_signalwire.journal import (
+    JOURNAL_KEY,
+    RunningStream,
+    StreamEvent,
+    StreamJournal,
+    StreamOwner,
+    to_extra,
+)
 
 OWNER = StreamOwner("dag", "run", "task")
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -94,3 +101,39 @@ def test_invalid_entry_is_counted_and_the_others_are_read(change: dict[str, Any]
         entry.pop(key) if value is ... else entry.update({key: value})
     journal = journal_of(extra)
     assert ([stream.stream_sid for stream in journal.running_streams()], journal.skipped) == (["b"], 1)
+
+
+def unconfirmed(*minutes: float) -> list[RunningStream]:
+    starts = [AT + timedelta(minutes=each) for each in minutes]
+    return [RunningStream("project", "call", "bot", "bot", at, StreamOwner("dag", str(at), "task")) for at in starts]
+
+
+def with_unconfirmed(starts: list[RunningStream], *events: StreamEvent) -> list[RunningStream]:
+    journal = journal_of(to_extra(events))
+    for start in starts:
+        journal.add_unconfirmed(start)
+    return journal.running_streams()
+
+
+def test_start_without_event_may_be_running() -> None:
+    starts = unconfirmed(1)
+    before, other_call = event("started", "a"), event("started", "b", call="other", at=AT + timedelta(hours=1))
+    stopped = [event("stopped", "a"), event("stopped", "bot")]
+    assert starts[0] in with_unconfirmed(starts, before, other_call, *stopped)
+    assert starts[0].is_unconfirmed
+
+
+def test_event_of_the_start_or_of_a_later_one_confirms_it() -> None:
+    [stream] = with_unconfirmed(unconfirmed(0), event("started", "a"))
+    assert (stream.stream_sid, stream.is_unconfirmed) == ("a", False)
+    assert with_unconfirmed(unconfirmed(-1), event("started", "a"), event("stopped", "a")) == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_starts_of_a_name_the_latest_counts(order: int) -> None:
+    early, late = unconfirmed(0, 1)
+    assert with_unconfirmed([early, late][::order]) == [late]
+
+
+def test_end_of_a_call_ends_starts_without_event() -> None:
+    assert with_unconfirmed(unconfirmed(1), event("ended", "any")) == []

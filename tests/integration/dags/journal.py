@@ -1,15 +1,13 @@
-"""A DAG whose task starts streams and records them in the journal, and cleanups by that journal."""
+"""DAGs that start streams and record them in the journal, and cleanups by that journal."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
 
-from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-from airflow_provider_signalwire.journal import StreamEvent
-from airflow_provider_signalwire.journal_store import check_journal_supported, write_stream_events
+from airflow_provider_signalwire.journal_store import check_journal_supported
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 
 try:
@@ -21,27 +19,20 @@ except Exception:  # Airflow before 3.2
 JOURNAL = Asset("streams")
 
 if HAS_JOURNAL:
-    with DAG("journal_start", schedule=None, params={"call_sids": [], "name": "bot", "hours": 0, "outlives": False}):
+    for dag_id, outlives_run in (("journal_start", False), ("journal_start_outliving", True)):
+        with DAG(dag_id, schedule=None, params={"call_sids": [], "name": "bot"}):
 
-        @task(outlets=[JOURNAL])
-        def start(params: dict[str, Any], **context: Any) -> list[str]:
-            hook = SignalWireHook()
-            at = datetime.now(UTC) - timedelta(hours=params["hours"])
-            records = [
-                hook.start_call_stream(call_sid, url="wss://bot.example.com/", name=params["name"])
-                for call_sid in params["call_sids"]
-            ]
-            events = [
-                StreamEvent(
-                    *("started", record["account_sid"], record["call_sid"], record["sid"], record["name"], at),
-                    outlives_run=params["outlives"],
-                )
-                for record in records
-            ]
-            write_stream_events(context, [JOURNAL], events)
-            return [record["sid"] for record in records]
+            @task
+            def calls(params: dict[str, Any]) -> list[str]:
+                return params["call_sids"]
 
-        start()
+            StartCallStreamOperator.partial(
+                task_id="start",
+                url="wss://bot.example.com/",
+                name="{{ params.name }}",
+                outlives_run=outlives_run,
+                outlets=[JOURNAL],
+            ).expand(call_sid=calls())
 
     PARAMS = {"dry_run": Param(False, type="boolean"), "min_stream_age": 30 * 24 * 3600}
     JOURNALS = {"streams": JOURNAL, "unmentioned": Asset("a journal that no other DAG mentions")}

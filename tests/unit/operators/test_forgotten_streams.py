@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 def stream(sid: str = "MZ1", *, hours: float = 1, run_id: str = "run", **changes: Any) -> RunningStream:
     values = {
         "account_sid": "AC1",
-        "call_sid": "CA1",
+        "parent_sid": "CA1",
         "stream_sid": sid,
         "name": "bot",
         "started_at": NOW - hours * HOUR,

@@ -10,6 +10,7 @@ from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.operators.start_guard import StartGuard
 
 KEYS = {"dag_id": "calls", "run_id": "run", "task_id": "media", "map_index": -1}
@@ -99,6 +100,7 @@ def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator,
         name="bot",
         is_default_name=False,
         push_record=False,
+        journal_intent=StartIntent({}, None, "bot"),
     )
 
     with pytest.raises(SignalWireError) as raised:

@@ -84,7 +84,7 @@ def test_calls_are_listed_by_every_filter(run, simulator):
             )
         )
     )
-    assert [call["sid"] for call in page["calls"]] == [wanted["sid"]]
+    assert [call["sid"] for call in page.entries] == [wanted["sid"]]
 
 
 @pytest.mark.parametrize(("moment", "found"), [("started_before", 0), ("started_after", 1)])
@@ -92,7 +92,7 @@ def test_a_filter_by_time_has_the_right_direction(run, simulator, moment, found)
     simulator.seed(age_seconds=60)
     at = datetime.now(UTC) - timedelta(seconds=120)
     page = run(fetch(endpoints.list_calls(simulator.project, **{moment: at})))
-    assert len(page["calls"]) == found
+    assert len(page.entries) == found
 
 
 def test_a_recording_is_started_and_updated(run, simulator, target):

@@ -24,7 +24,7 @@ SIGNED = f"wss://media.example.com/?key={KEY}"
 CONNECTION = {"host": "acme", "login": "project", "password": TOKEN, "extra": {"proxy": PROXY}}
 START = {
     "account_sid": "project",
-    "call_sid": "call",
+    "parent_sid": "call",
     "url": SIGNED,
     "name": NUMBER,
     "status_callback": f"https://example.com/?key={KEY}",

@@ -1,7 +1,7 @@
 """Start a media stream of a conference, work with its audio, and stop it even if the work fails.
 
-The stream carries what all participants say. Start and stop are setup and teardown: the stop runs if the work fails,
-and a stop that fails fails the run.
+Start and stop are setup and teardown: the stop runs if the work fails, and a stop that fails fails the run. The sensor
+waits until the stream has stopped.
 
 The connection my_bot has the WebSocket's URL as its host and its bearer token as its password.
 """

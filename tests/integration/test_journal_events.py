@@ -113,7 +113,7 @@ def test_start_and_stop_on_a_conference_are_recorded_with_it(simulator, recorded
     [[started], [stopped]] = recorded("record_conference", conference_sid=conference["sid"])
     [stream] = simulator.state.snapshot()["streams"]
     ids = {"account_sid": simulator.project, "conference_sid": conference["sid"], "stream_sid": stream["sid"]}
-    assert (started.pop("at"), stopped.pop("at"))
+    assert started.pop("at") < stopped.pop("at")
     assert started == {"event": "started", **ids, "name": "bot", "outlives_run": False}
     assert stopped == {"event": "stopped", **ids, "name": "bot", "outlives_run": False}
 

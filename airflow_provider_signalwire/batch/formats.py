@@ -216,8 +216,8 @@ def _read_csv(lines: Iterator[tuple[int, str]]) -> Iterator[RawRow]:
     first, header_line = next((number, line) for number, line in lines if line.strip())
     delimiter = max(",;\t", key=header_line.count)
     header = [name.strip().strip('"').lower() for name in header_line.split(delimiter)]
-    if "call_sid" not in header or not {"stream_sid", "sid"} & set(header):
-        expected = "JSON, or a CSV header with 'call_sid' and 'stream_sid'"
+    if not {"call_sid", "conference_sid"} & set(header) or not {"stream_sid", "sid"} & set(header):
+        expected = "JSON, or a CSV header with 'call_sid' or 'conference_sid', and 'stream_sid'"
         yield RawRow(UnreadableError(f"is not readable: expected {expected}"), first)
         return
     reader = csv.reader((f"{line}\n" for _, line in lines), delimiter=delimiter, strict=True)

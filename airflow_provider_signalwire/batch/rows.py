@@ -29,7 +29,7 @@ _DIGEST_BYTES = 15
 
 _SID = re.compile("[0-9A-Za-z-]{32,36}")
 
-_EXPECTED = "{'call_sid': …, 'stream_sid': …}"
+_EXPECTED = "{'call_sid': …, 'stream_sid': …} or {'conference_sid': …, 'stream_sid': …}"
 
 # Retrying does not make a file appear, give it another path, or install the library for its storage.
 _PERMANENT_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, ImportError)
@@ -135,9 +135,9 @@ def _read_row(value: Any) -> StreamRow:
     # A stream's own record has its SID under 'sid'.
     stream_key = "sid" if "stream_sid" not in value and "sid" in value else "stream_sid"
     parent = _parent_of(value)
-    if parent.id_name not in value or stream_key not in value:
-        missing = stream_key if parent.id_name in value else parent.id_name
-        raise SignalWireConfigurationError(f"has no {missing!r}, but {short_repr(list(value))}: expected {_EXPECTED}.")
+    if parent is None or stream_key not in value:
+        missing = f"no {stream_key!r}" if parent else "neither 'call_sid' nor 'conference_sid'"
+        raise SignalWireConfigurationError(f"has {missing}, but {short_repr(list(value))}: expected {_EXPECTED}.")
     parent_sid, stream_sid = value[parent.id_name], value[stream_key]
     if not is_sid(parent_sid) or not is_sid(stream_sid):
         validate_sid(parent.id_name, parent_sid)
@@ -145,16 +145,16 @@ def _read_row(value: Any) -> StreamRow:
     return StreamRow(parent_sid, stream_sid, parent)
 
 
-def _parent_of(value: Mapping[Any, Any]) -> StreamParent:
-    """Return whether a row is about a call or a conference. A file may have both columns, one of them empty."""
+def _parent_of(value: Mapping[Any, Any]) -> StreamParent | None:
+    """Return whether a row is about a call or a conference. It may have both keys if one of them is empty."""
     if CONFERENCE.id_name not in value:
-        return CALL
-    if not value.get(CALL.id_name):
+        return CALL if CALL.id_name in value else None
+    if CALL.id_name not in value or value[CALL.id_name] in (None, ""):
         return CONFERENCE
-    if not value[CONFERENCE.id_name]:
+    if value[CONFERENCE.id_name] in (None, ""):
         return CALL
     raise SignalWireConfigurationError(
-        f"has both 'call_sid' and 'conference_sid': expected {_EXPECTED}, or a conference_sid instead of the call_sid."
+        "has both 'call_sid' and 'conference_sid': a stream belongs to a call or to a conference."
     )
 
 

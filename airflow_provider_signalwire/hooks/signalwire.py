@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar, Unpack, cast
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -277,18 +277,35 @@ class SignalWireHook(BaseHook):
         *,
         status: str | None = None,
         friendly_name: str | None = None,
+        created_before: date | str | None = None,
+        created_after: date | str | None = None,
+        updated_before: date | str | None = None,
+        updated_after: date | str | None = None,
         page_size: int = endpoints.MAX_PAGE_SIZE,
         limit: int | None = None,
     ) -> Iterator[ConferenceRecord]:
         """Iterate over the conferences that match all given filters; a page is fetched when it is needed.
 
+        An entry that is not a conference is logged and skipped.
+
         :param status: ``init``, ``in-progress`` or ``completed``.
         :param friendly_name: Name of the conference room.
+        :param created_before: A date, or a string such as ``2026-01-31``; the three below alike.
+        :param created_after: See ``created_before``.
+        :param updated_before: See ``created_before``.
+        :param updated_after: See ``created_before``.
         :param page_size: Conferences per request, 1 to 1000.
         :param limit: Maximum number of conferences. Default: all.
         """
         first = endpoints.list_conferences(
-            self.account_sid, status=status, friendly_name=friendly_name, page_size=_page_size(page_size, limit)
+            self.account_sid,
+            status=status,
+            friendly_name=friendly_name,
+            created_before=created_before,
+            created_after=created_after,
+            updated_before=updated_before,
+            updated_after=updated_after,
+            page_size=_page_size(page_size, limit),
         )
         return self.get_conn().iterate(RecordPager(first=first, limit=limit))
 
@@ -307,11 +324,20 @@ class SignalWireHook(BaseHook):
         codec: str | None = None,
         real_time: bool | None = None,
     ) -> StreamRecord:
-        """Start a media stream of a conference and return its record; see :meth:`start_call_stream`.
+        """Start a media stream of a conference and return its record.
+
+        The name is treated as the caller's own on that conference, as in :meth:`start_call_stream`.
 
         :param conference_sid: The conference, which must be in progress.
+        :param url: WebSocket that receives the audio, ``wss://…``.
+        :param name: The stream's name, unique in its conference.
+        :param track: ``inbound_track``, ``outbound_track`` or ``both_tracks`` (SignalWire's default).
+        :param status_callback: URL that SignalWire reports the stream's events to.
+        :param status_callback_method: ``GET`` or ``POST`` (SignalWire's default).
+        :param parameters: Up to 99 custom parameters for the WebSocket server.
+        :param authorization_bearer_token: Bearer token for the WebSocket server.
         :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h``.
-        :param real_time: Whether SignalWire streams in real time: its ``StreamRealTime``.
+        :param real_time: Whether to stream in real time, the API's ``StreamRealTime``.
         """
         request = endpoints.start_stream(
             CONFERENCE,
@@ -333,7 +359,13 @@ class SignalWireHook(BaseHook):
         return self.get_conn().run(start.run()).record
 
     def stop_conference_stream(self, conference_sid: str, stream_sid: str) -> StreamRecord:
-        """Request the stop of a conference's stream and return its record; see :meth:`stop_call_stream`."""
+        """Request the stop of a conference's stream and return its record, whose status is usually ``queued``.
+
+        Safe to repeat. If the conference has ended, the record is derived from the conference's.
+
+        :param conference_sid: The conference.
+        :param stream_sid: The stream's SID or its name.
+        """
         return self._stop_stream(CONFERENCE, conference_sid, stream_sid)
 
     def test_connection(self) -> tuple[bool, str]:

@@ -109,7 +109,7 @@ class StartConferenceStreamOperator(StartStreamOperator):
     :param authorization_bearer_token: Bearer token for the WebSocket server (templated). Template it from a
         connection, ``{{ conn.my_bot.password }}``: a string in a DAG file is not secret.
     :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h`` (templated). Default: SignalWire's.
-    :param real_time: Whether SignalWire streams in real time: its ``StreamRealTime``. Default: SignalWire's.
+    :param real_time: Whether to stream in real time, the API's ``StreamRealTime`` (templated). Default: SignalWire's.
     :param outlives_run: Whether the stream is meant to run on after its DAG run, so that a cleanup by journal stops it
         for its age only.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
@@ -126,6 +126,7 @@ class StartConferenceStreamOperator(StartStreamOperator):
         "parameters",
         "authorization_bearer_token",
         "codec",
+        "real_time",
         "account_sid",
         "signalwire_conn_id",
     )
@@ -144,7 +145,7 @@ class StartConferenceStreamOperator(StartStreamOperator):
         parameters: Mapping[str, str] | None = None,
         authorization_bearer_token: str | None = None,
         codec: str | None = None,
-        real_time: bool | None = None,
+        real_time: bool | str | None = None,
         outlives_run: bool = False,
         account_sid: str | None = None,
         signalwire_conn_id: str = "signalwire_default",
@@ -165,8 +166,11 @@ class StartConferenceStreamOperator(StartStreamOperator):
         )
         self.conference_sid = conference_sid
         self.codec = codec
-        self.real_time = None if real_time is None else validate_boolean("real_time", real_time)
+        self.real_time = real_time
 
     def more_options(self) -> dict[str, Any]:
         """Return the codec, and whether to stream in real time."""
-        return {"codec": self.codec, "real_time": self.real_time}
+        real_time = self.real_time
+        if real_time is not None:
+            real_time = validate_boolean("real_time", real_time, templated=True)
+        return {"codec": self.codec, "real_time": real_time}

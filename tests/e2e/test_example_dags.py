@@ -128,6 +128,42 @@ def test_call_stream_lifecycle_fails_if_the_stop_fails(simulator: SimulatorServe
     }
 
 
+@pytest.mark.parametrize("deferrable", [False, True], ids=["synchronous", "deferred"])
+def test_conference_stream(
+    simulator: SimulatorServer, make_dag_runner: Callable[..., DagRunner], deferrable: bool
+) -> None:
+    simulator.reset(stop_delay_ms=300)
+    (conference,) = simulator.seed_conferences()
+    runner = make_dag_runner(**{"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True"} if deferrable else {})
+
+    result = runner.run("conference_stream", {"conference_sid": conference["sid"]})
+
+    assert result.state == "success"
+    assert set(result.task_states.values()) == {"success"}
+    started = result.xcom("start_conference_stream")
+    assert set(started) == RECORD_KEYS - {"call_sid"} | {"conference_sid"}
+    assert started["name"] == "conference_stream.start_conference_stream"
+    (start,) = (request["form"] for request in simulator.requests("/Streams") if "Url" in request["form"])
+    assert (start["Url"], start["StreamCodec"]) == (BOT["host"], "L16@24000h")
+    assert BOT["password"] not in without_mask_requests(result.log)
+    assert started["sid"] in result.xcom("work_with_audio")
+    assert result.xcom("stop_conference_stream")["sid"] == started["sid"]
+    stopped = result.xcom("wait_until_stopped")
+    assert (stopped["sid"], stopped["status"]) == (started["sid"], "stopped")
+    assert running_streams(simulator) == []
+    assert result.triggers == (["ConferenceStreamStoppedTrigger"] if deferrable else [])
+
+
+def test_conference_stream_is_stopped_if_the_work_fails(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    (conference,) = simulator.seed_conferences()
+
+    result = dag_runner.run("conference_stream", {"conference_sid": conference["sid"]}, failing_task="work_with_audio")
+
+    assert result.state == "failed"
+    assert result.task_states["stop_conference_stream"] == "success"
+    assert running_streams(simulator) == []
+
+
 def test_stop_mapped_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     calls = simulator.seed(count=3, streams=[{"name": "bot"}])
     streams = [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]

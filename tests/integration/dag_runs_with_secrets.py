@@ -95,6 +95,7 @@ class Runs:
     def _run_examples(self) -> None:
         self._add("stop_call_stream", **self._stream())
         self._add("call_stream_lifecycle", call_sid=self._call())
+        self._add("conference_stream", conference_sid=self._conference())
         self._add("stop_mapped_streams", streams=[self._stream(), self._stream()])
         self._add("stop_many_streams", streams=[self._stream() for _ in range(5)])
         refused = [self._stream(self._refusal(TOKEN)), self._stream({"kind": "status", "status": 500})]
@@ -103,6 +104,7 @@ class Runs:
         self._add("scheduled_stream_cleanup")
 
     def _clean_up_by_journal(self) -> None:
+        self._add("journal_start_conference", conference_sid=self._conference())
         self._add("journal_start", call_sids=[self._call(), self._call()])
         for name in ("streams", "unmentioned", "both_ways"):
             self._add(f"journal_cleanup_{name}")
@@ -113,6 +115,7 @@ class Runs:
         self._add("record_mapped_starts", call_sids=[self._call(), self._call()])
         for kind in ("stop", "deferred_stop", "ignored_stop", "nothing"):
             self._add(f"record_{kind}", **self._stream())
+        self._add("record_conference", conference_sid=self._conference())
         self._add("record_stops", streams=[self._stream(), self._stream()])
 
     def _add(self, dag_id: str, state: str = "success", **params: Any) -> None:
@@ -122,6 +125,10 @@ class Runs:
         [call] = self.server.seed(**seed)
         self.faults += [{"match": {"path_contains": call["sid"]}, **fault} for fault in faults]
         return str(call["sid"])
+
+    def _conference(self) -> str:
+        [conference] = self.server.seed_conferences()
+        return str(conference["sid"])
 
     def _stream(self, *faults: dict[str, Any]) -> dict[str, str]:
         return {"call_sid": self._call(*faults, streams=[{"name": "media"}]), "stream_sid": "media"}

@@ -54,6 +54,20 @@ def test_streams_of_ended_runs_are_stopped_once(simulator, start, clean_up):
     assert writes(simulator) == sent
 
 
+def test_streams_of_calls_and_of_conferences_are_cleaned_up_alike(simulator, start, run_dag, clean_up):
+    conferences = [one["sid"] for one in simulator.seed_conferences(count=2)]
+    for conference in conferences:
+        run_dag("journal_start_conference", conference_sid=conference)
+    simulator.state.end_call(conferences[1])
+    start(1)
+    summary = clean_up()
+    assert (summary["running"], summary["stopped"], summary["already_ended"]) == (3, 2, 1)
+    named = [found["conference_sid"] for found in summary["forgotten"] if "conference_sid" in found]
+    assert named == conferences
+    assert running(simulator) == []
+    assert clean_up()["running"] == 0
+
+
 def test_summary_names_age_and_owner(start, clean_up):
     [sid], run_id = start(1, state="failed", hours=2, name="for +15551234567")
     [found] = clean_up()["forgotten"]

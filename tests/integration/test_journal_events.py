@@ -108,6 +108,16 @@ def test_batch_records_in_one_event_what_no_longer_runs(simulator, recorded):
     ]
 
 
+def test_start_and_stop_on_a_conference_are_recorded_with_it(simulator, recorded):
+    [conference] = simulator.seed_conferences()
+    [[started], [stopped]] = recorded("record_conference", conference_sid=conference["sid"])
+    [stream] = simulator.state.snapshot()["streams"]
+    ids = {"account_sid": simulator.project, "conference_sid": conference["sid"], "stream_sid": stream["sid"]}
+    assert started.pop("at") < stopped.pop("at")
+    assert started == {"event": "started", **ids, "name": "bot", "outlives_run": False}
+    assert stopped == {"event": "stopped", **ids, "name": "bot", "outlives_run": False}
+
+
 def test_task_without_outlets_writes_nothing(simulator, recorded):
     [call] = simulator.seed(streams=[{"name": "bot"}])
     assert recorded("record_nothing", call_sid=call["sid"], stream_sid="bot") == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.journal import (
     JOURNAL_KEY,
     RunningStream,
@@ -113,6 +114,24 @@ def with_unconfirmed(starts: list[RunningStream], *events: StreamEvent) -> list[
     for start in starts:
         journal.add_unconfirmed(start)
     return journal.running_streams()
+
+
+def conference_event(kind: str, sid: str) -> StreamEvent:
+    return StreamEvent(kind, "project", "conference", sid, "bot", AT, parent=CONFERENCE)
+
+
+def test_entry_of_a_conference_names_the_conference() -> None:
+    [entry] = to_extra([conference_event("started", "a")])[JOURNAL_KEY]["entries"]
+    assert (entry["conference_sid"], "call_sid" in entry) == ("conference", False)
+    [stream] = journal_of(to_extra([conference_event("started", "a")])).running_streams()
+    assert (stream.parent, stream.parent_sid) == (CONFERENCE, "conference")
+    assert RunningStream.from_dict(json.loads(json.dumps(stream.as_dict()))) == stream
+
+
+def test_end_of_a_conference_ends_all_its_streams() -> None:
+    started = [conference_event("started", "a"), conference_event("started", "b")]
+    assert running(*started, conference_event("stopped", "a")) == ["b"]
+    assert running(*started, conference_event("ended", "a")) == []
 
 
 def test_start_without_event_may_be_running() -> None:

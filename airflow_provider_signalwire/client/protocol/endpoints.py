@@ -6,8 +6,8 @@ Paths and fields are those of the `Compatibility API <https://signalwire.com/doc
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
@@ -46,6 +46,9 @@ MAX_PAGE_SIZE = 1000
 
 _MAX_QUOTED = 100
 _NEXT_PAGE = " (next page)"
+
+# For each: the API's field, the parameter, its value and how to validate it.
+_Filters = tuple[tuple[str, str, Any, Callable[[str, Any], str]], ...]
 
 
 @clears_locals
@@ -138,8 +141,7 @@ def list_calls(
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[CallRecord]]:
     """Ask for the first page of the calls that match every filter given."""
-    page_size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
-    filters = (
+    filters: _Filters = (
         ("Status", "status", status, partial(inputs.validate_choice, allowed=CALL_STATUSES)),
         ("To", "to", to, inputs.validate_phone_number),
         ("From", "from_", from_, inputs.validate_phone_number),
@@ -155,10 +157,7 @@ def list_calls(
         path=f"{_account(account_sid)}/Calls",
         description="list calls",
         read_record=responses.page_of_calls,
-        query=(
-            *((field, validate(name, value)) for field, name, value, validate in filters if value is not None),
-            ("PageSize", str(page_size)),
-        ),
+        query=_page_query(filters, page_size),
     )
 
 
@@ -168,22 +167,28 @@ def list_conferences(
     *,
     status: str | None = None,
     friendly_name: str | None = None,
+    created_before: date | str | None = None,
+    created_after: date | str | None = None,
+    updated_before: date | str | None = None,
+    updated_after: date | str | None = None,
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[ConferenceRecord]]:
     """Ask for the first page of the conferences that match every filter given."""
-    page_size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
-    query = [("PageSize", str(page_size))]
-    if status is not None:
-        query.append(("Status", inputs.validate_choice("status", status, CONFERENCE_STATUSES)))
-    if friendly_name is not None:
-        query.append(("FriendlyName", inputs.validate_text("friendly_name", friendly_name)))
+    filters: _Filters = (
+        ("Status", "status", status, partial(inputs.validate_choice, allowed=CONFERENCE_STATUSES)),
+        ("FriendlyName", "friendly_name", friendly_name, inputs.validate_text),
+        ("DateCreated<", "created_before", created_before, inputs.format_date),
+        ("DateCreated>", "created_after", created_after, inputs.format_date),
+        ("DateUpdated<", "updated_before", updated_before, inputs.format_date),
+        ("DateUpdated>", "updated_after", updated_after, inputs.format_date),
+    )
     return ApiRequest(
         operation="list_conferences",
         method="GET",
         path=f"{_account(account_sid)}/{CONFERENCE.collection}",
         description="list conferences",
         read_record=responses.page_of_conferences,
-        query=tuple(query),
+        query=_page_query(filters, page_size),
     )
 
 
@@ -279,7 +284,7 @@ def start_stream(
     if codec is not None:
         form.append(("StreamCodec", inputs.validate_choice("codec", codec, STREAM_CODECS)))
     if real_time is not None:
-        form.append(("StreamRealTime", str(inputs.validate_boolean("real_time", real_time, templated=True)).lower()))
+        form.append(("StreamRealTime", str(inputs.validate_boolean("real_time", real_time)).lower()))
     if parameters is not None:
         form.extend(_stream_parameters(parameters))
     if authorization_bearer_token is not None:
@@ -312,6 +317,12 @@ def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_
 
 start_call_stream = partial(start_stream, CALL)
 stop_call_stream = partial(stop_stream, CALL)
+
+
+def _page_query(filters: _Filters, page_size: int) -> Fields:
+    size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
+    given = ((field, validate(name, value)) for field, name, value, validate in filters if value is not None)
+    return (*given, ("PageSize", str(size)))
 
 
 def _quote(sid: str) -> str:

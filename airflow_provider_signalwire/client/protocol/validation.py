@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime as rfc_2822
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -192,6 +192,17 @@ def validate_datetime(name: str, value: object) -> datetime:
 def format_datetime(name: str, value: object) -> str:
     """Return a point in time as the API's filters expect it: RFC 2822, GMT."""
     return rfc_2822(validate_datetime(name, value).astimezone(UTC), usegmt=True)
+
+
+def format_date(name: str, value: object) -> str:
+    """Return a date as ``YYYY-MM-DD``. A datetime is refused, because its time would be lost."""
+    try:
+        day = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        day = None
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise _invalid(name, value, "a date, or such a string: '2026-01-31'")
+    return day.isoformat()
 
 
 @clears_locals

@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
 
 from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
+from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 
 try:
@@ -33,6 +34,15 @@ if HAS_JOURNAL:
                 outlives_run=outlives_run,
                 outlets=[JOURNAL],
             ).expand(call_sid=calls())
+
+    with DAG("journal_start_conference", schedule=None, params={"conference_sid": ""}):
+        StartConferenceStreamOperator(
+            task_id="start",
+            conference_sid="{{ params.conference_sid }}",
+            url="wss://bot.example.com/",
+            name="bot",
+            outlets=[JOURNAL],
+        )
 
     PARAMS = {"dry_run": Param(False, type="boolean"), "min_stream_age": 30 * 24 * 3600}
     JOURNALS = {"streams": JOURNAL, "unmentioned": Asset("a journal that no other DAG mentions")}

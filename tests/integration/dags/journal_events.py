@@ -7,10 +7,14 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Asset, task
 
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.operators.conference_stream import (
+    StartConferenceStreamOperator,
+    StopConferenceStreamOperator,
+)
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 
 JOURNAL = Asset("recorded streams")
-PARAMS = {"call_sid": "", "stream_sid": "", "streams": [], "call_sids": []}
+PARAMS = {"call_sid": "", "conference_sid": "", "stream_sid": "", "streams": [], "call_sids": []}
 
 
 def make_dag(dag_id: str) -> DAG:
@@ -50,6 +54,21 @@ for dag_id, options in {
             outlets=[JOURNAL],
             **options,
         )
+
+with make_dag("record_conference"):
+    start = StartConferenceStreamOperator(
+        task_id="start",
+        conference_sid="{{ params.conference_sid }}",
+        url="wss://bot.example.com/",
+        name="bot",
+        outlets=[JOURNAL],
+    )
+    StopConferenceStreamOperator(
+        task_id="stop",
+        conference_sid="{{ params.conference_sid }}",
+        stream_sid=start.output["sid"],
+        outlets=[JOURNAL],
+    )
 
 with make_dag("record_stops"):
     StopCallStreamsOperator(

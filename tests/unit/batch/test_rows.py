@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStor
 
 from airflow_provider_signalwire.batch import rows as batch_rows
 from airflow_provider_signalwire.batch.rows import StreamRow, spool_rows
+from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 
 ROWS = [{"call_sid": "C1", "stream_sid": "S1"}, {"call_sid": "C1", "stream_sid": "é 2"}]
@@ -101,6 +102,24 @@ def test_record_of_a_started_stream_is_read() -> None:
     assert read([record, {**record, "stream_sid": "é 2"}]) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        [{"conference_sid": "C1", "stream_sid": "S1"}, *ROWS],
+        [{"conference_sid": "C1", "sid": "S1", "name": None}, *ROWS],
+        [{"conference_sid": "C1", "call_sid": None, "stream_sid": "S1"}, *ROWS],
+        "call_sid,conference_sid,stream_sid\n,C1,S1\nC1,,S1\nC1,,é 2\n",
+        "conference_sid;sid;call_sid\nC1;S1;\n;S1;C1\n;é 2;C1\n",
+    ],
+    ids=str,
+)
+def test_row_of_a_conference_is_read_beside_those_of_calls(source: Any, tmp_path: Path) -> None:
+    if isinstance(source, str):
+        (tmp_path / "streams").write_text(source, "utf-8")
+        source = tmp_path / "streams"
+    assert read(source) == [StreamRow("C1", "S1", CONFERENCE), *EXPECTED]
+
+
 def test_duplicates_are_read_once_in_order() -> None:
     with spool_rows([ROWS[1], *ROWS, ROWS[1]]) as rows:
         assert (rows.requested, rows.unique, list(rows)) == (4, 2, EXPECTED[::-1])
@@ -110,8 +129,9 @@ def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
     path = tmp_path / "streams.jsonl"
     path.write_text(JSON_LINES, "utf-8")
     assert fingerprint(ROWS) == fingerprint(iter([*ROWS, ROWS[0]])) == fingerprint(str(path))
-    others = [ROWS[::-1], ROWS[:1], [{"call_sid": "C1S", "stream_sid": "1"}, ROWS[1]]]
-    assert len({fingerprint(rows) for rows in [ROWS, *others]}) == 4
+    conference = {"conference_sid": "C1", "stream_sid": "S1"}
+    others = [ROWS[::-1], ROWS[:1], [{"call_sid": "C1S", "stream_sid": "1"}, ROWS[1]], [conference, ROWS[1]]]
+    assert len({fingerprint(rows) for rows in [ROWS, *others]}) == 5
 
 
 @pytest.mark.parametrize(
@@ -119,7 +139,12 @@ def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
     [
         ("C1/S1", "row 2 is 'C1/S1': expected {'call_sid'"),
         (None, "row 2 is None"),
-        ({"stream_sid": "S1"}, "row 2 has no 'call_sid', but ['stream_sid']"),
+        ({"stream_sid": "S1"}, "row 2 has neither 'call_sid' nor 'conference_sid', but ['stream_sid']"),
+        ({"call_sid": "C1", "conference_sid": "F1", "stream_sid": "S1"}, "row 2 has both 'call_sid' and"),
+        ({"call_sid": "None", "conference_sid": "F1", "stream_sid": "S1"}, "row 2 has both 'call_sid' and"),
+        ({"call_sid": "", "conference_sid": None, "stream_sid": "S1"}, "row 2 Parameter 'conference_sid' is None"),
+        ({"conference_sid": "F1"}, "row 2 has no 'stream_sid', but ['conference_sid']"),
+        ({"conference_sid": " F1", "stream_sid": "S1"}, "row 2 Parameter 'conference_sid' is ' F1'"),
         ({"call_sid": "C1", "token": "secret-value"}, "row 2 has no 'stream_sid', but ['call_sid', 'token']"),
         ({"call_sid": "", "stream_sid": "S1"}, "row 2 Parameter 'call_sid' is ''"),
         ({"call_sid": "C1", "stream_sid": "a\tb"}, "row 2 Parameter 'stream_sid' is 'a\\tb'"),
@@ -151,7 +176,7 @@ def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> 
         (["[", json.dumps(ROWS[0])], "line 2 is not JSON: ',' or ']' expected after a row"),
         (["[", json.dumps(ROWS[0]) + "]", "x"], "line 3 is not JSON: text after the closing ']'"),
         (["[", json.dumps(ROWS[0]) + ', {"call_sid": "C1"}]'], "line 2 (row 2) has no 'stream_sid'"),
-        (["C1/S1"], "line 1 is not readable: expected JSON, or a CSV header with 'call_sid' and 'stream_sid'"),
+        (["C1/S1"], "line 1 is not readable: expected JSON, or a CSV header with 'call_sid' or 'conference_sid', and"),
         (["call_sid,stream_sid", "C1,S1", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
         (["call_sid,stream_sid", "C1,S1", 'C1,"S1'], "line 3 is not CSV: unbalanced quotes"),
         (["call_sid,stream_sid", "", "C1,"], "line 3 Parameter 'stream_sid' is ''"),

@@ -69,6 +69,22 @@ def test_records_are_returned_when_asked_for(simulator: SimulatorServer, context
     assert all(len(record) == 7 for record in records)
 
 
+def test_streams_of_calls_and_of_conferences_are_stopped(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    conferences = simulator.seed_conferences(count=3, streams=[{"name": "audio"}])
+    [ended] = simulator.seed_conferences(streams=[{"name": "audio"}], status="completed")
+    rows = [{"conference_sid": one["sid"], "stream_sid": "audio"} for one in [*conferences, ended]]
+    missing = {"conference_sid": conferences[0]["sid"], "stream_sid": "gone"}
+    summary = stop(context, [*seeded(simulator, 2), *rows, missing], fail_on_error=False, return_records=True)
+    assert (summary["stopped"], summary["already_ended"], summary["missing"]) == (5, 1, 1)
+    assert {record["conference_sid"] for record in summary["records"] if "conference_sid" in record} == {
+        row["conference_sid"] for row in rows
+    }
+    [failure] = summary["failures"]
+    assert missing.items() <= failure.items()
+    assert f"stream 'gone' on conference {missing['conference_sid']!r}" in failure["message"]
+    assert running(simulator) == 0
+
+
 def test_rows_from_a_file(simulator: SimulatorServer, context: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "streams.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in seeded(simulator, 20)))

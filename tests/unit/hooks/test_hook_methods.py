@@ -135,9 +135,70 @@ def test_listing_calls_filters(simulator, hook):
     assert [call["sid"] for call in found] == [old["sid"]]
 
 
+@pytest.fixture
+def conference_sid(simulator):
+    [conference] = simulator.seed_conferences(streams=[{"name": "media"}])
+    return conference["sid"]
+
+
+def test_starts_and_stops_a_stream_of_a_conference(simulator, hook, conference_sid):
+    started = hook.start_conference_stream(
+        conference_sid, "wss://media.example.com", name="second", codec="PCMA", real_time=True
+    )
+    assert (started["conference_sid"], started["name"]) == (conference_sid, "second")
+    form = last_form(simulator)
+    assert (form["StreamCodec"], form["StreamRealTime"]) == ("PCMA", "true")
+
+    assert hook.stop_conference_stream(conference_sid, "second")["sid"] == started["sid"]
+    with pytest.raises(SignalWireNotFoundError, match="The conference is 'in-progress'"):
+        hook.stop_conference_stream(conference_sid, "gone")
+
+
+def test_stop_on_an_ended_conference_returns_a_derived_record(simulator, hook, conference_sid):
+    simulator.state.end_call(conference_sid)
+
+    record = hook.stop_conference_stream(conference_sid, "media")
+
+    ended_at = hook.get_conference(conference_sid)["date_updated"]
+    assert record == {
+        "sid": "media",
+        "account_sid": simulator.project,
+        "conference_sid": conference_sid,
+        "name": None,
+        "status": "stopped",
+        "date_updated": ended_at,
+        "uri": f"/api/laml/2010-04-01/Accounts/{simulator.project}/Conferences/{conference_sid}/Streams/media.json",
+    }
+
+
+def test_lists_conferences_by_filter_and_page(simulator, hook):
+    [old] = simulator.seed_conferences(age_seconds=3 * 24 * 3600, friendly_name="room")
+    simulator.seed_conferences(count=3, friendly_name="room")
+    simulator.seed_conferences(friendly_name="other")
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+
+    found = hook.list_conferences(status="in-progress", friendly_name="room", created_before=yesterday)
+    assert [conference["sid"] for conference in found] == [old["sid"]]
+    before = len(simulator.requests())
+    assert len(list(hook.list_conferences(friendly_name="room", page_size=2))) == 4
+    assert len(simulator.requests()) == before + 2
+    assert len(list(hook.list_conferences(limit=3))) == 3
+
+
 @pytest.mark.parametrize(
     "use",
     [
+        lambda hook: hook.get_conference("None"),
+        lambda hook: hook.stop_conference_stream(None, "stream"),
+        lambda hook: hook.stop_conference_stream("conference", ".."),
+        lambda hook: hook.start_conference_stream("", "wss://media.example.com", name="media"),
+        lambda hook: hook.start_conference_stream("conference", "wss://media.example.com", name="a", codec="OPUS"),
+        lambda hook: hook.start_conference_stream("conference", "wss://media.example.com", name="a", real_time="true"),
+        lambda hook: hook.list_conferences(status="ringing"),
+        lambda hook: hook.list_conferences(friendly_name=" "),
+        lambda hook: hook.list_conferences(created_before=datetime.now(UTC)),
+        lambda hook: hook.list_conferences(updated_after="yesterday"),
+        lambda hook: hook.list_conferences(page_size=1001),
         lambda hook: hook.get_call(""),
         lambda hook: hook.get_call(" call"),
         lambda hook: hook.get_call(None),

@@ -1,4 +1,7 @@
-"""StartCallStreamOperator: a task that succeeds has started one stream, a task that fails left none or says so."""
+"""Starts: a task that succeeds has started one stream, a task that fails left none or says so.
+
+Every test runs for a stream of a call and for one of a conference.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from simulated import STARTS, STOPS, http_status, methods, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,
@@ -17,29 +21,45 @@ from airflow_provider_signalwire.exceptions import (
 )
 from airflow_provider_signalwire.operators import start_guard
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
+from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
 from airflow_provider_signalwire.task_state import TaskState
 
 URL = "wss://media.example.com/stream"
 
 
-@pytest.fixture
-def call_sid(simulator, connection, no_backoff):
-    [call] = simulator.seed()
-    return call["sid"]
+OPERATORS = {CALL: StartCallStreamOperator, CONFERENCE: StartConferenceStreamOperator}
+
+
+@pytest.fixture(params=[CALL, CONFERENCE], ids=lambda parent: parent.noun)
+def parent(request):
+    """What the streams belong to."""
+    return request.param
 
 
 @pytest.fixture
-def make_operator(call_sid):
+def seed(parent, simulator):
+    """Add a call or a conference, and return its SIDs and those of its streams."""
+    seeds = {CALL: simulator.seed, CONFERENCE: simulator.seed_conferences}
+    return lambda **plan: seeds[parent](**plan)[0]
+
+
+@pytest.fixture
+def parent_sid(seed, connection, no_backoff):
+    return seed()["sid"]
+
+
+@pytest.fixture
+def make_operator(parent, parent_sid):
     def make(**arguments):
-        return StartCallStreamOperator(task_id="media", **{"call_sid": call_sid, "url": URL, **arguments})
+        return OPERATORS[parent](task_id="media", **{parent.id_name: parent_sid, "url": URL, **arguments})
 
     return make
 
 
 @pytest.fixture
 def start(make_operator, run_task):
-    """Run a StartCallStreamOperator."""
+    """Run the operator."""
 
     def start(*, try_number=1, map_index=-1, **arguments):
         context = run_task.context(try_number=try_number, map_index=map_index)
@@ -48,13 +68,10 @@ def start(make_operator, run_task):
     return start
 
 
-def starts(call_sid, simulator):
-    return {"method": "POST", "path": f"/Accounts/{simulator.project}/Calls/{call_sid}/Streams"}
-
-
-def test_start_returns_the_record_of_the_only_stream(simulator, start, call_sid):
+def test_start_returns_the_record_of_the_only_stream(simulator, start, parent, parent_sid):
     record = start()
-    assert set(record) == {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
+    assert set(record) == {"sid", "account_sid", parent.id_name, "name", "status", "date_updated", "uri"}
+    assert record[parent.id_name] == parent_sid
     assert running(simulator) == [record["sid"]]
     assert methods(simulator) == "POST"
 
@@ -90,6 +107,26 @@ def test_every_argument_is_sent(simulator, start):
         "Parameter2.Value": "Ann & Bob",
         "AuthorizationBearerToken": "redacted",
     }
+
+
+@pytest.mark.parametrize("parent", [CONFERENCE], ids=["conference"], indirect=True)
+@pytest.mark.parametrize(
+    ("real_time", "sent"), [(True, "true"), (False, "false"), ("true", "true"), ("False", "false")]
+)
+def test_codec_and_real_time_are_sent_for_a_conference(simulator, start, real_time, sent):
+    start(codec="L16@24000h", real_time=real_time)
+    [request] = simulator.requests("/Streams")
+    assert (request["form"]["StreamCodec"], request["form"]["StreamRealTime"]) == ("L16@24000h", sent)
+
+
+@pytest.mark.parametrize("parent", [CONFERENCE], ids=["conference"], indirect=True)
+@pytest.mark.parametrize(
+    "arguments", [{"codec": "OPUS"}, {"codec": ""}, {"real_time": "yes"}, {"real_time": 1}], ids=str
+)
+def test_invalid_codec_or_real_time_is_refused_before_any_request(simulator, start, arguments):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{next(iter(arguments))}'"):
+        start(**arguments)
+    assert simulator.requests() == []
 
 
 def test_record_and_each_key_are_pushed_once(start, run_task):
@@ -132,7 +169,9 @@ def test_start_with_an_unknown_outcome_is_stopped_and_repeated(simulator, start,
 def test_start_that_cannot_be_proved_stopped_is_named_in_the_error(simulator, start, make_connection):
     make_connection(extra={"max_attempts": 1})
     simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}, http_status(401)])
-    with pytest.raises(SignalWireConnectionError, match=r"'adhoc_airflow\.media' may be running on call .* since 20"):
+    with pytest.raises(
+        SignalWireConnectionError, match=r"'adhoc_airflow\.media' may be running on (call|conference) .* since 20"
+    ):
         start()
 
 
@@ -160,12 +199,13 @@ def test_refused_start_is_final_and_stops_nothing(simulator, start, status, erro
     assert methods(simulator) == "POST"
 
 
-def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start):
-    [call] = simulator.seed(streams=[{"name": "adhoc_airflow.media"}])
+def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent, seed):
+    seeded = seed(streams=[{"name": "adhoc_airflow.media"}])
+    advice = f"already runs on this {parent.noun}, stop it or choose another name"
     for try_number in (1, 2):
-        with pytest.raises(SignalWireRequestError, match="already runs on this call, stop it or choose another name"):
-            start(call_sid=call["sid"], try_number=try_number)
-    assert running(simulator) == [call["streams"][0]["sid"]]
+        with pytest.raises(SignalWireRequestError, match=advice):
+            start(**{parent.id_name: seeded["sid"]}, try_number=try_number)
+    assert running(simulator) == [seeded["streams"][0]["sid"]]
 
 
 @pytest.mark.parametrize("name", [None, "my stream"])
@@ -185,11 +225,13 @@ def test_next_try_replaces_the_stream_of_a_try_with_an_unknown_outcome(
     assert len(streams(simulator)) == 2
 
 
-def test_next_try_that_cannot_clean_up_starts_nothing_and_says_so(simulator, start, run_task):
-    intent = {"call_sid": start()["call_sid"], "name": "adhoc_airflow.media", "since": 1_790_000_000.0}
+def test_next_try_that_cannot_clean_up_starts_nothing_and_says_so(simulator, start, run_task, parent):
+    intent = {parent.id_name: start()[parent.id_name], "name": "adhoc_airflow.media", "since": 1_790_000_000.0}
     run_task.store.set("signalwire_start", intent)
     simulator.set_faults([http_status(401)])
-    with pytest.raises(SignalWireAuthenticationError, match=r"may be running on call .* since 2026-09-21T"):
+    with pytest.raises(
+        SignalWireAuthenticationError, match=r"may be running on (call|conference) .* since 2026-09-21T"
+    ):
         start(try_number=2)
     assert len(streams(simulator)) == 1
     assert run_task.store.get("signalwire_start") is not None
@@ -304,10 +346,10 @@ def test_invalid_argument_is_refused_before_any_request(simulator, start, argume
     assert simulator.requests() == []
 
 
-def test_secrets_that_signalwire_quotes_are_in_no_error_and_no_log(simulator, start, call_sid, caplog, capfd):
+def test_secrets_that_signalwire_quotes_are_in_no_error_and_no_log(simulator, start, caplog, capfd):
     caplog.set_level("DEBUG")
     said = {"message": "bot-secret, customer-secret and wss://media.example.com/?key=long-key-1 are wrong"}
-    simulator.set_faults([http_status(422, match=starts(call_sid, simulator), body=said)])
+    simulator.set_faults([http_status(422, match=STARTS, body=said)])
     with pytest.raises(SignalWireRequestError, match="are wrong") as caught:
         start(
             url="wss://media.example.com/?key=long-key-1",
@@ -318,10 +360,10 @@ def test_secrets_that_signalwire_quotes_are_in_no_error_and_no_log(simulator, st
     assert not [secret for secret in ("bot-secret", "customer-secret", "long-key-1") if secret in shown]
 
 
-def test_stop_of_an_earlier_start_waits_until_the_name_is_free(simulator, start, run_task):
+def test_stop_of_an_earlier_start_waits_until_the_name_is_free(simulator, start, run_task, parent, seed):
     simulator.reset(stop_delay_ms=200)
-    [call] = simulator.seed(streams=[{"name": "adhoc_airflow.media"}])
-    run_task.store.set("signalwire_start", {"call_sid": call["sid"], "name": "adhoc_airflow.media", "since": 1.0})
+    ids = {parent.id_name: seed(streams=[{"name": "adhoc_airflow.media"}])["sid"]}
+    run_task.store.set("signalwire_start", {**ids, "name": "adhoc_airflow.media", "since": 1.0})
     simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": "queued"}}])
-    record = start(call_sid=call["sid"], try_number=2)
+    record = start(**ids, try_number=2)
     assert running(simulator) == [record["sid"]]

@@ -169,6 +169,12 @@ class SignalWireCallEndedError(SignalWireError, AirflowFailException):
     """The call ended in another status than the one waited for."""
 
 
+class SignalWireUnknownOutcomeError(SignalWireError, AirflowFailException):
+    """A request may have been processed, and a retry of the task would repeat its effect."""
+
+    outcome: RequestOutcome = "unknown"
+
+
 class SignalWireBatchError(SignalWireError):
     """Some streams of a batch could not be stopped; a retry of the task may succeed."""
 
@@ -191,6 +197,7 @@ _ERRORS_BY_NAME = {
         SignalWireServerError,
         SignalWireTimeoutError,
         SignalWireCallEndedError,
+        SignalWireUnknownOutcomeError,
         SignalWireBatchError,
         SignalWireBatchRefusedError,
     )

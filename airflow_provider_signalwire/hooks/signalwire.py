@@ -244,8 +244,8 @@ class SignalWireHook(BaseHook):
 
     @clears_locals
     def create_call(self, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> CallRecord:
-        """Make a call and return its record. It is never repeated if it may have been made."""
-        return self._send(endpoints.create_call(self.account_sid, to=to, from_=from_, **options))
+        """Make a call and return its record. It is never repeated if it may have been made, and the error says so."""
+        return self.get_conn().run(calls.create_call(self.account_sid, to=to, from_=from_, **options)).record
 
     @clears_locals
     def update_call(self, call_sid: str, **options: Unpack[UpdateCallOptions]) -> CallRecord:

@@ -1,7 +1,6 @@
 """Make a call, wait until it is answered, and hang up.
 
-The numbers come from the DAG's params, the instructions for the call from the connection ``my_script``: its host is the
-address of a cXML document. The call is hung up even if it is not answered in time.
+The URL must return the call's instructions, a cXML document. The call is hung up even if it is not answered in time.
 """
 
 from __future__ import annotations
@@ -20,13 +19,14 @@ with DAG(
     params={
         "to": Param(type="string", minLength=1, title="To", description="The number to call."),
         "from": Param(type="string", minLength=1, title="From", description="One of your SignalWire numbers."),
+        "url": Param(type="string", minLength=1, title="URL", description="Returns the call's instructions (cXML)."),
     },
 ):
     create_call = CreateCallOperator(
         task_id="create_call",
         to="{{ params.to }}",
         from_="{{ params['from'] }}",
-        url="{{ conn.my_script.host }}",
+        url="{{ params.url }}",
     )
     call_sid = "{{ ti.xcom_pull(task_ids='create_call')['sid'] }}"
     wait_for_answer = CallStatusSensor(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.client.protocol.options import CreateCallOptions, UpdateCallOptions
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireUnknownOutcomeError
 from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
+from airflow_provider_signalwire.operators.unknown_outcome import ends_task_if_unknown
 from airflow_provider_signalwire.task_state import TaskState
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _INTENT_KEY = "signalwire_create_call"
-_MAY_HAVE_BEEN_MADE = "Check SignalWire's list of calls; to make another call, clear the task."
+_CHECK_CALLS = "Check SignalWire's list of calls. To make another call, clear the task."
 
 
 class CreateCallOperator(MaskedFieldsMixin, BaseOperator):
@@ -186,7 +186,7 @@ class CreateCallOperator(MaskedFieldsMixin, BaseOperator):
 
     def execute(self, context: Context) -> CallRecord:
         """Make the call and return its record."""
-        from airflow_provider_signalwire.client.flows.calls import create_call
+        from airflow_provider_signalwire.client.flows.calls import CALL_MAY_EXIST, create_call
 
         intent = TaskState(context, _INTENT_KEY)
         if (earlier := intent.load()) is not None:
@@ -197,17 +197,13 @@ class CreateCallOperator(MaskedFieldsMixin, BaseOperator):
         intent.save({"since": time.time()})
         log.info("Creating a call.")
         try:
-            with client:
+            with client, ends_task_if_unknown(CALL_MAY_EXIST, _CHECK_CALLS):
                 record, stats = client.run(flow)
-        except SignalWireError as failure:
-            if failure.outcome == "unknown":
-                raise SignalWireUnknownOutcomeError(f"{failure} {_MAY_HAVE_BEEN_MADE}") from None
+        except SignalWireUnknownOutcomeError:
+            raise
+        except SignalWireError:
             intent.clear()
             raise
-        except AirflowTaskTimeout:
-            raise SignalWireUnknownOutcomeError(
-                f"The task's execution_timeout ended the request. The call may have been made. {_MAY_HAVE_BEEN_MADE}"
-            ) from None
         log.info(
             "Call is %s: %r. Create: attempts %d, %.0f ms, request id %s.",
             *(record["status"], record["sid"], stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
@@ -222,8 +218,8 @@ class UpdateCallOperator(MaskedFieldsMixin, BaseOperator):
 
     XCom: the call's record, all keys as SignalWire returned them.
 
-    ``status="completed"`` alone hangs up. It is safe to repeat, and an ended call counts as success. New instructions
-    are not repeated if they may have been processed: the task then fails without a retry with a
+    ``status="completed"`` alone hangs up. It is safe to repeat, and an ended call counts as success. A new ``url`` that
+    may have been processed is never repeated: the task fails without a retry, with a
     :class:`~airflow_provider_signalwire.exceptions.SignalWireUnknownOutcomeError`.
 
     :param call_sid: The call (templated).
@@ -278,23 +274,20 @@ class UpdateCallOperator(MaskedFieldsMixin, BaseOperator):
 
     def execute(self, context: Context) -> CallRecord:
         """Change the call and return its record."""
-        from airflow_provider_signalwire.client.flows.calls import update_call
+        from airflow_provider_signalwire.client.flows.calls import INSTRUCTIONS_MAY_RUN, update_call
 
         options: UpdateCallOptions = {name: getattr(self, name) for name in UpdateCallOptions.__annotations__}  # type: ignore[assignment]  # the names are those of the fields
         flow = update_call(self.hook.account_sid, self.call_sid, is_done_if_ended=True, **options)
-        try:
-            with self.hook.get_conn() as client:
+        with self.hook.get_conn() as client:
+            if self.url is None:
                 record = client.run(flow)
-        except SignalWireError as failure:
-            if failure.outcome == "unknown" and self.url is not None:
-                raise SignalWireUnknownOutcomeError(
-                    f"{failure} The new instructions may be running. Check the call before you clear the task."
-                ) from None
-            raise
+            else:
+                with ends_task_if_unknown(INSTRUCTIONS_MAY_RUN, "Check the call before you clear the task."):
+                    record = client.run(flow)
         log.info("Call is %s: %r.", record["status"], self.call_sid)
         return record
 
 
 def _earlier_try(since: float) -> str:
     time_text = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
-    return f"An earlier try of this task may have made a call, at {time_text}. {_MAY_HAVE_BEEN_MADE}"
+    return f"An earlier try of this task may have made a call, at {time_text}. {_CHECK_CALLS}"

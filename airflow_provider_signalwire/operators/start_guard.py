@@ -105,7 +105,7 @@ class StartGuard:
 
     def on_kill(self) -> None:
         """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
-        if self._is_ending or self._is_success_reported():
+        if self._is_ending or is_success_reported(self._context, f"Stream {self._name!r} on call {self._call_sid!r}"):
             return
         self._is_killed = True
         killed = TaskKilled("Airflow has told the task to end.")
@@ -113,24 +113,13 @@ class StartGuard:
             self._end(killed)
         raise killed
 
-    def _is_success_reported(self) -> bool:
-        """Return whether the task has reported its success to Airflow, or is about to; its stream must then stay."""
-        ti = self._context.get("ti")
-        is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
-        if is_reporting and getattr(ti, "state", None) != "success":
-            log.warning(
-                "The task was told to end while it reported its success. Stream %r on call %r is running since %s.",
-                *(self._name, self._call_sid, ti.end_date.isoformat(timespec="seconds")),
-            )
-        return is_reporting or getattr(ti, "state", None) == "success"
-
     def _make_start(self, unproven_since: float | None) -> StreamStart:
         return StreamStart(
             self._request,
             account_sid=self._hook.account_sid,
             call_sid=self._call_sid,
             name=self._name,
-            may_stop=self._is_current_try,
+            may_stop=lambda: is_current_try(self._context),
             unproven_since=unproven_since,
         )
 
@@ -185,16 +174,32 @@ class StartGuard:
         log.error("%s", problem)
         error.add_note(problem)
 
-    def _is_current_try(self) -> bool:
-        """Return whether no other try can have begun; one that has owns the stream's name.
 
-        If Airflow does not respond in time, it cannot have begun another try either.
-        """
-        given_up: list[bool] = []
-        thread = threading.Thread(target=lambda: given_up.append(_is_given_up(self._context)), daemon=True)
-        thread.start()
-        thread.join(_AIRFLOW_SECONDS)
-        return not any(given_up)
+def is_success_reported(context: Any, stream: str) -> bool:
+    """Return whether the task has reported its success to Airflow, or is about to; its stream must then stay.
+
+    :param stream: Names the stream in the log.
+    """
+    ti = context.get("ti")
+    is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
+    if is_reporting and getattr(ti, "state", None) != "success":
+        log.warning(
+            "The task was told to end while it reported its success. %s is running since %s.",
+            *(stream, ti.end_date.isoformat(timespec="seconds")),
+        )
+    return is_reporting or getattr(ti, "state", None) == "success"
+
+
+def is_current_try(context: Any) -> bool:
+    """Return whether no other try can have begun; one that has owns the stream's name.
+
+    If Airflow does not respond in time, it cannot have begun another try either.
+    """
+    given_up: list[bool] = []
+    thread = threading.Thread(target=lambda: given_up.append(_is_given_up(context)), daemon=True)
+    thread.start()
+    thread.join(_AIRFLOW_SECONDS)
+    return not any(given_up)
 
 
 def _is_given_up(context: Any) -> bool:

@@ -196,6 +196,17 @@ def test_scheduled_stream_cleanup_stops_nothing_in_a_dry_run(simulator: Simulato
     assert running_streams(simulator) == [call["streams"][0]["sid"]]
 
 
+def test_make_and_hang_up_call(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    conf = {"to": "+15550100001", "from": "+15550100002", "url": "https://bot.example.com/laml"}
+
+    result = dag_runner.run("make_and_hang_up_call", conf)
+
+    assert result.state == "success"
+    (call,) = simulator.state.snapshot()["calls"]
+    assert result.xcom("create_call")["sid"] == call["sid"]
+    assert (result.xcom("hang_up")["sid"], result.xcom("hang_up")["status"]) == (call["sid"], "completed")
+
+
 def test_every_example_dag_is_named_like_its_file(dag_runner: DagRunner) -> None:
     files = sorted(EXAMPLE_DAGS.glob("*.py"))
 

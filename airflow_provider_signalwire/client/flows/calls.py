@@ -24,6 +24,8 @@ from airflow_provider_signalwire.exceptions import (
 
 log = logging.getLogger(__name__)
 
+CALL_MAY_EXIST = "The call may have been made."
+INSTRUCTIONS_MAY_RUN = "The new instructions may be running."
 RECORDING_STOPPED = "stopped"
 
 
@@ -107,7 +109,7 @@ def create_call(
         return (yield from send(endpoints.create_call(account_sid, to=to, from_=from_, **options)))
     except SignalWireError as failure:
         if failure.outcome == "unknown":
-            failure.add_advice("The call may have been made, so the request was not repeated.")
+            failure.add_advice(CALL_MAY_EXIST)
         raise
 
 
@@ -130,6 +132,10 @@ def update_call(
         if not call_has_ended(call):
             raise
         return call
+    except SignalWireError as failure:
+        if failure.outcome == "unknown" and not request.safe_to_repeat:
+            failure.add_advice(INSTRUCTIONS_MAY_RUN)
+        raise
 
 
 def update_call_recording(

@@ -97,7 +97,9 @@ def _read_call(
     try:
         return (yield from send(endpoints.get_call(account_sid, call_sid), deadline=deadline)).record
     except SignalWireNotFoundError:
-        refusal.add_advice(f"There is no call {call_sid!r}.")
+        refusal.add_advice(
+            f"There is no call {call_sid!r}. If SWML, a Call Flow or RELAY made it, use StopCallingStreamOperator."
+        )
         return None
 
 

@@ -67,6 +67,14 @@ CallRecord = TypedDict(
 CallRecord.__doc__ = "A call. The response has more keys than are named here; all of them pass through."
 
 
+class CallingCallRecord(TypedDict, total=False):
+    """A call as the Calling API returns it; only the keys this provider reads are named."""
+
+    id: str
+    status: str
+    control_id: str
+
+
 class CallPage(TypedDict):
     """A page of calls. Its entries are not checked yet: one odd call must not hide the others."""
 

@@ -170,6 +170,16 @@ class TestUpdate:
             update(call_sid, url=INSTRUCTIONS)
         assert methods(simulator) == "POST"
 
+    def test_new_instructions_are_not_sent_again_after_a_timeout(self, update, monkeypatch):
+        def interrupt(*_):
+            raise AirflowTaskTimeout("Timeout")
+
+        monkeypatch.setattr("airflow_provider_signalwire.client.transport.sync_transport.SyncTransport.send", interrupt)
+        with pytest.raises(SignalWireUnknownOutcomeError, match="The new instructions may be running"):
+            update("call", url=INSTRUCTIONS)
+        with pytest.raises(AirflowTaskTimeout):
+            update("call", status="completed")
+
     def test_nothing_to_change_is_refused(self, update):
         with pytest.raises(SignalWireConfigurationError, match="at least one option"):
             update("call")

@@ -13,7 +13,12 @@ from urllib.parse import parse_qsl
 from airflow_provider_signalwire.simulator.compatibility.fields import MAX_FIELDS, read_fields
 from airflow_provider_signalwire.simulator.compatibility.state import API
 from airflow_provider_signalwire.simulator.control import CONTROL
-from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem, parse_json
+from airflow_provider_signalwire.simulator.errors import (
+    ApiError,
+    describe_problem,
+    parse_json,
+    parse_json_object,
+)
 from airflow_provider_signalwire.simulator.exchange import (
     ClientGoneError,
     Exchange,
@@ -25,6 +30,7 @@ from airflow_provider_signalwire.simulator.exchange import (
     json_response,
     read_body,
 )
+from airflow_provider_signalwire.simulator.native.commands import CALLING
 from airflow_provider_signalwire.simulator.request_log import Entry
 from airflow_provider_signalwire.simulator.simulation import Simulation
 
@@ -50,12 +56,14 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        is_control = scope["raw_path"].startswith(b"/_simulator")
+        path = scope["raw_path"].decode("ascii", "replace")
+        router = next((one for one in (CONTROL, CALLING) if path.startswith(f"{one.prefix}/")), API)
+        is_control = router is CONTROL
         try:
             body = await read_body(receive, _MAX_CONTROL_BODY if is_control else _MAX_BODY)
         except ClientGoneError:
             return
-        exchange = Exchange(scope, receive, send, body)
+        exchange = Exchange(scope, receive, send, body, router)
         try:
             if is_control:
                 await exchange.respond(await _catch(exchange, self._control(exchange)))
@@ -114,9 +122,9 @@ class Application:
         scheme, _, credentials = exchange.authorization.partition(b" ")
         if scheme.lower() != b"basic" or credentials.strip() != self._simulation.credentials:
             raise ApiError(401, "Authentication failed")
-        route, segments = API.find(exchange.method, exchange.path)
-        exchange.route, settings = route, self._state.settings
-        if segments[0] != settings.project and segments[0] not in settings.subprojects:
+        route, segments = exchange.router.find(exchange.method, exchange.path)
+        settings = self._state.settings
+        if segments and segments[0] not in (settings.project, *settings.subprojects):
             raise ApiError(401, f"The project has no access to account {segments[0]}.")
         if route.scope not in settings.scopes:
             raise ApiError(401, f"The API token does not have the scope {route.scope}.")
@@ -131,8 +139,8 @@ class Application:
 
     async def _control(self, exchange: Exchange) -> Response:
         _check_size(exchange)
-        exchange.route, _ = CONTROL.find(exchange.method, exchange.path)
-        query, handler = _parse_query(exchange.query), exchange.route.handler
+        route, _ = CONTROL.find(exchange.method, exchange.path)
+        query, handler = _parse_query(exchange.query), route.handler
         try:
             return await asyncio.to_thread(lambda: handler(self._simulation, parse_json(exchange.body or b""), query))
         except ValueError as error:
@@ -160,7 +168,10 @@ def _check_size(exchange: Exchange) -> None:
 def _read_form(exchange: Exchange) -> ApiError | None:
     if exchange.body:
         try:
-            exchange.form = read_fields(exchange.content_type, exchange.body)
+            if exchange.router.takes_json:
+                exchange.form = parse_json_object(exchange.body)
+            else:
+                exchange.form = read_fields(exchange.content_type, exchange.body)
         except ApiError as error:
             return error
     return None

@@ -14,7 +14,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from airflow_provider_signalwire.simulator.compatibility.calls import Stream
+from airflow_provider_signalwire.simulator.resources import Stream
 
 if TYPE_CHECKING:
     import aiohttp
@@ -23,6 +23,7 @@ _MAX_DELIVERIES = 3
 _PAUSE = 0.1  # seconds between two deliveries
 _MAX_PENDING = 10_000
 _MAX_SENT = 1000
+_NODE_ID = str(uuid.uuid4())
 
 
 class CallbackSender:
@@ -68,10 +69,10 @@ class CallbackSender:
         if not is_loopback(urlsplit(stream.callback_url).hostname):
             self._note(stream, event, 0, "not sent: the host is not loopback")
             return
-        fields = _fields(stream, event, due)
+        request = _request(stream, event, due, key)
         for delivery in range(1, _MAX_DELIVERIES + 1):
             try:
-                status = await self._deliver(stream, fields, key)
+                status = await self._deliver(stream, request)
                 outcome = f"sent: {status}"
             except Exception as error:  # the receiver may do anything
                 status, outcome = 599, f"failed: {type(error).__name__}"
@@ -80,7 +81,7 @@ class CallbackSender:
                 return
             await asyncio.sleep(_PAUSE)
 
-    async def _deliver(self, stream: Stream, fields: dict[str, str], key: str) -> int:
+    async def _deliver(self, stream: Stream, request: dict[str, Any]) -> int:
         # Imported for the first callback, since most simulators never send one; in a thread, since it takes a while.
         await asyncio.to_thread(importlib.import_module, "aiohttp")
         import aiohttp
@@ -89,14 +90,10 @@ class CallbackSender:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=5)
             self._session = aiohttp.ClientSession(timeout=timeout)
-        url, form = stream.callback_url, fields
-        if stream.callback_method == "GET":
-            url, form = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(fields)}", {}
-        headers = dict.fromkeys(("X-SignalWire-Signature", "X-Twilio-Signature"), signature(key, url, form))
-        # Encoded already: what is signed must be what is requested.
-        target = URL(url, encoded=True)
+        # Encoded already: the URL signed must be the one requested.
+        target = URL(request["url"], encoded=True)
         async with self._session.request(
-            stream.callback_method, target, data=form or None, headers=headers, allow_redirects=False
+            stream.callback_method, **{**request, "url": target}, allow_redirects=False
         ) as response:
             return response.status
 
@@ -106,16 +103,44 @@ class CallbackSender:
         self.sent.append(note)
 
 
-def _fields(stream: Stream, event: str, moment: float) -> dict[str, str]:
-    return {
+def _request(stream: Stream, event: str, moment: float, key: str) -> dict[str, Any]:
+    """Return the URL, the body and the headers of a callback."""
+    url = stream.callback_url
+    if stream.parent_key == "call_id":
+        return {"url": url, "json": _native_body(stream, event, moment)}  # nobody documents that these are signed
+    form = {
         "AccountSid": stream.account_sid,
-        "CallSid": stream.call_sid,
+        {"call_sid": "CallSid", "conference_sid": "ConferenceSid"}[stream.parent_key]: stream.parent_sid,
         "StreamSid": stream.sid,
         "StreamName": stream.name or stream.sid,
         "StreamEvent": event,
         "StreamTrack": stream.track,
         "Timestamp": datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds"),
         "Unique-ID": str(uuid.uuid4()),
+    }
+    if stream.callback_method == "GET":
+        url, form = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(form)}", {}
+    headers = dict.fromkeys(("X-SignalWire-Signature", "X-Twilio-Signature"), signature(key, url, form))
+    return {"url": url, "data": form or None, "headers": headers}
+
+
+def _native_body(stream: Stream, event: str, moment: float) -> dict[str, Any]:
+    params = {
+        "call_id": stream.parent_sid,
+        "node_id": _NODE_ID,
+        "segment_id": stream.parent_sid,
+        "control_id": stream.sid,
+        "state": "streaming" if event == "stream-started" else "finished",
+        "url": stream.url,
+        **({"name": stream.name} if stream.name else {}),
+    }
+    return {
+        "event_type": "calling.call.stream",
+        "event_channel": f"swml:{_NODE_ID}",
+        "timestamp": moment,
+        "project_id": stream.account_sid,
+        "space_id": _NODE_ID,
+        "params": params,
     }
 
 

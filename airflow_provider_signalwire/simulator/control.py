@@ -7,16 +7,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_signalwire.simulator.compatibility.seeds import SeedRequest
 from airflow_provider_signalwire.simulator.compatibility.state import API
 from airflow_provider_signalwire.simulator.exchange import Response, json_response
 from airflow_provider_signalwire.simulator.faults import FaultList, parse_faults
+from airflow_provider_signalwire.simulator.native.commands import CALLING
 from airflow_provider_signalwire.simulator.openapi import openapi_document
 from airflow_provider_signalwire.simulator.routing import Router
+from airflow_provider_signalwire.simulator.seeds import seed_request
 from airflow_provider_signalwire.simulator.settings import Behavior
 from airflow_provider_signalwire.simulator.simulation import Simulation
 
-CONTROL = Router("/_simulator")
+CONTROL = Router("/_simulator", errors=dict.fromkeys((400, 413, 414), "ControlError"), default_error="ControlError")
 
 _ITEMS_PER_PART = 200
 
@@ -54,14 +55,28 @@ def _set_faults(simulation: Simulation, body: Any, query: dict[str, str]) -> Res
     return _get_faults(simulation, body, query)
 
 
-@CONTROL.route("POST", "/calls", returns="SeededCalls", body=SeedRequest, status=201)
-def _seed(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    return Response(201, _encode({"calls": iter(simulation.state.seed(body))}))
+@CONTROL.route("POST", "/calls", returns="SeededCalls", body=seed_request("calls"), status=201)
+def _seed_calls(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
+    return _seed(simulation, body, "calls")
+
+
+@CONTROL.route("POST", "/conferences", returns="SeededConferences", body=seed_request("conferences"), status=201)
+def _seed_conferences(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
+    return _seed(simulation, body, "conferences")
+
+
+@CONTROL.route("POST", "/native_calls", returns="SeededNativeCalls", body=seed_request("native_calls"), status=201)
+def _seed_native_calls(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
+    return _seed(simulation, body, "native_calls")
 
 
 @CONTROL.route("GET", "/openapi.json", returns="OpenApi")
 def _get_openapi(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    return json_response(200, openapi_document(API, CONTROL))
+    return json_response(200, openapi_document(API, CALLING, CONTROL))
+
+
+def _seed(simulation: Simulation, plan: Any, kind: str) -> Response:
+    return Response(201, _encode({kind: iter(simulation.state.seed(plan, kind))}))
 
 
 def _encode(document: dict[str, Any]) -> Iterator[bytes]:

@@ -1,7 +1,8 @@
-"""Errors: the two shapes that the API documents, and what makes a body or a value invalid."""
+"""Errors: the shapes that the APIs document, and what makes a body or a value invalid."""
 
 from __future__ import annotations
 
+import http
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ WRONG_CALL_STATE = 21220
 INVALID_STREAM_URL = 31922
 
 _MORE_INFO = "https://signalwire.com/docs/compatibility-api/reference/errors"
+_NATIVE_INFO = "https://signalwire.com/docs/apis/error-codes"
 _MAX_COMMAS = 50_000  # in JSON: more values would block other requests for too long
 _MAX_DEPTH = 100
 _CODE_BY_STATUS = {401: 20003, 403: 20003, 404: 20404, 405: 20004, 429: 20429, 502: 20504, 503: 20504, 504: 20504}
@@ -21,27 +23,46 @@ class ApiError(Exception):
 
     :param status: HTTP status of the response
     :param messages: what is wrong, one string per problem
-    :param code: SignalWire's error code, the usual one of the status unless given
+    :param code: error code of the Compatibility API, the usual one of the status unless given
+    :param text_code: error code of the Calling API
+    :param attribute: the parameter that the Calling API names
     :param headers: additional headers of the response
     """
 
     def __init__(
-        self, status: int, *messages: str, code: int | None = None, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        *messages: str,
+        code: int | None = None,
+        text_code: str | None = None,
+        attribute: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(*messages)
         self.status = status
         self.code = code or _CODE_BY_STATUS.get(status, 20001 if status >= 500 else 10000)
+        self.text_code = text_code or ("rate_limit_exceeded" if status == 429 else "invalid_parameter")
+        self.attribute = attribute
         self.messages = messages
         self.headers = headers or {}
 
-    def record(self) -> dict[str, object]:
-        """Return the usual error body."""
+    def body(self, shape: str) -> dict[str, object]:
+        """Return the body in one of the documented shapes, by the name of its schema."""
         message = " ".join(self.messages)
+        match shape:
+            case "ErrorList":  # status 400 of creating a call
+                codes = {"code": str(self.code), "more_info": _MORE_INFO}
+                return {"errors": [{**codes, "message": one} for one in self.messages]}
+            case "ErrorTexts":  # status 422 of conference streams
+                return {"errors": list(self.messages)}
+            case "NativeError":
+                return {"error": http.HTTPStatus(self.status).phrase}
+            case "NativeErrors":
+                error = {"type": "validation_error", "code": self.text_code, "message": message, "url": _NATIVE_INFO}
+                return {"errors": [error | ({"attribute": self.attribute} if self.attribute else {})]}
+            case "ControlError":
+                return {"error": message}
         return {"code": self.code, "message": message, "more_info": _MORE_INFO, "status": self.status}
-
-    def listed_record(self) -> dict[str, object]:
-        """Return the body documented for status 400 of creating a call: a list, with codes as strings."""
-        return {"errors": [{"code": str(self.code), "message": one, "more_info": _MORE_INFO} for one in self.messages]}
 
 
 def not_found(what: str) -> ApiError:
@@ -63,6 +84,17 @@ def parse_json(body: bytes) -> Any:
     except (ValueError, RecursionError) as error:  # UnicodeError is a ValueError
         reason = "a lone surrogate" if isinstance(error, UnicodeEncodeError) else str(error)
         raise ApiError(400, f"The body is not valid JSON: {reason}.") from None
+    return value
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """Parse a body that must be an object.
+
+    :raises ApiError: 400
+    """
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise ApiError(400, "The request body must be a JSON object.")
     return value
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_signalwire.simulator.errors import ApiError
 from airflow_provider_signalwire.simulator.request_log import Entry
-from airflow_provider_signalwire.simulator.routing import Route
+from airflow_provider_signalwire.simulator.routing import Router
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -46,14 +46,10 @@ def json_response(status: int, value: Any, headers: dict[str, str] | None = None
     return Response(status, json.dumps(value).encode(), {**_JSON_TYPE, **(headers or {})})
 
 
-def error_response(error: ApiError, exchange: Exchange | None = None) -> Response:
-    """Return the response for an error, in the shape that the request's route documents."""
-    value = error.record()
-    if exchange and exchange.path.startswith("/_simulator"):
-        value = {"error": " ".join(error.messages)}
-    elif exchange and exchange.route and exchange.route.lists_errors and error.status == 400:
-        value = error.listed_record()
-    return json_response(error.status, value, error.headers)
+def error_response(error: ApiError, exchange: Exchange) -> Response:
+    """Return the response for an error, in the shape that is documented for the request."""
+    shape = exchange.router.error_shape(exchange.method, exchange.path, error.status)
+    return json_response(error.status, error.body(shape), error.headers)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:
@@ -80,9 +76,10 @@ class Exchange:
     :param receive: reports that the client has gone
     :param send: sends the response
     :param body: the request's body, or None if it was too large
+    :param router: the API that it is sent to
     """
 
-    def __init__(self, scope: Message, receive: Receive, send: Send, body: bytes | None) -> None:
+    def __init__(self, scope: Message, receive: Receive, send: Send, body: bytes | None, router: Router) -> None:
         self._transport: asyncio.Transport = scope["state"]["transport"]
         self._receive = receive
         self._send = send
@@ -90,14 +87,14 @@ class Exchange:
         self.path: str = scope["raw_path"].decode("ascii", "replace")
         self.query: str = scope["query_string"].decode("latin-1")
         self.body = body
+        self.router = router
         headers = dict(scope["headers"])
         self.authorization: bytes = headers.get(b"authorization", b"")
         self.content_type: str = headers.get(b"content-type", b"").decode("latin-1")
         self.request_id = f"{_REQUEST_ID}{next(_REQUEST_NUMBERS):012x}"
         self.extra_headers = {"X-Request-Id": self.request_id}
         self.entry: Entry | None = None
-        self.route: Route | None = None
-        self.form: dict[str, str | list[str]] = {}
+        self.form: dict[str, Any] = {}
 
     async def start(self, status: int, headers: dict[str, str], length: int | None) -> None:
         """Send the head of a response."""
@@ -141,8 +138,7 @@ class Exchange:
 
     async def reset(self) -> None:
         """Send a TCP reset, after what has been sent so far."""
-        # A transport has no event for an empty buffer.
-        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110
+        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110  # a transport has no event for an empty buffer
             await asyncio.sleep(0.001)
         await self.abort()
 

@@ -112,7 +112,7 @@ class Fault(BaseModel):
         """
         send = {"reset": _reset, "hang": _hang, "slow": _slow, "oversize": _oversize}.get(self.kind)
         if send is None:
-            await exchange.respond(await _respond(self, process))
+            await exchange.respond(await _respond(self, exchange, process))
         else:
             await send(self, exchange, process)
 
@@ -137,13 +137,15 @@ def parse_faults(descriptions: object) -> list[Fault]:
     return _FAULTS.validate_python(descriptions)
 
 
-async def _respond(fault: Any, process: Process) -> Response:
+async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response:
     """Return a response that arrives whole, but is not the right one."""
     is_processed = fault.kind in ("truncate", "patch") or (fault.kind == "status" and fault.when == "after")
     response = await process() if is_processed else Response(200)
     match fault.kind:
         case "status" if fault.body is None:
-            response = error_response(ApiError(fault.status, "A fault of the simulator.", headers=fault.headers))
+            response = error_response(
+                ApiError(fault.status, "A fault of the simulator.", headers=fault.headers), exchange
+            )
         case "status" if isinstance(fault.body, str):
             headers = {"Content-Type": "text/plain; charset=utf-8", **fault.headers}
             response = Response(fault.status, fault.body.encode(errors="replace"), headers)

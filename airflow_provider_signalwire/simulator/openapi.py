@@ -19,40 +19,44 @@ _REQUIRED_KEYS = {
     "Call": f"{_RECORD} to from direction start_time end_time duration subresource_uris",
     "CallList": "uri first_page_uri next_page_uri previous_page_uri page page_size calls",
     "Stream": f"{_RECORD} call_sid name",
+    "Conference": f"{_RECORD} friendly_name date_created api_version region subresource_uris",
+    "ConferenceList": "uri first_page_uri next_page_uri previous_page_uri page page_size conferences",
+    "ConferenceStream": f"{_RECORD} conference_sid name",
+    "NativeCall": "id from to direction source url charge created_at charge_details status type",
     "Recording": f"{_RECORD} call_sid channels trim start_time end_time duration",
-    "State": "settings calls streams recordings counts callbacks",
+    "State": "settings calls conferences native_calls streams recordings counts callbacks",
     "Requests": "total requests",
     "Settings": "settings",
     "SeededCalls": "calls",
+    "SeededConferences": "conferences",
+    "SeededNativeCalls": "native_calls",
     "Fault": "kind fired",
     "Error": "code message more_info status",
-    "ErrorList": "errors",
-    "ControlError": "error",
+    **dict.fromkeys(("ErrorList", "ErrorTexts", "NativeErrors"), "errors"),
+    **dict.fromkeys(("NativeError", "ControlError"), "error"),
     "OpenApi": "openapi info paths components",
 }
 
 
 @functools.cache
-def openapi_document(api: Router, control: Router) -> dict[str, Any]:
-    """Describe both routers in OpenAPI 3.1."""
+def openapi_document(*routers: Router) -> dict[str, Any]:
+    """Describe the routes in OpenAPI 3.1."""
     schemas: dict[str, Any] = {
         name: {"type": "object", "required": keys.split()} for name, keys in _REQUIRED_KEYS.items()
     }
     schemas["Faults"] = {"type": "array", "items": {"$ref": _SCHEMA.format(model="Fault")}}
     paths: dict[str, dict[str, Any]] = {}
-    api_errors = dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error")
-    control_errors = dict.fromkeys((400, 413, 414), "ControlError")
-    for router, errors in ((api, api_errors), (control, control_errors)):
+    for router in routers:
         for route in router.routes:
-            operation = _operation(route, errors, schemas)
-            operation["security"] = [{"basic": []}] if router is api else []
+            operation = _operation(route, router, schemas)
+            operation["security"] = [] if router.default_error == "ControlError" else [{"basic": []}]
             paths.setdefault(router.prefix + route.path, {})[route.method.lower()] = operation
     components = {"schemas": schemas, "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}}
     info = {"title": "SignalWire simulator", "version": "1"}
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
 
 
-def _operation(route: Route, errors: dict[int, str], schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, router: Router, schemas: dict[str, Any]) -> dict[str, Any]:
     string = {"type": "string", "minLength": 1}
     parameters = [
         *(
@@ -61,7 +65,7 @@ def _operation(route: Route, errors: dict[int, str], schemas: dict[str, Any]) ->
         ),
         *({"name": name, "in": "query", "schema": schema} for name, schema in (route.query or {}).items()),
     ]
-    results = {**errors, **({400: "ErrorList"} if route.lists_errors else {}), route.status: route.returns}
+    results = {**router.errors, **route.errors, route.status: route.returns}
     responses = {str(status): _response(name) for status, name in results.items()}
     operation = {"operationId": route.handler.__name__.lstrip("_"), "parameters": parameters, "responses": responses}
     if route.form is not None:

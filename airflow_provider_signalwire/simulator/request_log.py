@@ -5,11 +5,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 CAPACITY = 128 * 1024 * 1024  # bytes, estimated
 
 _ENTRY_SIZE, _FIELD_SIZE = 600, 120  # bytes in memory beside the strings
-_SECRET_FIELDS = ("AuthorizationBearerToken", "SipAuthPassword")
+_SECRET_FIELDS = frozenset({"AuthorizationBearerToken", "SipAuthPassword", "authorization_bearer_token"})
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -19,16 +20,21 @@ class Entry:
     method: str
     path: str
     query: str
-    form: Mapping[str, str | list[str]]
+    form: Mapping[str, Any]
     timestamp: float
     request_id: str
     status: int | None = None  # stays None when the connection ends without a response
     fault: str | None = None
 
     def __post_init__(self) -> None:
-        for name in _SECRET_FIELDS:
-            if name in self.form:
-                self.form = {**self.form, name: "redacted"}
+        self.form = _redacted(self.form)
+
+
+def _redacted(form: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        name: "redacted" if name in _SECRET_FIELDS else _redacted(value) if isinstance(value, dict) else value
+        for name, value in form.items()
+    }
 
 
 class RequestLog:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -23,7 +23,7 @@ class Route:
     :param query: schemas of the query parameters
     :param scope: scope that the API token needs
     :param in_thread: whether the handler may take long
-    :param lists_errors: whether a 400 has the shape of a list of errors
+    :param errors: schemas of error bodies by status, where they differ from the router's
     """
 
     method: str
@@ -37,17 +37,25 @@ class Route:
     query: dict[str, dict[str, Any]] | None = None
     scope: str = "Voice"
     in_thread: bool = False
-    lists_errors: bool = False
+    errors: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
 class Router:
     """The routes below a prefix. In their paths, words and variable segments alternate.
 
     :param prefix: path that all routes begin with
+    :param errors: schemas of documented error bodies by status
+    :param default_error: schema of other error bodies
+    :param takes_json: whether bodies are JSON, not forms
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(
+        self, prefix: str, errors: Mapping[int, str], default_error: str = "Error", *, takes_json: bool = False
+    ) -> None:
         self.prefix = prefix
+        self.errors = errors
+        self.default_error = default_error
+        self.takes_json = takes_json
         self.routes: list[Route] = []
         self._by_shape: dict[tuple[str, int], dict[str, Route]] = {}
 
@@ -75,6 +83,11 @@ class Router:
         if method not in methods:
             raise ApiError(405, f"{method} is not allowed here.", headers={"Allow": ", ".join(methods)})
         return methods[method], [unquote(value) for value in values]
+
+    def error_shape(self, method: str, path: str, status: int) -> str:
+        """Return the schema of the error body that a request gets with a status."""
+        route = self._by_shape.get(_shape(path.removeprefix(self.prefix))[0], {}).get(method)
+        return {**self.errors, **(route.errors if route else {})}.get(status, self.default_error)
 
 
 def _shape(path: str) -> tuple[tuple[str, int], list[str]]:

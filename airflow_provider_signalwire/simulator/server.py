@@ -113,11 +113,28 @@ class SimulatorServer:
     def seed(self, /, **plan: Any) -> list[dict[str, Any]]:
         """Add calls, and return their SIDs and those of their streams.
 
-        :param plan: keys of ``simulator.compatibility.seeds.CallSeed``, with
-            ``from_`` for ``from``; or ``calls``, a list of such mappings
+        :param plan: keys of ``simulator.seeds.CallSeed``, with ``from_`` for ``from``;
+            or ``calls``, a list of such mappings
         :raises ValueError: if it is invalid; then no call is added
         """
-        return self.state.seed({"from" if key == "from_" else key: value for key, value in plan.items()})
+        return self._seed(plan, "calls")
+
+    def seed_conferences(self, /, **plan: Any) -> list[dict[str, Any]]:
+        """Add conferences as :meth:`seed` adds calls.
+
+        :param plan: keys of ``simulator.seeds.ConferenceSeed``; or ``conferences``, a list of such mappings
+        """
+        return self._seed(plan, "conferences")
+
+    def seed_native_calls(self, /, **plan: Any) -> list[dict[str, Any]]:
+        """Add calls of the native engine as :meth:`seed` adds calls.
+
+        :param plan: keys of ``simulator.seeds.NativeCallSeed``; or ``native_calls``, a list of such mappings
+        """
+        return self._seed(plan, "native_calls")
+
+    def _seed(self, plan: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+        return self.state.seed({"from" if key == "from_" else key: value for key, value in plan.items()}, kind)
 
     def set_faults(self, faults: Sequence[object]) -> None:
         """Replace the faults in force.

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from airflow_provider_signalwire.simulator.callbacks import CallbackSender
-from airflow_provider_signalwire.simulator.compatibility.calls import Stream
 from airflow_provider_signalwire.simulator.compatibility.state import State
 from airflow_provider_signalwire.simulator.faults import Fault
 from airflow_provider_signalwire.simulator.request_log import RequestLog
+from airflow_provider_signalwire.simulator.resources import Stream
 from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
 
 

@@ -45,6 +45,7 @@ class SimulatedApi:
     def _make(self, kind: str, here: str, call: dict[str, Any]) -> str:
         if kind == "Accounts":
             return self.server.project
-        if kind == "Calls":
-            return str(self.server.seed(**call)[0]["sid"])
+        if kind in ("Calls", "Conferences"):
+            seed = self.server.seed if kind == "Calls" else self.server.seed_conferences
+            return str(seed(**call)[0]["sid"])
         return str(self.post(f"{here}/{kind}", **(NEW_STREAM if kind == "Streams" else {})).json()["sid"])

@@ -1,19 +1,12 @@
-"""Calls, streams and recordings: their status at any moment, and the records that the API returns of them.
-
-No timers run. A call is answered, or a stream stopped, once its time has come.
-"""
+"""Calls, conferences and recordings of the Compatibility API, and the records that it returns of them."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import datetime
-import email.utils
-import functools
 import re
-import uuid
-from typing import Any, Literal, get_args
-from urllib.parse import quote
+from typing import Literal, get_args
+
+from airflow_provider_signalwire.simulator.resources import Record, Resource, Stream, quoted, rfc_2822
 
 API_VERSION = "2010-04-01"
 API_PREFIX = f"/api/laml/{API_VERSION}"
@@ -23,8 +16,8 @@ EndedStatus = Literal["completed", "canceled", "busy", "failed", "no-answer"]
 CallStatus = Literal["queued", "ringing", "in-progress", EndedStatus]
 ENDED_STATUSES: tuple[str, ...] = get_args(EndedStatus)
 CALL_STATUSES: tuple[str, ...] = get_args(CallStatus)
-
-Record = dict[str, Any]
+ConferenceStatus = Literal["init", "in-progress", "completed"]
+CONFERENCE_STATUSES: tuple[str, ...] = get_args(ConferenceStatus)
 
 _AMERICAN_NUMBER = re.compile(r"\+1([0-9]{3})([0-9]{3})([0-9]{4})")
 _ACCOUNT_RESOURCES = (
@@ -42,22 +35,17 @@ _UNKNOWN_OF_CALLS = (
 
 
 @dataclasses.dataclass(slots=True, eq=False, kw_only=True)
-class Call:
+class Call(Resource):
     """A call, from queued to ended."""
 
-    sid: str
-    account_sid: str
+    kind = "call"
+    sid_key = "call_sid"
+
     to: str
     from_: str
-    created_at: float
     dialed_at: float
     answered_at: float
-    number: int
-    size: int  # bytes in memory, with streams and recordings
     parent_call_sid: str | None = None
-    ended_at: float | None = None
-    end_status: str = ""
-    streams: dict[str, Stream] = dataclasses.field(default_factory=dict)
     recordings: dict[str, Recording] = dataclasses.field(default_factory=dict)
 
     def status(self, now: float) -> str:
@@ -72,26 +60,16 @@ class Call:
         """Return when the call was dialed, or None if it has not been yet."""
         return self.dialed_at if self.dialed_at <= (self.ended_at or now) else None
 
-    def find_stream(self, sid_or_name: str) -> Stream | None:
-        """Return a stream by SID, or else the latest of that name, since only it can be running."""
-        named = (stream for stream in reversed(self.streams.values()) if stream.name == sid_or_name)
-        return self.streams.get(sid_or_name) or next(named, None)
-
     def end(self, status: str, now: float) -> list[Stream]:
         """End the call with its streams and recordings, and return the streams that were not stopped yet."""
-        self.ended_at, self.end_status = now, status
-        ended = [stream for stream in self.streams.values() if stream.status(now) != "stopped"]
-        for stream in ended:
-            stream.stopped_at = now
         for recording in self.recordings.values():
             if recording.ended_at is None:
                 recording.change("completed", now)
-        return ended
+        return Resource.end(self, status, now)
 
     def record(self, now: float) -> Record:
         """Return the call's record."""
-        uri = call_uri(self.account_sid, self.sid)
-        last = self.ended_at or now
+        uri, last = resource_uri(self), self.ended_at or now
         updated_at = max((time for time in (self.dialed_at, self.answered_at) if time <= last), default=self.created_at)
         was_answered = self.answered_at <= last
         return {
@@ -125,54 +103,46 @@ class Call:
 
 
 @dataclasses.dataclass(slots=True, eq=False, kw_only=True)
-class Stream:
-    """A media stream of a call."""
+class Conference(Resource):
+    """A conference."""
 
-    sid: str
-    account_sid: str
-    call_sid: str  # not the call itself: such cycles cost the garbage collector a lot of time
-    name: str
-    url: str
-    started_at: float
-    track: str = "both_tracks"
-    parameters: dict[str, str] = dataclasses.field(default_factory=dict)
-    has_bearer_token: bool = False  # the token itself is not kept
-    callback_url: str = ""
-    callback_method: str = "POST"
-    last_callback: asyncio.Task[None] | None = None
-    stop_requested_at: float | None = None
-    stopped_at: float | None = None  # in the future while the stop has not taken effect
+    kind = "conference"
+    sid_key = "conference_sid"
+    unnamed = None
+
+    friendly_name: str
+    initial_status: str
 
     def status(self, now: float) -> str:
-        """Return the stream's status."""
-        if self.stopped_at is None:
-            return "in-progress"
-        return "stopped" if now >= self.stopped_at else "queued"
+        """Return the conference's status."""
+        return self.end_status or self.initial_status
 
     def record(self, now: float) -> Record:
-        """Return the stream's record."""
-        is_stopped = self.stopped_at is not None and now >= self.stopped_at
-        updated_at = self.stopped_at if is_stopped else self.stop_requested_at or self.started_at
+        """Return the conference's record."""
+        uri = resource_uri(self)
         return {
-            "sid": self.sid,
-            "account_sid": self.account_sid,
-            "call_sid": self.call_sid,
-            "name": self.name,
-            "status": self.status(now),
-            "date_updated": rfc_2822(updated_at),
-            "uri": f"{call_uri(self.account_sid, self.call_sid)}/Streams/{_quoted(self.sid)}.json",
+            **self.summary(now),
+            "date_created": rfc_2822(self.created_at),
+            "date_updated": rfc_2822(self.updated_at),
+            "api_version": API_VERSION,
+            "region": "us1",
+            "uri": f"{uri}.json",
+            "subresource_uris": {name: f"{uri}/{name.title()}.json" for name in ("participants", "recordings")},
         }
 
     def summary(self, now: float) -> Record:
-        """Return what the simulator's state shows of the stream, without secrets. The API has no such record."""
-        record = self.record(now)
+        """Return what the simulator's state shows of the conference."""
         return {
-            **{key: record[key] for key in ("call_sid", "sid", "name", "status", "date_updated")},
-            "url": self.url.partition("?")[0],
-            "track": self.track,
-            "parameters": self.parameters,
-            "authorization_bearer_token": "redacted" if self.has_bearer_token else None,
+            "sid": self.sid,
+            "account_sid": self.account_sid,
+            "friendly_name": self.friendly_name,
+            "status": self.status(now),
         }
+
+    @property
+    def updated_at(self) -> float:
+        """When the conference's status last changed."""
+        return self.ended_at or self.created_at
 
 
 @dataclasses.dataclass(slots=True, eq=False, kw_only=True)
@@ -197,7 +167,7 @@ class Recording:
 
     def record(self) -> Record:
         """Return the recording's record."""
-        uri = f"{account_uri(self.account_sid)}/Recordings/{_quoted(self.sid)}"
+        uri = f"{account_uri(self.account_sid)}/Recordings/{quoted(self.sid)}"
         return {
             "sid": self.sid,
             "account_sid": self.account_sid,
@@ -219,19 +189,27 @@ class Recording:
         }
 
 
-def new_sid() -> str:
-    """Return a SID that no other call, stream or recording has."""
-    return str(uuid.uuid4())
+def stream_record(stream: Stream, parent: Resource, now: float) -> Record:
+    """Return the record of a stream."""
+    return {
+        "sid": stream.sid,
+        "account_sid": stream.account_sid,
+        stream.parent_key: stream.parent_sid,
+        "name": stream.name or parent.unnamed,
+        "status": stream.status(now),
+        "date_updated": rfc_2822(stream.updated_at(now)),
+        "uri": f"{resource_uri(parent)}/Streams/{quoted(stream.sid)}.json",
+    }
 
 
 def account_uri(account_sid: str) -> str:
     """Return the path of an account."""
-    return f"{API_PREFIX}/Accounts/{_quoted(account_sid)}"
+    return f"{API_PREFIX}/Accounts/{quoted(account_sid)}"
 
 
-def call_uri(account_sid: str, call_sid: str) -> str:
-    """Return the path of a call."""
-    return f"{account_uri(account_sid)}/Calls/{_quoted(call_sid)}"
+def resource_uri(resource: Resource) -> str:
+    """Return the path of a call or a conference."""
+    return f"{account_uri(resource.account_sid)}/{resource.kind.title()}s/{quoted(resource.sid)}"
 
 
 def account_record(account_sid: str, project: str, created_at: float) -> Record:
@@ -254,21 +232,6 @@ def account_record(account_sid: str, project: str, created_at: float) -> Record:
             **dict.fromkeys(_UNSUPPORTED_RESOURCES.split()),
         },
     }
-
-
-@functools.lru_cache(maxsize=8192)
-def _quoted(segment: str) -> str:
-    return quote(segment, safe="")
-
-
-def rfc_2822(moment: float | None) -> str | None:
-    """Format a time as the API does, in whole seconds."""
-    return None if moment is None else _rfc_2822(int(moment))
-
-
-@functools.lru_cache(maxsize=8192)
-def _rfc_2822(second: int) -> str:
-    return email.utils.format_datetime(datetime.datetime.fromtimestamp(second, datetime.UTC))
 
 
 def _formatted(address: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_signalwire.simulator.errors import ApiError, parse_json
+from airflow_provider_signalwire.simulator.errors import ApiError, parse_json_object
 
 Fields = Mapping[str, "str | list[str]"]
 Schemas = dict[str, dict[str, Any]]  # JSON schemas by field
@@ -36,12 +36,9 @@ def read_fields(content_type: str, body: bytes) -> dict[str, str | list[str]]:
 
 
 def _read_json(body: bytes) -> dict[str, str | list[str]]:
-    value = parse_json(body)
-    if not isinstance(value, dict):
-        raise ApiError(400, "The request body must be a JSON object.")
     return {
         name: [_as_text(name, one) for one in item] if isinstance(item, list) else _as_text(name, item)
-        for name, item in value.items()
+        for name, item in parse_json_object(body).items()
         if item is not None
     }
 
@@ -158,6 +155,11 @@ NEW_STREAM: Schemas = {
     "Track": _enum("inbound_track", "outbound_track", "both_tracks"),
     **_STATUS_CALLBACK,
     "AuthorizationBearerToken": _TEXT,
+}
+NEW_CONFERENCE_STREAM: Schemas = {
+    **NEW_STREAM,
+    "StreamCodec": _enum("PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"),
+    "StreamRealTime": _enum("true", "false"),
 }
 STREAM_STOP: Schemas = {"Status": _enum("stopped")}
 RECORDING_UPDATE: Schemas = {

@@ -10,8 +10,9 @@ import time
 import pytest
 import requests
 
-from airflow_provider_signalwire.simulator.compatibility import state
-from airflow_provider_signalwire.simulator.compatibility.calls import Call, Recording, Stream
+from airflow_provider_signalwire.simulator import store
+from airflow_provider_signalwire.simulator.compatibility.calls import Call, Recording
+from airflow_provider_signalwire.simulator.resources import Stream
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_seeds_may_have_chosen_sids_and_be_sent_back(api, simulator, control):
     assert seeded == {"calls": [{"sid": "CA-1", "streams": [{"sid": "ST-1", "name": "a"}]}]}
     assert api.stop("CA-1", "ST-1").json()["name"] == "a"
     again = control("POST", "/calls", json=seeded)
-    assert (again.status_code, again.json()["error"]) == (400, "there is a call with this sid already")
+    assert (again.status_code, again.json()["error"]) == (400, "a sid is in use already")
     simulator.reset()
     again = control("POST", "/calls", json=seeded)
     assert (again.status_code, again.json()) == (201, seeded)
@@ -202,8 +203,8 @@ def test_seeded_calls_keep_their_status(api, simulator, clock, status, duration,
         ({"streams": ["a"]}, "streams.0"),
         ({"streams": [{"track": "a"}]}, "streams.0.track"),
         ({"streams": [{"sid": "x"}, {"sid": "x"}]}, "same sid"),
-        ({"count": 2, "sid": "x"}, "one call only"),
-        ({"count": 2, "streams": [{"sid": "x"}]}, "one call only"),
+        ({"count": 2, "sid": "x"}, "count must be 1"),
+        ({"count": 2, "streams": [{"sid": "x"}]}, "count must be 1"),
         ([{"sid": "x"}, {"sid": "x"}], "already"),
         ({"from_": "x"}, "from_: Extra inputs"),
         ({"count": 10_000, "streams": [{}] * 1000}, "memory"),
@@ -240,7 +241,7 @@ def test_reset_frees_calls_without_the_garbage_collector(api, simulator):
 
 
 def test_full_simulator_refuses_more_until_calls_are_deleted(api, simulator, monkeypatch):
-    monkeypatch.setattr(state, "CAPACITY", 10_000)
+    monkeypatch.setattr(store, "CAPACITY", 10_000)
     [call] = simulator.seed(streams=[{}] * 11)
     assert api.post("/Calls", data={"To": "a" * 3000, "From": "b", "Twiml": "c"}).status_code == 503
     simulator.state.end_call(call["sid"])

@@ -8,8 +8,9 @@ import re
 
 import pytest
 
-from airflow_provider_signalwire.simulator.compatibility.listing import CallIndex, PageRequest
-from airflow_provider_signalwire.simulator.compatibility.seeds import CallSeed
+from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, PageRequest
+from airflow_provider_signalwire.simulator.resources import Collection
+from airflow_provider_signalwire.simulator.seeds import CallSeed
 
 
 def sids(page):
@@ -155,14 +156,14 @@ def test_invalid_page_is_refused(api, query):
 
 
 def test_late_page_tests_no_more_calls_than_the_first():
-    index = CallIndex()
-    index.add(list(CallSeed(count=1000).calls("account", 1e9, itertools.count())))
-    request = PageRequest("account", {"PageSize": "10"})
+    calls = Collection()
+    calls.add(list(CallSeed(count=1000).resources("account", 1e9, itertools.count())))
+    request = PageRequest(CALLS, "account", {"PageSize": "10"})
     tested = []
     for number in range(50):
         request.tests.append(lambda call, now: not tested.append(call))
-        page = request.page(index.before(request.place), 1e9)
+        page = request.page(calls.before("account", request.place), 1e9)
         assert len(tested) == 11 * (number + 1)
         request = PageRequest(
-            "account", {"PageSize": "10", "PageToken": re.search("Token=(PA[^&]+)", page["next_page_uri"])[1]}
+            CALLS, "account", {"PageSize": "10", "PageToken": re.search("Token=(PA[^&]+)", page["next_page_uri"])[1]}
         )

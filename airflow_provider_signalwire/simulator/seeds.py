@@ -1,0 +1,182 @@
+"""Calls and conferences put in place at once, in any status and of any age, for tests and demos."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from airflow_provider_signalwire.simulator.compatibility.calls import (
+    ENDED_STATUSES,
+    NEVER,
+    Call,
+    CallStatus,
+    Conference,
+    ConferenceStatus,
+)
+from airflow_provider_signalwire.simulator.native.calls import ENDED_STATUSES as ENDED_NATIVE_STATUSES
+from airflow_provider_signalwire.simulator.native.calls import NativeCall, NativeCallStatus
+from airflow_provider_signalwire.simulator.resources import Resource, Stream, new_sid
+
+RESOURCE_SIZE, STREAM_SIZE = 1000, 600  # bytes in memory beside their strings
+MAX_COUNT = 10_000  # of one request
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, strict=True)
+Text = Annotated[str, Field(max_length=1000)]
+Sid = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class StreamSeed(BaseModel):
+    """A stream of a seeded call or conference. All keys are optional."""
+
+    model_config = _STRICT
+
+    name: Text = ""
+    url: Text = "wss://media.example.com/stream"
+    sid: Sid | None = None
+
+
+class Seed(BaseModel):
+    """Calls or conferences that stay as they are until a request changes them. All keys are optional.
+
+    Those that have ended ended just now; ``age_seconds`` is how long ago they began.
+    """
+
+    model_config = _STRICT
+
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
+    status: str
+    age_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0
+    streams: Annotated[list[StreamSeed], Field(max_length=1000)] = []
+    sid: Sid | None = None
+    account_sid: Sid | None = None
+
+    @model_validator(mode="after")
+    def _check_sids(self) -> Self:
+        sids = [stream.sid for stream in self.streams if stream.sid]
+        if self.count > 1 and (self.sid or sids):
+            raise ValueError("count must be 1 where a sid is given")
+        if len(set(sids)) < len(sids):
+            raise ValueError("two streams have the same sid")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Bytes that one of them takes in memory."""
+        streams = sum(STREAM_SIZE + len(stream.name) + len(stream.url) for stream in self.streams)
+        return RESOURCE_SIZE + streams + sum(len(value) for _, value in self if isinstance(value, str))
+
+    def resources(self, project: str, now: float, numbers: Iterator[int]) -> Iterator[Resource]:
+        """Yield the calls or conferences."""
+        created_at, account_sid, size = now - self.age_seconds, self.account_sid or project, self.size
+        for _ in range(self.count):
+            resource = self._resource(
+                sid=self.sid or new_sid(),
+                account_sid=account_sid,
+                created_at=created_at,
+                number=next(numbers),
+                size=size,
+            )
+            for seed in self.streams:
+                stream = Stream(
+                    sid=seed.sid or new_sid(),
+                    account_sid=account_sid,
+                    parent_key=resource.sid_key,
+                    parent_sid=resource.sid,
+                    name=seed.name,
+                    url=seed.url,
+                    started_at=created_at,
+                )
+                resource.streams[stream.sid] = stream
+            if self.status in self._ended_statuses():
+                resource.end(self.status, now)
+            yield resource
+
+    def _resource(self, **common: Any) -> Resource:
+        raise NotImplementedError
+
+    def _ended_statuses(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+
+class CallSeed(Seed):
+    """Calls of the Compatibility API. They were dialed and, if at all, answered when they were created."""
+
+    status: CallStatus = "in-progress"
+    to: Text = "+15550100001"
+    from_: Annotated[Text, Field(alias="from")] = "+15550100002"
+    parent_call_sid: Sid | None = None
+
+    def _resource(self, **common: Any) -> Call:
+        created_at = common["created_at"]
+        return Call(
+            to=self.to,
+            from_=self.from_,
+            dialed_at=NEVER if self.status == "queued" else created_at,
+            answered_at=created_at if self.status in ("in-progress", "completed") else NEVER,
+            parent_call_sid=self.parent_call_sid,
+            **common,
+        )
+
+    def _ended_statuses(self) -> tuple[str, ...]:
+        return ENDED_STATUSES
+
+
+class ConferenceSeed(Seed):
+    """Conferences."""
+
+    status: ConferenceStatus = "in-progress"
+    friendly_name: Text = "Conference"
+
+    def _resource(self, **common: Any) -> Conference:
+        return Conference(friendly_name=self.friendly_name, initial_status=self.status, **common)
+
+    def _ended_statuses(self) -> tuple[str, ...]:
+        return ("completed",)
+
+
+class NativeCallSeed(Seed):
+    """Calls of the native engine: ``sid`` is the call's id, and that of a stream is its control id."""
+
+    status: NativeCallStatus = "answered"
+    to: Text = "+15550100001"
+    from_: Annotated[Text, Field(alias="from")] = "+15550100002"
+
+    def _resource(self, **common: Any) -> NativeCall:
+        return NativeCall(to=self.to, from_=self.from_, initial_status=self.status, **common)
+
+    def _ended_statuses(self) -> tuple[str, ...]:
+        return ENDED_NATIVE_STATUSES
+
+
+_SEEDS: dict[str, type[Seed]] = {"calls": CallSeed, "conferences": ConferenceSeed, "native_calls": NativeCallSeed}
+_LISTS = {
+    kind: create_model(
+        f"{seed.__name__}s",
+        __config__=_STRICT,
+        __doc__=f"Different {kind}, in the shape of the response.",
+        **{kind: (Annotated[types.GenericAlias(list, (seed,)), Field(max_length=MAX_COUNT)], ...)},  # type: ignore[call-overload]  # a computed name
+    )
+    for kind, seed in _SEEDS.items()
+}
+
+
+def seed_request(kind: str) -> Any:
+    """Return the type of a request that seeds: one seed, a list of seeds, or an object with such a list."""
+    return _SEEDS[kind] | _LISTS[kind].model_fields[kind].annotation | _LISTS[kind]
+
+
+def parse_seeds(plan: Any, kind: str) -> list[Seed]:
+    """Parse one seed, a list of seeds, or an object with such a list.
+
+    :param kind: ``calls``, ``conferences`` or ``native_calls``; the key of the list in an object
+    :raises ValueError: if it is anything else, or more than 10,000 calls or conferences
+    """
+    if isinstance(plan, dict) and kind not in plan:
+        return [_SEEDS[kind].model_validate(plan)]
+    seeds: list[Seed] = getattr(_LISTS[kind].model_validate(plan if isinstance(plan, dict) else {kind: plan}), kind)
+    if sum(seed.count for seed in seeds) > MAX_COUNT:
+        raise ValueError(f"a request can add at most {MAX_COUNT:,} {kind}: their count is larger")
+    return seeds

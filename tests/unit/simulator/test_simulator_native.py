@@ -1,0 +1,135 @@
+"""The native engine: commands on calls that the Compatibility API does not know."""
+
+from __future__ import annotations
+
+import pytest
+
+PARAMS = {"control_id": "control-1", "url": "wss://media.example.com/stream"}
+
+
+@pytest.fixture
+def call_id(simulator):
+    return simulator.seed_native_calls()[0]["sid"]
+
+
+@pytest.fixture
+def command(api):
+    def send(command, call_id, **params):
+        body = {"command": command, "id": call_id, "params": params}
+        return api.post(f"{api.server.url}/api/calling/calls", json=body)
+
+    return send
+
+
+def stream_status(simulator):
+    [stream] = simulator.state.snapshot()["streams"]
+    return stream["status"]
+
+
+def assert_refused(response, code, attribute=None):
+    assert response.status_code == 422, response.text
+    [error] = response.json()["errors"]
+    assert (error["code"], error.get("attribute")) == (code, attribute)
+
+
+def test_commands_start_and_stop_a_stream_and_return_the_call(command, simulator, clock, call_id):
+    started = command("calling.stream", call_id, **PARAMS)
+    assert started.status_code == 200
+    call = started.json()
+    assert (call["id"], call["status"], call["created_at"]) == (call_id, "answered", "2023-11-14T22:13:20Z")
+    [stream] = simulator.state.snapshot()["streams"]
+    assert (stream["call_id"], stream["sid"], stream["track"]) == (call_id, "control-1", "inbound_track")
+    assert stream_status(simulator) == "in-progress"
+    assert command("calling.stream.stop", call_id, control_id="control-1").json() == call
+    assert stream_status(simulator) == "queued"
+    clock.advance(0.5)
+    assert stream_status(simulator) == "stopped"
+    assert command("calling.stream.stop", call_id, control_id="control-1").status_code == 200
+
+
+def test_control_id_is_taken_while_its_stream_is_active(command, simulator, clock, call_id):
+    command("calling.stream", call_id, **PARAMS)
+    assert_refused(command("calling.stream", call_id, **PARAMS), "cannot_process", "control_id")
+    command("calling.stream.stop", call_id, control_id="control-1")
+    clock.advance(0.5)
+    assert command("calling.stream", call_id, **PARAMS).status_code == 200
+    assert stream_status(simulator) == "in-progress"
+
+
+def test_engines_do_not_mix(command, api, call_sid, call_id):
+    assert_refused(command("calling.stream", call_sid, **PARAMS), "invalid_call_id_passed", "id")
+    assert api.get(f"/Calls/{call_id}").status_code == 404
+    assert api.post(f"/Calls/{call_id}/Streams", data={"Url": PARAMS["url"]}).status_code == 404
+    assert [call["sid"] for call in api.get("/Calls").json()["calls"]] == [call_sid]
+
+
+def test_unknown_call_is_not_found(command):
+    response = command("calling.stream", "3fa85f64-5717-4562-b3fc-2c963f66afa6", **PARAMS)
+    assert (response.status_code, response.json()) == (404, {"error": "Not Found"})
+
+
+def test_unknown_control_id_is_refused(command, call_id):
+    response = command("calling.stream.stop", call_id, control_id="other")
+    assert_refused(response, "provided_id_is_unrecognized", "control_id")
+
+
+@pytest.mark.parametrize("status", ["ringing", "ended"])
+def test_call_that_is_not_answered_is_refused(command, simulator, status):
+    [call] = simulator.seed_native_calls(status=status)
+    assert_refused(command("calling.stream", call["sid"], **PARAMS), "invalid_state")
+
+
+def test_call_that_ends_takes_its_streams_along(command, simulator, call_id):
+    command("calling.stream", call_id, **PARAMS)
+    simulator.state.end_call(call_id, "ended")
+    assert stream_status(simulator) == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "attribute"),
+    [
+        ({"control_id": "a"}, "missing_required_parameter", "url"),
+        ({"url": PARAMS["url"]}, "missing_required_parameter", "control_id"),
+        (PARAMS | {"url": "ws://media.example.com"}, "invalid_parameter", "url"),
+        (PARAMS | {"track": "all"}, "invalid_parameter", "track"),
+        (PARAMS | {"status_url": "nowhere"}, "invalid_parameter", "status_url"),
+        (PARAMS | {"odd": 1}, "invalid_parameter", "odd"),
+    ],
+)
+def test_wrong_parameter_is_refused(command, call_id, params, code, attribute):
+    assert_refused(command("calling.stream", call_id, **params), code, attribute)
+
+
+def test_unknown_command_is_refused(command, call_id):
+    assert_refused(command("calling.dance", call_id), "invalid_parameter", "command")
+
+
+def test_credentials_are_required(command, api):
+    api.auth = (api.server.project, "wrong")
+    response = command("calling.stream", "x", **PARAMS)
+    assert (response.status_code, response.json()) == (401, {"error": "Unauthorized"})
+
+
+@pytest.mark.parametrize("body", ["{", "[]"])
+def test_body_that_is_not_an_object_is_refused(api, body):
+    response = api.post(f"{api.server.url}/api/calling/calls", data=body)
+    assert (response.status_code, response.json()) == (400, {"error": "Bad Request"})
+
+
+def test_commands_are_logged_without_secrets_and_affected_by_faults(command, simulator, call_id):
+    simulator.set_faults([{"kind": "status", "status": 422, "match": {"path": "/api/calling/calls"}}])
+    assert_refused(
+        command("calling.stream", call_id, **PARAMS, authorization_bearer_token="hidden"), "invalid_parameter"
+    )
+    [request] = simulator.requests("/calling/")
+    assert request["form"]["params"] == {**PARAMS, "authorization_bearer_token": "redacted"}
+    assert request["fault"] == "status"
+
+
+def test_commands_count_towards_the_rate_limit(command, simulator, call_id):
+    simulator.reset(rate_limit="1/10")
+    [call] = simulator.seed_native_calls()
+    assert command("calling.stream", call["sid"], **PARAMS).status_code == 200
+    limited = command("calling.stream.stop", call["sid"], control_id="control-1")
+    assert (limited.status_code, limited.headers["Retry-After"]) == (429, "10")
+    assert limited.json()["errors"][0]["code"] == "rate_limit_exceeded"

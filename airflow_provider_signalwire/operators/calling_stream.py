@@ -117,9 +117,9 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
             if self._is_killed:
                 raise TaskKilled("Airflow has told the task to end.")
             with client:
-                if self.control_id is None and getattr(ti, "try_number", 1) > 1:
-                    client.run(start.stop())  # what an earlier try may have left
-                record, stats = client.run(start.run())
+                # Nobody else uses the default control id, so a stream of that id is what an earlier try left.
+                is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
+                record, stats = client.run(start.run(stop_first=is_later_try))
         except SignalWireError:
             self._is_ending = True
             raise

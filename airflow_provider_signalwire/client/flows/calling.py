@@ -57,8 +57,13 @@ class CallingStreamStart:
             "StopCallingStreamOperator, or end the call."
         )
 
-    def run(self) -> Flow[ApiResponse[CallingCallRecord]]:
-        """Start the stream. After an unknown outcome, the control id's stream is stopped before it is started again."""
+    def run(self, *, stop_first: bool = False) -> Flow[ApiResponse[CallingCallRecord]]:
+        """Start the stream. After an unknown outcome, the control id's stream is stopped before it is started again.
+
+        :param stop_first: Whether an earlier start may have left a stream of the same control id.
+        """
+        if stop_first:
+            self.may_be_running = yield from self.stop()
         try:
             return (yield from send(self._request, recover=self._recover))
         except SignalWireError as failure:

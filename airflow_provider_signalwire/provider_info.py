@@ -72,7 +72,9 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "operators": [_modules("operators.call_stream", "operators.stream_cleanup", "operators.call")],
+        "operators": [
+            _modules("operators.call_stream", "operators.stream_cleanup", "operators.call", "operators.calling_stream")
+        ],
         "sensors": [_modules("sensors.call_stream", "sensors.call")],
         "hooks": [_modules("hooks.signalwire")],
         "triggers": [_modules("triggers.call_stream", "triggers.call")],

@@ -106,6 +106,9 @@ class Runs:
     def _run_calls(self) -> None:
         numbers = {"to": "+15550100001", "from": "+15550100002"}
         self._add("make_and_hang_up_call", **numbers, url="https://bot.example.com/laml")
+        [call] = self.server.seed_native_calls()
+        self._add("calling_stream_lifecycle", call_id=call["sid"])
+        self._add("calling_start", call_id=call["sid"])
 
     def _clean_up_by_journal(self) -> None:
         self._add("journal_start", call_sids=[self._call(), self._call()])

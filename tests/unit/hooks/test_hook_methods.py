@@ -135,6 +135,13 @@ def test_listing_calls_filters(simulator, hook):
     assert [call["sid"] for call in found] == [old["sid"]]
 
 
+def test_calling_command_returns_the_call(hook, simulator):
+    [call] = simulator.seed_native_calls()
+    params = {"control_id": "control", "url": "wss://media.example.com"}
+    assert hook.calling_command("calling.stream", call["sid"], params)["id"] == call["sid"]
+    assert hook.calling_command("calling.stream.stop", call["sid"], {"control_id": "control"})["status"] == "answered"
+
+
 @pytest.mark.parametrize(
     "use",
     [

@@ -77,6 +77,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [_modules("sensors.call_stream", "sensors.call")],
         "hooks": [_modules("hooks.signalwire")],
+        "notifications": ["airflow_provider_signalwire.notifications.call_stream.StopCallStreamNotifier"],
         "triggers": [_modules("triggers.call_stream", "triggers.call")],
         "cli": ["airflow_provider_signalwire.cli.definition.get_signalwire_commands"],
         "connection-types": [

@@ -16,12 +16,13 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows import calls
+from airflow_provider_signalwire.client.flows.calling import run_command
 from airflow_provider_signalwire.client.flows.check_connection import check_connection
 from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol import calling, endpoints
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
     StartRecordingOptions,
@@ -29,6 +30,7 @@ from airflow_provider_signalwire.client.protocol.options import (
 )
 from airflow_provider_signalwire.client.protocol.records import (
     AccountRecord,
+    CallingCallRecord,
     CallRecord,
     ConferenceRecord,
     RecordingRecord,
@@ -242,13 +244,28 @@ class SignalWireHook(BaseHook):
 
     @clears_locals
     def create_call(self, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> CallRecord:
-        """Make a call and return its record. It is never repeated if it may have been made."""
-        return self._send(endpoints.create_call(self.account_sid, to=to, from_=from_, **options))
+        """Make a call and return its record. It is never repeated if it may have been made, and the error says so."""
+        return self.get_conn().run(calls.create_call(self.account_sid, to=to, from_=from_, **options)).record
 
     @clears_locals
     def update_call(self, call_sid: str, **options: Unpack[UpdateCallOptions]) -> CallRecord:
         """Change a call in progress, e.g. ``status="completed"`` to hang up, and return its record."""
         return self.get_conn().run(calls.update_call(self.account_sid, call_sid, **options))
+
+    @clears_locals
+    def calling_command(
+        self, command: str, call_id: str | None, params: Mapping[str, Any] | None = None
+    ) -> CallingCallRecord:
+        """Send a command of the `Calling API <https://signalwire.com/docs/apis/calling>`__; return the call's record.
+
+        A success means that SignalWire accepted the command. It is repeated only if it was not processed, or if it
+        stops or ends something.
+
+        :param command: For example ``calling.stream.stop``.
+        :param call_id: The call, which SWML, a Call Flow or RELAY made. None for ``dial`` and ``update``.
+        :param params: The command's parameters.
+        """
+        return self.get_conn().run(run_command(calling.calling_command(command, call_id, params))).record
 
     def delete_call(self, call_sid: str) -> None:
         """Delete the record of an ended call."""

@@ -232,6 +232,32 @@ def test_scheduled_stream_cleanup_stops_nothing_in_a_dry_run(simulator: Simulato
     assert running_streams(simulator) == [call["streams"][0]["sid"]]
 
 
+def test_make_and_hang_up_call(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    conf = {"to": "+15550100001", "from": "+15550100002", "url": "https://bot.example.com/laml"}
+
+    result = dag_runner.run("make_and_hang_up_call", conf)
+
+    assert result.state == "success"
+    (call,) = simulator.state.snapshot()["calls"]
+    assert result.xcom("create_call")["sid"] == call["sid"]
+    assert (result.xcom("hang_up")["sid"], result.xcom("hang_up")["status"]) == (call["sid"], "completed")
+
+
+@pytest.mark.parametrize("failing_task", [None, "work_with_audio"])
+def test_calling_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner, failing_task: str | None) -> None:
+    (call,) = simulator.seed_native_calls()
+
+    result = dag_runner.run("calling_stream_lifecycle", {"call_id": call["sid"]}, failing_task=failing_task)
+
+    assert result.state == ("failed" if failing_task else "success")
+    control_id = result.xcom("start_stream")["control_id"]
+    assert control_id.startswith("calling_stream_lifecycle.start_stream.")
+    assert result.xcom("stop_stream")["id"] == call["sid"]
+    (stream,) = simulator.state.snapshot()["streams"]
+    assert (stream["sid"], stream["status"]) == (control_id, "stopped")
+    assert BOT["password"] not in without_mask_requests(result.log)
+
+
 def test_every_example_dag_is_named_like_its_file(dag_runner: DagRunner) -> None:
     files = sorted(EXAMPLE_DAGS.glob("*.py"))
 

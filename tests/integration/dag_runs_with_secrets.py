@@ -44,6 +44,7 @@ class Runs:
         self._stop_streams()
         self._wait()
         self._run_examples()
+        self._run_calls()
         if has_journal:
             self._clean_up_by_journal()
         self._record_in_journal()
@@ -102,6 +103,13 @@ class Runs:
         self._add("stop_many_streams", "failed", streams=refused)
         self._call(age_seconds=5 * 3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])
         self._add("scheduled_stream_cleanup")
+
+    def _run_calls(self) -> None:
+        numbers = {"to": "+15550100001", "from": "+15550100002"}
+        self._add("make_and_hang_up_call", **numbers, url="https://bot.example.com/laml")
+        [call] = self.server.seed_native_calls()
+        self._add("calling_stream_lifecycle", call_id=call["sid"])
+        self._add("calling_start", call_id=call["sid"])
 
     def _clean_up_by_journal(self) -> None:
         self._add("journal_start_conference", conference_sid=self._conference())

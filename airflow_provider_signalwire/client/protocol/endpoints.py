@@ -297,6 +297,10 @@ def start_stream(
         description=f"start stream {_quote(name)} on {parent.noun} {_quote(parent_sid)}",
         read_record=responses.stream_record,
         form=tuple(form),
+        advice={
+            404: "Check the SIDs, and that they belong to the connection's project. If SWML, a Call Flow or RELAY made "
+            "the call, use StartCallingStreamOperator."
+        },
         safe_to_repeat=False,
     )
 

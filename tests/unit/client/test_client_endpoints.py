@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_signalwire import __version__
 from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol import calling, endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 STREAM_KEYS = {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
@@ -49,6 +49,15 @@ def test_a_call_is_created_with_its_options(run, simulator):
         "Timeout": "20",
         "Record": "true",
     }
+
+
+def test_a_command_of_the_calling_api_is_sent_as_json(run, simulator):
+    [call] = simulator.seed_native_calls()
+    params = {"control_id": "control", "url": URL, "custom_parameters": {"who": "Zoë", "depth": [1, None]}}
+    assert run(fetch(calling.calling_command("calling.stream", call["sid"], params)))["id"] == call["sid"]
+    assert [stream["sid"] for stream in simulator.state.snapshot()["streams"]] == ["control"]
+    stop = calling.stop_calling_stream(call["sid"], "control")
+    assert run(fetch(stop))["status"] == "answered"
 
 
 def test_a_call_is_read(run, target):

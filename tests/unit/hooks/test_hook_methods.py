@@ -185,6 +185,13 @@ def test_lists_conferences_by_filter_and_page(simulator, hook):
     assert len(list(hook.list_conferences(limit=3))) == 3
 
 
+def test_calling_command_returns_the_call(hook, simulator):
+    [call] = simulator.seed_native_calls()
+    params = {"control_id": "control", "url": "wss://media.example.com"}
+    assert hook.calling_command("calling.stream", call["sid"], params)["id"] == call["sid"]
+    assert hook.calling_command("calling.stream.stop", call["sid"], {"control_id": "control"})["status"] == "answered"
+
+
 @pytest.mark.parametrize(
     "use",
     [

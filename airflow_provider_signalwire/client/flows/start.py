@@ -99,7 +99,7 @@ class StreamStart:
         """Stop what this start may have left running, and wait for it, so that its name is free again."""
         if not self._may_stop():
             return "not_allowed"
-        poller = StreamPoller(self._account_sid, self._call_sid, self._stop_by, ignore_if_missing=True)
+        poller = StreamPoller(self._account_sid, self._call_sid, self.stop_by, ignore_if_missing=True)
         deadline = time.monotonic() + _CLEANUP_SECONDS
         schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=deadline, limit="")
         result = yield from wait_until(poller, schedule)
@@ -117,9 +117,14 @@ class StreamStart:
         """
         if not self._may_stop():
             return "not_allowed"
-        poller = _StopRequest(self._account_sid, self._call_sid, self._stop_by)
+        poller = _StopRequest(self._account_sid, self._call_sid, self.stop_by)
         schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
         return self._settle((yield from wait_until(poller, schedule)))
+
+    def make_poller(self) -> StreamPoller:
+        """Return what polls the started stream until it has stopped; one that is not found has stopped."""
+        status = self.record["status"] if self.record is not None and self._is_own_record else None
+        return StreamPoller(self._account_sid, self._call_sid, self.stop_by, last_status=status)
 
     def _settle(self, result: StopResult) -> CleanupOutcome:
         self.record = self._rate_limited_since = None
@@ -188,7 +193,8 @@ class StreamStart:
         self._unproven.append(time.time())
 
     @property
-    def _stop_by(self) -> str:
+    def stop_by(self) -> str:
+        """What the stream can be stopped by: its SID, or its name if the record is about another stream."""
         return self.record["sid"] if self.record is not None and self._is_own_record else self._name
 
     @property

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar, Unpack, cast
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -43,6 +43,7 @@ from airflow_provider_signalwire.client.protocol.validation import validate_inte
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+from airflow_provider_signalwire.hooks.call_stream_context import CallStreamContext
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 T = TypeVar("T")
@@ -193,6 +194,45 @@ class SignalWireHook(BaseHook):
         )
         start = StreamStart(request, account_sid=self.account_sid, parent_sid=call_sid, name=name)
         return self.get_conn().run(start.run()).record
+
+    @clears_locals
+    def call_stream(
+        self,
+        call_sid: str,
+        url: str,
+        *,
+        name: str | None = None,
+        track: str | None = None,
+        status_callback: str | None = None,
+        status_callback_method: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        authorization_bearer_token: str | None = None,
+        timeout: float | timedelta = 300,
+    ) -> CallStreamContext:
+        """Start a media stream when a ``with`` or ``async with`` block begins, and stop it when the block ends.
+
+        The block's variable is the stream's record. The end of the block waits until the stream has stopped. If both
+        the block and the stop fail, the block's error is raised, and the stop's is a note of it.
+
+        :param call_sid: The call, which must be in progress.
+        :param url: WebSocket that receives the audio, ``wss://…``.
+        :param name: The stream's name, unique on its call. Default: ``airflow-`` and a UUID.
+        :param track: See :meth:`start_call_stream`; so for the four below.
+        :param status_callback: URL that SignalWire reports the stream's events to.
+        :param status_callback_method: ``GET`` or ``POST``.
+        :param parameters: Custom parameters for the WebSocket server.
+        :param authorization_bearer_token: Bearer token for the WebSocket server.
+        :param timeout: Seconds or timedelta to wait until the stream has stopped.
+        """
+        options = {
+            "url": url,
+            "track": track,
+            "status_callback": status_callback,
+            "status_callback_method": status_callback_method,
+            "parameters": parameters,
+            "authorization_bearer_token": authorization_bearer_token,
+        }
+        return CallStreamContext(self, call_sid, name=name, timeout=timeout, options=options)
 
     def get_call(self, call_sid: str) -> CallRecord:
         """Return a call's record."""

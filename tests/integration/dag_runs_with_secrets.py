@@ -43,6 +43,7 @@ class Runs:
         self._start_streams()
         self._stop_streams()
         self._wait()
+        self._run_blocks()
         self._run_examples()
         self._run_calls()
         if has_journal:
@@ -92,6 +93,14 @@ class Runs:
             self._add(f"stream_sensor_{mode}_softly_in_vain", **self._stream(self._queued(None)))
             self._add(f"call_sensor_{mode}", call_sid=self._call(status="completed"))
             self._add(f"call_sensor_{mode}", "failed", call_sid=self._call(self._refusal(TOKEN)))
+
+    def _run_blocks(self) -> None:
+        calls = [self._call(), self._call()]
+        for name in ("block", "block_without_work", "block_with_report", "nested_blocks", "block_in_group"):
+            self._add(name, call_sid=self._call(), work_fails=False)
+        self._add("block", "failed", call_sid=self._call(), work_fails=True)
+        self._add("block_in_mapped_group", call_sids=calls, work_fails=False)
+        self._add("block_with_mapped_work", call_sid=self._call(), call_sids=calls, work_fails=False)
 
     def _run_examples(self) -> None:
         self._add("stop_call_stream", **self._stream())

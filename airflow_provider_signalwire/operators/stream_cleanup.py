@@ -66,8 +66,10 @@ class StopCallStreamsOperator(BatchOperator):
         records, or an upstream task's output that is one; or the path (string or ObjectStoragePath) of a file with
         such rows as JSON Lines, a JSON array, or CSV with a header; or a JSON array as a string.
     :param max_concurrency: Maximum number of streams processed concurrently.
-    :param max_requests_per_second: Maximum number of stops per second. SignalWire allows a Space 13,800 writes in
-        10 seconds; the default leaves a few of them to others.
+    :param max_requests: Maximum number of stops sent within any ``period``, retries included. SignalWire allows a Space
+        13,800 writes in 10 seconds; the default leaves a few of them to others.
+    :param period: Seconds or a timedelta.
+    :param max_requests_per_second: Deprecated.
     :param fail_on_error: Whether the task fails if a stream could not be stopped.
     :param ignore_if_missing: Whether a stream or call that does not exist counts as success.
     :param return_records: Add ``records``, every stream's record, to the summary. Mind your XCom backend's size limit.
@@ -82,7 +84,9 @@ class StopCallStreamsOperator(BatchOperator):
         *,
         streams: Any,
         max_concurrency: int = 128,
-        max_requests_per_second: float = 1350,
+        max_requests: int = 13_500,
+        period: timedelta | float = 10,
+        max_requests_per_second: float | None = None,
         fail_on_error: bool = True,
         ignore_if_missing: bool = False,
         return_records: bool = False,
@@ -92,6 +96,8 @@ class StopCallStreamsOperator(BatchOperator):
     ) -> None:
         super().__init__(
             max_concurrency=max_concurrency,
+            max_requests=max_requests,
+            period=period,
             max_requests_per_second=max_requests_per_second,
             fail_on_error=fail_on_error,
             account_sid=account_sid,
@@ -156,7 +162,9 @@ class CallStreamCleanupOperator(BatchOperator):
     :param response_timeout: Seconds or timedelta to wait for that person.
     :param dry_run: Only read, and return what would be stopped (templated).
     :param max_concurrency: Maximum number of streams processed concurrently.
-    :param max_requests_per_second: Maximum number of stops per second.
+    :param max_requests: Maximum number of stops sent within any ``period``, retries included.
+    :param period: Seconds or a timedelta.
+    :param max_requests_per_second: Deprecated.
     :param fail_on_error: Whether the task fails if a stream could not be stopped.
     :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
@@ -189,7 +197,9 @@ class CallStreamCleanupOperator(BatchOperator):
         response_timeout: timedelta | float = timedelta(days=1),
         dry_run: bool | str = False,
         max_concurrency: int = 128,
-        max_requests_per_second: float = 1350,
+        max_requests: int = 13_500,
+        period: timedelta | float = 10,
+        max_requests_per_second: float | None = None,
         fail_on_error: bool = True,
         account_sid: str | None = None,
         signalwire_conn_id: str = "signalwire_default",
@@ -197,6 +207,8 @@ class CallStreamCleanupOperator(BatchOperator):
     ) -> None:
         super().__init__(
             max_concurrency=max_concurrency,
+            max_requests=max_requests,
+            period=period,
             max_requests_per_second=max_requests_per_second,
             fail_on_error=fail_on_error,
             account_sid=account_sid,

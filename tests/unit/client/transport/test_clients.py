@@ -195,8 +195,8 @@ def test_rate_limiter_counts_writes_only_and_hears_of_each_response(settings, si
     events = []
 
     class Limiter(RateLimiter):
-        async def acquire(self):
-            events.append("acquire")
+        async def __aenter__(self):
+            events.append("wait")
 
         def on_rate_limited(self, retry_after, *, max_seconds):
             events.append(retry_after)
@@ -205,13 +205,13 @@ def test_rate_limiter_counts_writes_only_and_hears_of_each_response(settings, si
             events.append("success")
 
     async def stop():
-        async with SignalWireAsyncClient(settings, rate_limiter=Limiter(1)) as client:
+        async with SignalWireAsyncClient(settings, rate_limiter=Limiter(10, 1)) as client:
             await client.run(stop_stream(*target.ids))
             await client.run(send(endpoints.get_call(*target[:2])))
 
     simulator.set_faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "3"}}, {"kind": "reset"}])
     asyncio.run(stop())
-    assert events == ["acquire", 3, "acquire", "acquire", "success"]
+    assert events == ["wait", 3, "wait", "wait", "success"]
 
 
 def test_scripted_records_look_like_those_of_the_simulator(run, target):

@@ -6,17 +6,10 @@ import base64
 import traceback
 
 import pytest
+from airflow_masking import redact
 
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-
-try:
-    from airflow.sdk.log import redact
-except ImportError:
-    try:
-        from airflow.sdk.execution_time.secrets_masker import redact  # Airflow 3.0
-    except ImportError:
-        from airflow.utils.log.secrets_masker import redact  # Airflow 2
 
 TOKEN = "PT secret/of+the%hook"
 PROXY_PASSWORD = "proxy#password"

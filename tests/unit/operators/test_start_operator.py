@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow_masking import redact
 from simulated import STARTS, STOPS, http_status, methods, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
@@ -316,6 +317,16 @@ def test_secrets_that_signalwire_quotes_are_in_no_error_and_no_log(simulator, st
         )
     shown = f"{caught.value!r} {caplog.text} {capfd.readouterr()}"
     assert not [secret for secret in ("bot-secret", "customer-secret", "long-key-1") if secret in shown]
+
+
+def test_rendered_secrets_are_masked(make_operator):
+    operator = make_operator(
+        url="wss://user:{{ value }}-password@media.example.com/?key={{ value }}-long-key",
+        authorization_bearer_token="{{ value }}-token",
+    )
+    operator.render_template_fields({"value": "rendered"})
+    shown = redact(f"{operator.url} {operator.authorization_bearer_token}")
+    assert shown == "wss://user:***@media.example.com/?key=*** ***"
 
 
 def test_stop_of_an_earlier_start_waits_until_the_name_is_free(simulator, start, run_task):

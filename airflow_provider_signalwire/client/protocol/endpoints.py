@@ -17,6 +17,7 @@ from airflow_provider_signalwire.client.protocol.options import (
     StartRecordingOptions,
     UpdateCallOptions,
     encode_form,
+    validate_parameters,
 )
 from airflow_provider_signalwire.client.protocol.records import (
     API_ROOT,
@@ -267,7 +268,7 @@ def _call(account_sid: str, call_sid: str) -> str:
 
 
 def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
-    valid = inputs.validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
+    valid = validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
     return tuple(
         field
         for index, (name, value) in enumerate(valid.items(), start=1)

@@ -115,7 +115,7 @@ def test_missing_or_malformed_id_is_refused_before_any_request(simulator, connec
     if field not in [*fields, "account_sid"]:
         return
     # The name and the project have a default, so None is not missing.
-    values = ["", "  ", "None", "null", " call", "call ", ".", "..", "a/b", "a\\b", "a\nb", "a\x00b", "a.json", 7]
+    values = ["", "None", "call ", "..", 7]
     values += [None] if field in required else []
     for value in values:
         for deferrable in [{}, {"deferrable": True}] if hasattr(task_class, "execute_complete") else [{}]:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-
-STOP = endpoints.stop_call_stream("project", "call", "stream")
 
 
 @pytest.fixture(autouse=True)
@@ -129,10 +125,3 @@ class TestCaBundle:
             bundle_for("acme")
         assert bundle_for("acme", verify=False) is None
         assert bundle_for("acme", ca_bundle=str(tmp_path)) == str(tmp_path)
-
-
-def test_environment_is_read_once(run, stub, monkeypatch):
-    """What the settings say holds, whatever the environment says when a request is sent."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    run(send(STOP), origin=stub.origin)
-    assert [request.target for request in stub.received] == [STOP.path]

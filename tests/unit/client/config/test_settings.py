@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 
+from airflow_provider_signalwire import __version__
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
@@ -27,8 +28,10 @@ def test_fields_are_read():
     assert (settings.project_id, settings.api_token) == ("project", TOKEN)
 
 
-def test_login_is_encoded_as_utf_8():
-    assert connection().authorization == "Basic " + base64.b64encode(f"project:{TOKEN}".encode()).decode()
+def test_headers_name_the_login_in_utf_8_and_the_client():
+    headers = connection().headers
+    assert headers["Authorization"] == "Basic " + base64.b64encode(f"project:{TOKEN}".encode()).decode()
+    assert headers["User-Agent"] == f"airflow-provider-signalwire/{__version__}"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted import IDS
 
-from airflow_provider_signalwire import __version__
-from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
@@ -180,10 +178,3 @@ def test_id_that_would_not_arrive_is_refused_by_name(parameter, sid):
     with pytest.raises(SignalWireConfigurationError, match=f"^Parameter '{parameter}' is .*: expected ") as caught:
         endpoints.stop_call_stream(**ids)
     assert str(caught.value).isprintable()
-
-
-def test_request_names_the_client_and_the_login(run, settings, stub):
-    run(send(endpoints.stop_call_stream(*IDS)), origin=stub.origin)
-    [(_, _, headers)] = stub.received
-    assert headers["User-Agent"] == f"airflow-provider-signalwire/{__version__}"
-    assert headers["Authorization"] == settings.authorization

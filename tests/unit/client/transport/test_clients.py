@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 
 import pytest
 from scripted import stream
 
 from airflow_provider_signalwire.client.flows.calls import CallPager
 from airflow_provider_signalwire.client.flows.stop import stop_stream
-from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, wait_until
 from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
 from airflow_provider_signalwire.client.policy.steps import Pause, send
 from airflow_provider_signalwire.client.protocol import endpoints
@@ -37,7 +35,7 @@ def test_transient_fault_is_retried(run, simulator, target, clock, fault, error_
     timeout = 0.3 if fault["kind"] == "hang" else 10
     simulator.set_faults([fault])
     assert run(stop_stream(*target.ids), timeout=timeout).record["status"] == "stopped"
-    assert (len(simulator.requests()), len(clock.waits)) == (2, 1)
+    assert (len(simulator.requests()), len(clock.pauses)) == (2, 1)
     simulator.set_faults([fault])
     with pytest.raises(error_class) as caught:
         run(stop_stream(*target.ids), timeout=timeout, max_attempts=1)
@@ -54,15 +52,6 @@ def test_client_counts_retries(settings, simulator, target, clock):
     assert asyncio.run(stop()) == 2
 
 
-def test_wait_for_a_stop(run, simulator, target, clock):
-    queued = {"kind": "patch", "set": {"status": "queued"}, "match": {"method": "POST"}, "times": 2}
-    simulator.set_faults([queued])
-    schedule = PollSchedule(poll_interval=5, deadline=time.monotonic() + 60)
-    result = run(wait_until(StreamPoller(*target[:2], target.stream_name), schedule))
-    assert (result.record["sid"], result.record["status"]) == (target.stream_sid, "stopped")
-    assert len(clock.waits) == 2
-
-
 def test_pages_are_fetched_when_they_are_needed(driver, simulator):
     sids = [simulator.seed(age_seconds=100 - number)[0]["sid"] for number in range(5)][::-1]
     first = endpoints.list_calls(simulator.project, page_size=2)
@@ -76,12 +65,12 @@ def test_pauses_that_end_at_about_the_same_time_end_together(settings, clock, mo
     def pausing():
         yield Pause(seconds)
 
-    monkeypatch.setattr("time.monotonic", lambda: 1000.0 + clock.offset)
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
     asyncio.run(SignalWireAsyncClient(settings).run(pausing()))
-    assert clock.waits == [pytest.approx(paused)]
+    assert clock.pauses == [pytest.approx(paused)]
 
 
-def test_rate_limiter_counts_writes_only_and_hears_of_each_response(settings, simulator, target, clock):
+def test_rate_limiter_is_asked_for_writes_and_notified_of_responses(settings, simulator, target, clock):
     events = []
 
     class Limiter(RateLimiter):
@@ -105,6 +94,6 @@ def test_rate_limiter_counts_writes_only_and_hears_of_each_response(settings, si
 
 
 def test_scripted_records_look_like_those_of_the_simulator(run, target):
-    """What the flows' tests are told must be what a server says."""
+    """The flows are tested with such records."""
     record = run(stop_stream(*target.ids)).record
     assert set(json.loads(stream("stopped").body)) == set(record)

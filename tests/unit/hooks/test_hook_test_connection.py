@@ -97,7 +97,7 @@ def test_tls_works_with_the_right_ca_bundle(tls_simulator, certificates, make_co
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_sends_one_attempt_whatever_max_attempts_is(simulator, make_connection, status):
+def test_max_attempts_is_ignored(simulator, make_connection, status):
     make_connection(extra={"max_attempts": 5})
     simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": status}])
 

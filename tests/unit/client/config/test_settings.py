@@ -96,7 +96,7 @@ def test_secret_within_another_leaves_nothing_of_it():
         (":password", ":password"),
     ],
 )
-def test_proxy_login_becomes_a_header_whatever_its_characters(login, decoded):
+def test_proxy_login_of_any_characters_becomes_a_header(login, decoded):
     settings = connection(extra={"proxy": f"https://{login}@[::1]:3128/"})
     assert settings.proxy == "https://[::1]:3128"
     decoded = decoded if isinstance(decoded, bytes) else decoded.encode()

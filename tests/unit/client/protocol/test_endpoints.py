@@ -159,7 +159,7 @@ def built(make, **options):
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=texts)
-def test_any_text_arrives_as_it_is_or_is_refused(text):
+def test_any_text_arrives_unchanged_or_is_refused(text):
     if stop := built(endpoints.stop_call_stream, call_sid="call", stream_sid=text):
         assert [unquote(segment) for segment in stop.target.split("/")][8:] == ["Streams", text]
     if listing := built(endpoints.list_calls, to=text):

@@ -18,6 +18,7 @@ from airflow_provider_signalwire.client.protocol.options import (
     StartRecordingOptions,
     UpdateCallOptions,
     encode_form,
+    validate_parameters,
 )
 from airflow_provider_signalwire.client.protocol.records import (
     API_ROOT,
@@ -346,7 +347,7 @@ def _parent(parent: StreamParent, account_sid: str, sid: str) -> str:
 
 
 def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
-    valid = inputs.validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
+    valid = validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
     return tuple(
         field
         for index, (name, value) in enumerate(valid.items(), start=1)

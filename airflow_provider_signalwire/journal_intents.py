@@ -79,7 +79,7 @@ class StartIntents:
 
 
 def _name(start: RunningStream) -> tuple[str, str, str]:
-    return start.account_sid, start.call_sid, start.stream_sid
+    return start.account_sid, start.parent_sid, start.stream_sid
 
 
 def _entries(context: Any, assets: Iterable[Any], numbers: Iterable[int]) -> list[TaskState]:

@@ -36,6 +36,7 @@ from airflow_provider_signalwire.client.protocol.records import (
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
 from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_sid, validate_text
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
@@ -339,7 +340,7 @@ class SignalWireHook(BaseHook):
         :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h``.
         :param real_time: Whether to stream in real time, the API's ``StreamRealTime``.
         """
-        request = endpoints.start_stream(
+        request = start_stream(
             CONFERENCE,
             self.account_sid,
             conference_sid,

@@ -14,7 +14,7 @@ from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 URL = "wss://media.example.com"
-START = {"account_sid": "project", "call_sid": "call", "url": URL, "name": "name"}
+START = {"account_sid": "project", "parent_sid": "call", "url": URL, "name": "name"}
 CREATE = {"account_sid": "project", "to": "+1", "from_": "+2"}
 
 

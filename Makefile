@@ -97,7 +97,6 @@ smoke: .venv/ready ## compare SignalWire with the simulator; only reads without 
 BENCH := .build/bench/venv
 FIGURES ?=
 bench: $(BENCH)/ready ## measure performance beside other clients and write benchmarks/RESULTS.md; FIGURES="one_stop imports" for some
-	@command -v wrk >/dev/null || $(MAKE) --no-print-directory wrk
 	@$(BENCH)/bin/python -m benchmarks $(FIGURES)
 
 $(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
@@ -105,11 +104,6 @@ $(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
 	@test -x $(BENCH)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(BENCH)
 	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --constraint $(CONSTRAINTS) --group bench --editable '.[simulator]'
 	@touch $@
-
-.PHONY: wrk
-wrk:
-	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "The simulator's own limit is not measured: install wrk for that"; exit 0; }; \
-	echo "==> Installing wrk"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends wrk >/dev/null
 
 .PHONY: test-chaos test-celery test-journal
 

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSki
 try:
     from airflow.sdk.log import mask_secret
 except ImportError:  # Airflow 2; common-compat knows both places from 1.22 on
-    from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
+    from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]  # either one
 
 try:
     from airflow.sdk.exceptions import AirflowTaskTimeout

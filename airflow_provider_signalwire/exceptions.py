@@ -102,7 +102,8 @@ class SignalWireApiError(SignalWireError):
 
     :param text: The whole message for the user.
     :param http_status: HTTP status.
-    :param code: SignalWire's error code, e.g. ``20404``, if the response had one.
+    :param code: SignalWire's error code, if the response had one: a number such as ``20404`` or, from the Calling API,
+        a word such as ``invalid_state``.
     :param message: SignalWire's own message.
     :param more_info: URL of SignalWire's page on this error.
     :param request_id: SignalWire's request id; its support asks for it.
@@ -116,7 +117,7 @@ class SignalWireApiError(SignalWireError):
         text: str,
         *,
         http_status: int,
-        code: int | None = None,
+        code: int | str | None = None,
         message: str | None = None,
         more_info: str | None = None,
         request_id: str | None = None,
@@ -169,6 +170,12 @@ class SignalWireCallEndedError(SignalWireError, AirflowFailException):
     """The call ended in another status than the one waited for."""
 
 
+class SignalWireUnknownOutcomeError(SignalWireError, AirflowFailException):
+    """A request may have been processed, and a retry of the task would repeat its effect."""
+
+    outcome: RequestOutcome = "unknown"
+
+
 class SignalWireBatchError(SignalWireError):
     """Some streams of a batch could not be stopped; a retry of the task may succeed."""
 
@@ -191,6 +198,7 @@ _ERRORS_BY_NAME = {
         SignalWireServerError,
         SignalWireTimeoutError,
         SignalWireCallEndedError,
+        SignalWireUnknownOutcomeError,
         SignalWireBatchError,
         SignalWireBatchRefusedError,
     )

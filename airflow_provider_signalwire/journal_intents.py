@@ -8,7 +8,7 @@ if two tasks change the same entry at the same moment. That matters only if its 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,12 +66,20 @@ class StartIntents:
     def __iter__(self) -> Iterator[RunningStream]:
         return (start for starts in self._starts.values() for start in starts)
 
-    def settle(self, open_starts: Collection[RunningStream]) -> None:
-        """Remove the starts that were read, except these."""
+    def settle(self, open_starts: Iterable[RunningStream]) -> None:
+        """Remove the starts that were read, except these and earlier ones of the same names.
+
+        If a later start of a name is refused, the stream of the earlier one may be running.
+        """
+        names = {_name(start) for start in open_starts}
         for entry, starts in self._starts.items():
-            settled = set(starts).difference(open_starts)
+            settled = {start for start in starts if _name(start) not in names}
             if settled:
                 _remove(entry, settled.__contains__)
+
+
+def _name(start: RunningStream) -> tuple[str, str, str]:
+    return start.account_sid, start.parent_sid, start.stream_sid
 
 
 def _entries(context: Any, assets: Iterable[Any], numbers: Iterable[int]) -> list[TaskState]:

@@ -72,9 +72,19 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "operators": [_modules("operators.call_stream", "operators.conference_stream", "operators.stream_cleanup")],
+        "operators": [
+            _modules(
+                "operators.call_stream",
+                "operators.call_stream_block",
+                "operators.conference_stream",
+                "operators.stream_cleanup",
+                "operators.call",
+                "operators.calling_stream",
+            )
+        ],
         "sensors": [_modules("sensors.call_stream", "sensors.conference_stream", "sensors.call")],
         "hooks": [_modules("hooks.signalwire")],
+        "notifications": ["airflow_provider_signalwire.notifications.call_stream.StopCallStreamNotifier"],
         "triggers": [_modules("triggers.call_stream", "triggers.conference_stream", "triggers.call")],
         "cli": ["airflow_provider_signalwire.cli.definition.get_signalwire_commands"],
         "connection-types": [

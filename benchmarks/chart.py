@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
-
-from benchmarks.results import Bar, Figure
 
 WIDTH = 760
 _LABEL_WIDTH = 250
@@ -25,34 +23,37 @@ _STYLE = """\
   }"""
 
 
-def chart(figures: Sequence[Figure]) -> str:
-    """Draw a panel for each figure, each with its own scale."""
-    panels: list[str] = []
+Bars = Mapping[str, tuple[float, str]]
+
+
+def chart(panels: Mapping[str, Bars]) -> str:
+    """Draw a panel for each title, each with its own scale; a bar has a length and a text."""
+    drawn: list[str] = []
     y = 0
-    for figure in figures:
-        panels += _panel(figure, y)
-        y += _TITLE_HEIGHT + _BAR_STEP * len(figure.bars) + _GAP
+    for title, bars in panels.items():
+        drawn += _panel(title, bars, y)
+        y += _TITLE_HEIGHT + _BAR_STEP * len(bars) + _GAP
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" role="img">',
         "<title>Benchmark results: this provider in blue, its peers in grey</title>",
         f"<style>\n{_STYLE}\n</style>",
-        *panels,
+        *drawn,
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _panel(figure: Figure, y: int) -> Iterator[str]:
-    yield f'<text class="title" x="4" y="{y + 19}">{escape(figure.chart_title)}</text>'
-    longest = max(bar.value for bar in figure.bars)
-    for number, bar in enumerate(figure.bars):
-        yield from _bar(bar, y + _TITLE_HEIGHT + number * _BAR_STEP, longest)
+def _panel(title: str, bars: Bars, y: int) -> Iterator[str]:
+    yield f'<text class="title" x="4" y="{y + 19}">{escape(title)}</text>'
+    longest = max(length for length, _ in bars.values())
+    for number, (label, (length, text)) in enumerate(bars.items()):
+        yield from _bar(label, length / longest, text, y + _TITLE_HEIGHT + number * _BAR_STEP)
 
 
-def _bar(bar: Bar, y: int, longest: float) -> Iterator[str]:
+def _bar(label: str, share: float, text: str, y: int) -> Iterator[str]:
     # A bar too short to be seen would look like a missing one.
-    width = max(1.0, bar.value / longest * _BAR_WIDTH)
-    css = "bar ours" if bar.is_ours else "bar"
-    yield f'<text x="{_LABEL_WIDTH}" y="{y + 14}" text-anchor="end">{escape(bar.label)}</text>'
+    width = max(1.0, share * _BAR_WIDTH)
+    css = "bar ours" if label.startswith("provider") else "bar"
+    yield f'<text x="{_LABEL_WIDTH}" y="{y + 14}" text-anchor="end">{escape(label)}</text>'
     yield f'<rect class="{css}" x="{_LABEL_WIDTH + 10}" y="{y}" width="{width:.1f}" height="{_BAR_HEIGHT}" rx="2"/>'
-    yield f'<text x="{_LABEL_WIDTH + 18 + width:.1f}" y="{y + 14}">{escape(bar.text)}</text>'
+    yield f'<text x="{_LABEL_WIDTH + 18 + width:.1f}" y="{y + 14}">{escape(text)}</text>'

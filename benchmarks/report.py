@@ -1,94 +1,113 @@
-"""RESULTS.md and chart.svg, written from the stored figures."""
+"""RESULTS.md, chart.svg and the figures in the docs, all made from results.json."""
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
 
 from benchmarks.chart import chart
-from benchmarks.results import Figure, Row, load
+from benchmarks.results import FOLDER, PROJECT_DIR, load, medians
+from benchmarks.targets import fastest_threads, values
 
-FOLDER = Path(__file__).resolve().parent
-_PACKAGES = (
-    "apache-airflow",
-    "apache-airflow-providers-http",
-    "signalwire-sdk",
-    "aiohttp",
-    "requests",
-    "tenacity",
-    "uvicorn",
-)
-
-
-def write_report(names: Sequence[str]) -> None:
-    """Write the report and the chart of all stored figures."""
-    figures = {name: load(name) for name in names}
-    (FOLDER / "RESULTS.md").write_text("\n".join(_lines(figures)) + "\n")
-    measured = [figure for figure in figures.values() if figure is not None and figure.bars]
-    (FOLDER / "chart.svg").write_text(chart(measured))
-    print("==> benchmarks/RESULTS.md, benchmarks/chart.svg")
+# The key whose medians the second table shows, and its unit.
+_KEYS = {
+    "stop_10000": ("seconds", "s"),
+    "stop_60000": ("seconds", "s"),
+    "one_stop": ("cpu", "s of CPU time"),
+    "memory": ("peak_mb", "MB"),
+    "sensors": ("cpu_ms_per_poll", "ms of CPU time per poll"),
+    "triggers": ("lag_p99_ms", "ms of lag"),
+    "imports": ("ms", "ms"),
+}
+_DOCS_PAGE = PROJECT_DIR / "docs" / "guides" / "many.md"
+_BLOCK = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
-def _lines(figures: dict[str, Figure | None]) -> Iterator[str]:
+def write_report() -> None:
+    """Write all that is made from the samples."""
+    for path, text in outputs(load()).items():
+        path.write_text(text)
+
+
+def outputs(figures: dict[str, Any]) -> dict[Any, str]:
+    """Return the text of each file that is made from the samples."""
+    page = _BLOCK.sub(lambda block: block[1] + _sentence(figures) + block[2], _DOCS_PAGE.read_text())
+    return {
+        FOLDER / "RESULTS.md": "\n".join(_lines(figures)) + "\n",
+        FOLDER / "chart.svg": chart(_bars(figures)),
+        _DOCS_PAGE: page,
+    }
+
+
+def _lines(figures: dict[str, Any]) -> Iterator[str]:
     yield "# Benchmark results"
     yield ""
-    yield "Written by `make bench`; `make bench FIGURES=NAME` measures one figure again and keeps the others. Each line"
-    yield "compares values of one run, on one machine, against the simulator in a process of its own."
-    yield ""
-    yield f"- Machine: {_machine()}"
-    yield f"- Versions: Python {platform.python_version()}, " + ", ".join(
-        f"{name} {version(name)}" for name in _PACKAGES
-    )
-    yield "- Simulator and client share the machine's cores; loads are averages of a minute, before and after."
+    yield "`make bench` writes this page from `results.json`, which has all samples. Everything runs on one machine"
+    yield "against the project's simulator, never against the live service. Values are medians; a ratio is the median"
+    yield "of the ratios of runs that followed each other."
     yield ""
     yield "![Chart of the figures](chart.svg)"
     yield ""
-    yield "| what | this provider | peer, same run | ratio | target | |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for figure in figures.values():
-        if figure is not None:
-            yield from map(_table_line, figure.rows)
-    yield from _section("Missed", _missed(figures))
-    yield from _section("How it was measured", _notes(figures))
-
-
-def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
-    content = list(lines)
-    if content:
-        yield from ("", f"## {title}", "", *content)
-
-
-def _table_line(row: Row) -> str:
-    outcome = "" if row.met is None else "met" if row.met else "**missed**"
-    return f"| {row.what} | {row.ours} | {row.peer} | {row.ratio} | {row.target} | {outcome} |"
-
-
-def _missed(figures: dict[str, Figure | None]) -> Iterator[str]:
+    yield "| Figure | Compared | Value | Target | |"
+    yield "| --- | --- | --- | --- | --- |"
+    for target, value, met in values(figures):
+        yield f"| {target.figure} | {target.what} | {value} | {target.bound_text} | {met} |"
+    yield ""
+    yield "## Medians of each series"
+    yield ""
+    yield "| Figure | Series | Median | Smallest to largest |"
+    yield "| --- | --- | --- | --- |"
     for name, figure in figures.items():
-        if figure is None:
-            yield f"- `{name}` was not measured."
-        elif any(row.met is False for row in figure.rows):
-            rows = (row for row in figure.rows if row.met is False)
-            missed = "; ".join(f"{row.what} ({row.ours if row.ratio == '-' else row.ratio})" for row in rows)
-            yield f"- `{name}`: {missed}."
-
-
-def _notes(figures: dict[str, Figure | None]) -> Iterator[str]:
+        yield from _series(name, figure)
+    yield ""
+    yield "## Conditions"
+    yield ""
+    yield "| Figure | Date | Commit | Load average at the end |"
+    yield "| --- | --- | --- | --- |"
     for name, figure in figures.items():
-        if figure is not None:
-            before, after = figure.loads
-            yield f"- `{name}`, {figure.measured_at}, load {before:.1f} to {after:.1f}. {' '.join(figure.notes)}"
+        yield f"| {name} | {figure['date']} | {figure['commit']} | {figure['load_average']} |"
+    yield ""
+    for conditions in dict.fromkeys(_conditions(figure) for figure in figures.values()):
+        yield f"- {conditions}"
 
 
-def _machine() -> str:
-    cores = os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    return f"{cores} cores ({_processor()}), {memory:.0f} GB, {platform.system()} {platform.release()}"
+def _series(name: str, figure: dict[str, Any]) -> Iterator[str]:
+    key, unit = _KEYS[name]
+    for series, runs in figure["samples"].items():
+        sizes = sorted(run[key] for run in runs)
+        yield f"| {name} | {series} | {median(sizes):,.2f} {unit} | {sizes[0]:,.2f} to {sizes[-1]:,.2f} |"
 
 
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+def _conditions(figure: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in figure["versions"].items())
+    return f"{figure['machine']}; {versions}."
+
+
+def _bars(figures: dict[str, Any]) -> dict[str, dict[str, tuple[float, str]]]:
+    """Return the panels of the chart: title, then each bar's length and text."""
+    titles = {
+        "stop_10000": "Seconds to stop 10,000 streams, 50 ms latency",
+        "sensors": "CPU milliseconds per poll of a deferred sensor",
+        "imports": "Import in a DAG file, milliseconds after airflow.sdk",
+    }
+    panels = {}
+    for name, title in titles.items():
+        if name in figures:
+            sizes = medians(figures[name]["samples"], _KEYS[name][0])
+            panels[title] = {series: (size, f"{size:,.2f}") for series, size in sizes.items()}
+    return panels
+
+
+def _sentence(figures: dict[str, Any]) -> str:
+    if "stop_10000" not in figures:
+        return ""
+    samples = figures["stop_10000"]["samples"]
+    times, best = medians(samples, "seconds"), fastest_threads(samples)
+    return (
+        f"Measured against the simulator with 50 ms latency: 10,000 stops take {times['provider']:.1f} s in one task, "
+        f"{times['aiohttp']:.1f} s with bare aiohttp\nand {times[best]:.1f} s with {best.rsplit(' ', 1)[1]} threads of "
+        "requests. [All figures](https://github.com/airflow-provider-signalwire/airflow-provider-signalwire/blob/main/"
+        "benchmarks/RESULTS.md)\n"
+    )

@@ -1,84 +1,76 @@
-"""The result of a figure, and where it is stored until the report is written."""
+"""The file that keeps all samples; the report, the chart and the figures in the docs are made from it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+import os
+import platform
+import subprocess
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-BUILD_DIR = Path(__file__).resolve().parent.parent / ".build" / "bench"
-RESULTS_DIR = BUILD_DIR / "results"
+FOLDER = Path(__file__).resolve().parent
+PROJECT_DIR = FOLDER.parent
+BUILD_DIR = PROJECT_DIR / ".build" / "bench"
+RESULTS_FILE = FOLDER / "results.json"
 
+Samples = dict[str, list[dict[str, float]]]
 
-@dataclass(kw_only=True)
-class Row:
-    """A line of the table.
-
-    :param what: What was measured.
-    :param ours: What this provider did.
-    :param peer: What the peer of the same run did, named.
-    :param ratio: How the two compare.
-    :param target: What was to be reached.
-    :param met: Whether it was; None where there is no target.
-    """
-
-    what: str
-    ours: str
-    peer: str = "-"
-    ratio: str = "-"
-    target: str = "-"
-    met: bool | None = None
+_PACKAGES = ("apache-airflow", "apache-airflow-providers-http", "signalwire-sdk", "aiohttp", "requests", "uvicorn")
+_PACKAGE = PROJECT_DIR / "airflow_provider_signalwire"
 
 
-@dataclass(kw_only=True)
-class Bar:
-    """A bar of the chart.
-
-    :param label: Whose it is.
-    :param value: Its length.
-    :param text: Its value as it is written beside it.
-    """
-
-    label: str
-    value: float
-    text: str
-    is_ours: bool = False
+def load() -> dict[str, Any]:
+    """Return all figures by name."""
+    figures: dict[str, Any] = json.loads(RESULTS_FILE.read_text()) if RESULTS_FILE.exists() else {}
+    return figures
 
 
-@dataclass(kw_only=True)
-class Figure:
-    """All that one module measured.
-
-    :param chart_title: Title of its panel in the chart, if it has bars.
-    :param notes: What a reader has to know to trust the numbers.
-    :param loads: The machine's load average before and after.
-    """
-
-    rows: list[Row]
-    notes: list[str] = field(default_factory=list)
-    chart_title: str = ""
-    bars: list[Bar] = field(default_factory=list)
-    measured_at: str = ""
-    loads: tuple[float, float] = (0.0, 0.0)
+def save(name: str, modules: tuple[str, ...], samples: Samples) -> None:
+    """Replace a figure's samples."""
+    figure = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "code": code_hash(modules),
+        "machine": _machine(),
+        "load_average": round(os.getloadavg()[0], 1),
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}},
+        "samples": samples,
+    }
+    RESULTS_FILE.write_text(json.dumps({**load(), name: figure}, indent=1, sort_keys=True) + "\n")
 
 
-def save(name: str, figure: Figure) -> None:
-    """Keep what a figure found."""
-    RESULTS_DIR.mkdir(parents=True, exist_ok=True)
-    (RESULTS_DIR / f"{name}.json").write_text(json.dumps(asdict(figure), indent=1))
+def code_hash(modules: tuple[str, ...]) -> str:
+    """Return a hash of the measured modules: folders or files of the package."""
+    digest = hashlib.sha256()
+    for module in modules:
+        path = _PACKAGE / module
+        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(source.relative_to(_PACKAGE).as_posix().encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
-def load(name: str) -> Figure | None:
-    """Return what a figure found when it last ran; None if it never did."""
-    path = RESULTS_DIR / f"{name}.json"
-    if not path.exists():
-        return None
-    kept = json.loads(path.read_text())
-    rows, bars = [Row(**row) for row in kept.pop("rows")], [Bar(**bar) for bar in kept.pop("bars")]
-    return Figure(rows=rows, bars=bars, **{**kept, "loads": tuple(kept["loads"])})
+def medians(samples: Samples, key: str) -> dict[str, float]:
+    """Return each series' median."""
+    return {name: median(run[key] for run in runs) for name, runs in samples.items()}
 
 
-def now() -> str:
-    """Return the present time as the report writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def ratio(samples: Samples, key: str, ours: str, peer: str) -> float:
+    """Return the median ratio of the pairs; the runs of a pair followed each other."""
+    return median(a[key] / b[key] for a, b in zip(samples[ours], samples[peer], strict=True))
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(PROJECT_DIR), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def _machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "?")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    return f"{os.cpu_count()} cores ({processor}), {memory:.0f} GB, {platform.system()} {platform.release()}"

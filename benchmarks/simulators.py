@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,12 +27,10 @@ class Simulator:
     """A running simulator, seen from outside.
 
     :param url: Where it listens.
-    :param pid: Its process.
     """
 
-    def __init__(self, url: str, pid: int) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.pid = pid
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -52,15 +49,6 @@ class Simulator:
         names = [{"name": f"{STREAM_NAME}-{number}"} for number in range(per_call)]
         calls = self.control("POST", "calls", {"count": streams // per_call, "streams": names})["calls"]
         return [{"call_sid": call["sid"], "stream_sid": stream["sid"]} for call in calls for stream in call["streams"]]
-
-    def streams_running(self) -> int:
-        """Count the streams that nobody has asked to stop, or that have not stopped yet."""
-        streams = self.control("GET", "state")["streams"]
-        return sum(stream["status"] != "stopped" for stream in streams)
-
-    def answers(self) -> Counter[int | None]:
-        """Count the API's answers by status; None is a connection that was broken off."""
-        return Counter(request["status"] for request in self.control("GET", "requests")["requests"])
 
     def connect(self) -> None:
         """Make this process's Airflow connections to it: the provider's, and one for HTTP operators."""
@@ -88,7 +76,7 @@ def running_simulator(**settings: Any) -> Iterator[Simulator]:
         ready = re.search(r"https?://\S+", process.stdout.readline() if process.stdout else "")
         if ready is None:
             sys.exit("The simulator did not start.")
-        simulator = Simulator(ready[0], process.pid)
+        simulator = Simulator(ready[0])
         simulator.connect()
         yield simulator
     finally:

@@ -7,17 +7,24 @@ import contextlib
 import hashlib
 import json
 import logging
+import warnings
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.exceptions import AirflowProviderDeprecationWarning
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
 from airflow_provider_signalwire.batch.rows import SpooledRows, spool_rows
 from airflow_provider_signalwire.batch.runner import StreamBatch
 from airflow_provider_signalwire.batch.summary import BatchSummary, StreamEnd
-from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_integer, validate_number
+from airflow_provider_signalwire.client.protocol.validation import (
+    validate_boolean,
+    validate_duration,
+    validate_integer,
+    validate_number,
+)
 from airflow_provider_signalwire.exceptions import SignalWireBatchRefusedError, SignalWireError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.journal_store import has_journal, write_stream_events
@@ -30,6 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MAX_CONCURRENCY = 10_000
+_MAX_REQUESTS = 1_000_000
+_MIN_PERIOD = 0.001
 
 
 class BatchOperator(HookMixin, BaseOperator):
@@ -39,7 +48,9 @@ class BatchOperator(HookMixin, BaseOperator):
         self,
         *,
         max_concurrency: int,
-        max_requests_per_second: float,
+        max_requests: int,
+        period: timedelta | float,
+        max_requests_per_second: float | None,
         fail_on_error: bool,
         account_sid: str | None,
         signalwire_conn_id: str,
@@ -47,7 +58,10 @@ class BatchOperator(HookMixin, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.max_concurrency = validate_integer("max_concurrency", max_concurrency, minimum=1, maximum=_MAX_CONCURRENCY)
-        self.max_requests_per_second = validate_number("max_requests_per_second", max_requests_per_second, minimum=1)
+        if max_requests_per_second is not None:
+            max_requests, period = _limit_of_rate(max_requests_per_second)
+        self.max_requests = validate_integer("max_requests", max_requests, minimum=1, maximum=_MAX_REQUESTS)
+        self.period = validate_duration("period", period, minimum=_MIN_PERIOD)
         self.fail_on_error = validate_boolean("fail_on_error", fail_on_error)
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
@@ -108,7 +122,8 @@ class BatchOperator(HookMixin, BaseOperator):
             summary=summary,
             checkpoint=checkpoint,
             max_concurrency=self.max_concurrency,
-            max_requests_per_second=self.max_requests_per_second,
+            max_requests=self.max_requests,
+            period=self.period,
             ignore_if_missing=ignore_if_missing,
             max_stops=max_stops and max(0, max_stops - checkpoint.counts["stopped"]),
         )
@@ -173,3 +188,15 @@ class BatchOperator(HookMixin, BaseOperator):
             log.warning("The summary could not be pushed to XCom (%s: %s).", type(error).__name__, error)
             return False
         return True
+
+
+def _limit_of_rate(max_requests_per_second: float) -> tuple[int, float]:
+    """Return the maximum and the period that replace a deprecated rate."""
+    rate = validate_number("max_requests_per_second", max_requests_per_second, minimum=1)
+    max_requests, period = int(rate), int(rate) / rate
+    warnings.warn(
+        f"'max_requests_per_second' is deprecated; use max_requests={max_requests}, period={period:g}.",
+        AirflowProviderDeprecationWarning,
+        stacklevel=5,  # the DAG file: Airflow wraps both constructors
+    )
+    return max_requests, period

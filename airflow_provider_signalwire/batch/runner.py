@@ -42,7 +42,8 @@ class StreamBatch:
     :param summary: Counts the outcomes.
     :param checkpoint: Knows which streams an earlier try has finished.
     :param max_concurrency: Maximum number of streams processed concurrently.
-    :param max_requests_per_second: Maximum number of stops per second.
+    :param max_requests: Maximum number of stops sent within any period.
+    :param period: Length of the period in seconds.
     :param ignore_if_missing: Whether a missing stream counts as success.
     :param max_stops: Maximum number of stops that SignalWire accepts; None means no limit.
     :ivar limit_reached: Whether streams are left because of ``max_stops``.
@@ -57,7 +58,8 @@ class StreamBatch:
         summary: BatchSummary,
         checkpoint: BatchCheckpoint,
         max_concurrency: int,
-        max_requests_per_second: float,
+        max_requests: int,
+        period: float,
         ignore_if_missing: bool,
         max_stops: int | None = None,
     ) -> None:
@@ -69,7 +71,8 @@ class StreamBatch:
         self._summary = summary
         self._checkpoint = checkpoint
         self._max_concurrency = max_concurrency
-        self._max_requests_per_second = max_requests_per_second
+        self._max_requests = max_requests
+        self._period = period
         self._ignore_if_missing = ignore_if_missing
         self._max_stops = max_stops
         self._loop = BackgroundLoop(self._stop_all, on_tick=self._keep_books)
@@ -139,7 +142,7 @@ class StreamBatch:
 
         client = SignalWireAsyncClient(
             self._settings,
-            rate_limiter=RateLimiter(self._max_requests_per_second),
+            rate_limiter=RateLimiter(self._max_requests, self._period),
             max_connections=self._max_concurrency,
             observer=self._observer,
         )

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _SELECTORS = ("journal", "dag_id", "run_id", *STREAM_PARENTS)
 _PAGE_SIZE = 1000
 _MAX_CONCURRENCY = 128
-_MAX_REQUESTS_PER_SECOND = 1350
+_MAX_REQUESTS = 13_500
+_PERIOD = 10.0
 
 
 @cli_utils.action_cli  # type: ignore[untyped-decorator]  # Airflow's decorators have no types
@@ -132,7 +133,8 @@ def _stop(hook: SignalWireHook, streams: list[RunningStream], asset_ids: set[int
             summary=summary,
             checkpoint=BatchCheckpoint({}, ""),
             max_concurrency=_MAX_CONCURRENCY,
-            max_requests_per_second=_MAX_REQUESTS_PER_SECOND,
+            max_requests=_MAX_REQUESTS,
+            period=_PERIOD,
             ignore_if_missing=True,
         ).run()
     print(summary.progress())

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar, Unpack, cast
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -16,12 +16,13 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows import calls
+from airflow_provider_signalwire.client.flows.calling import run_command
 from airflow_provider_signalwire.client.flows.check_connection import check_connection
 from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol import calling, endpoints
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
     StartRecordingOptions,
@@ -29,6 +30,7 @@ from airflow_provider_signalwire.client.protocol.options import (
 )
 from airflow_provider_signalwire.client.protocol.records import (
     AccountRecord,
+    CallingCallRecord,
     CallRecord,
     ConferenceRecord,
     RecordingRecord,
@@ -42,6 +44,7 @@ from airflow_provider_signalwire.client.protocol.validation import validate_inte
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+from airflow_provider_signalwire.hooks.call_stream_context import CallStreamContext
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 T = TypeVar("T")
@@ -193,6 +196,45 @@ class SignalWireHook(BaseHook):
         start = StreamStart(request, account_sid=self.account_sid, parent_sid=call_sid, name=name)
         return self.get_conn().run(start.run()).record
 
+    @clears_locals
+    def call_stream(
+        self,
+        call_sid: str,
+        url: str,
+        *,
+        name: str | None = None,
+        track: str | None = None,
+        status_callback: str | None = None,
+        status_callback_method: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        authorization_bearer_token: str | None = None,
+        timeout: float | timedelta = 300,
+    ) -> CallStreamContext:
+        """Start a media stream when a ``with`` or ``async with`` block begins, and stop it when the block ends.
+
+        The block's variable is the stream's record. The end of the block waits until the stream has stopped. If both
+        the block and the stop fail, the block's error is raised, and the stop's is a note of it.
+
+        :param call_sid: The call, which must be in progress.
+        :param url: WebSocket that receives the audio, ``wss://…``.
+        :param name: The stream's name, unique on its call. Default: ``airflow-`` and a UUID.
+        :param track: See :meth:`start_call_stream`; so for the four below.
+        :param status_callback: URL that SignalWire reports the stream's events to.
+        :param status_callback_method: ``GET`` or ``POST``.
+        :param parameters: Custom parameters for the WebSocket server.
+        :param authorization_bearer_token: Bearer token for the WebSocket server.
+        :param timeout: Seconds or timedelta to wait until the stream has stopped.
+        """
+        options = {
+            "url": url,
+            "track": track,
+            "status_callback": status_callback,
+            "status_callback_method": status_callback_method,
+            "parameters": parameters,
+            "authorization_bearer_token": authorization_bearer_token,
+        }
+        return CallStreamContext(self, call_sid, name=name, timeout=timeout, options=options)
+
     def get_call(self, call_sid: str) -> CallRecord:
         """Return a call's record."""
         return self._send(endpoints.get_call(self.account_sid, call_sid))
@@ -243,13 +285,28 @@ class SignalWireHook(BaseHook):
 
     @clears_locals
     def create_call(self, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> CallRecord:
-        """Make a call and return its record. It is never repeated if it may have been made."""
-        return self._send(endpoints.create_call(self.account_sid, to=to, from_=from_, **options))
+        """Make a call and return its record. It is never repeated if it may have been made, and the error says so."""
+        return self.get_conn().run(calls.create_call(self.account_sid, to=to, from_=from_, **options)).record
 
     @clears_locals
     def update_call(self, call_sid: str, **options: Unpack[UpdateCallOptions]) -> CallRecord:
         """Change a call in progress, e.g. ``status="completed"`` to hang up, and return its record."""
         return self.get_conn().run(calls.update_call(self.account_sid, call_sid, **options))
+
+    @clears_locals
+    def calling_command(
+        self, command: str, call_id: str | None, params: Mapping[str, Any] | None = None
+    ) -> CallingCallRecord:
+        """Send a command of the `Calling API <https://signalwire.com/docs/apis/calling>`__; return the call's record.
+
+        A success means that SignalWire accepted the command. It is repeated only if it was not processed, or if it
+        stops or ends something.
+
+        :param command: For example ``calling.stream.stop``.
+        :param call_id: The call, which SWML, a Call Flow or RELAY made. None for ``dial`` and ``update``.
+        :param params: The command's parameters.
+        """
+        return self.get_conn().run(run_command(calling.calling_command(command, call_id, params))).record
 
     def delete_call(self, call_sid: str) -> None:
         """Delete the record of an ended call."""

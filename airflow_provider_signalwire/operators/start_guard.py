@@ -115,24 +115,15 @@ class StartGuard:
 
     def on_kill(self) -> None:
         """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
-        if self._is_ending or self._is_success_reported():
+        if self._is_ending or is_success_reported(
+            self._context, f"Stream {self._name!r} on {self._parent.noun} {self._parent_sid!r}"
+        ):
             return
         self._is_killed = True
         killed = TaskKilled("Airflow has told the task to end.")
         if self._has_returned:
             self._end(killed)
         raise killed
-
-    def _is_success_reported(self) -> bool:
-        """Return whether the task has reported its success to Airflow, or is about to; its stream must then stay."""
-        ti = self._context.get("ti")
-        is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
-        if is_reporting and getattr(ti, "state", None) != "success":
-            log.warning(
-                "The task was told to end while it reported its success. Stream %r on %s %r is running since %s.",
-                *(self._name, self._parent.noun, self._parent_sid, ti.end_date.isoformat(timespec="seconds")),
-            )
-        return is_reporting or getattr(ti, "state", None) == "success"
 
     def _clear_intent(self) -> None:
         self._intent.clear()
@@ -145,7 +136,7 @@ class StartGuard:
             parent=self._parent,
             parent_sid=self._parent_sid,
             name=self._name,
-            may_stop=self._is_current_try,
+            may_stop=lambda: is_current_try(self._context),
             unproven_since=unproven_since,
         )
 
@@ -200,16 +191,32 @@ class StartGuard:
         log.error("%s", problem)
         error.add_note(problem)
 
-    def _is_current_try(self) -> bool:
-        """Return whether no other try can have begun; one that has owns the stream's name.
 
-        If Airflow does not respond in time, it cannot have begun another try either.
-        """
-        given_up: list[bool] = []
-        thread = threading.Thread(target=lambda: given_up.append(_is_given_up(self._context)), daemon=True)
-        thread.start()
-        thread.join(_AIRFLOW_SECONDS)
-        return not any(given_up)
+def is_success_reported(context: Any, stream: str) -> bool:
+    """Return whether the task has reported its success to Airflow, or is about to; its stream must then stay.
+
+    :param stream: Names the stream in the log.
+    """
+    ti = context.get("ti")
+    is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
+    if is_reporting and getattr(ti, "state", None) != "success":
+        log.warning(
+            "The task was told to end while it reported its success. %s is running since %s.",
+            *(stream, ti.end_date.isoformat(timespec="seconds")),
+        )
+    return is_reporting or getattr(ti, "state", None) == "success"
+
+
+def is_current_try(context: Any) -> bool:
+    """Return whether no other try can have begun; one that has owns the stream's name.
+
+    If Airflow does not respond in time, it cannot have begun another try either.
+    """
+    given_up: list[bool] = []
+    thread = threading.Thread(target=lambda: given_up.append(_is_given_up(context)), daemon=True)
+    thread.start()
+    thread.join(_AIRFLOW_SECONDS)
+    return not any(given_up)
 
 
 def _is_given_up(context: Any) -> bool:

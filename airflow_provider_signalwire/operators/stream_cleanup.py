@@ -67,8 +67,10 @@ class StopCallStreamsOperator(BatchOperator):
         such rows as JSON Lines, a JSON array, or CSV with a header; or a JSON array as a string. A row has a
         ``conference_sid`` instead of the ``call_sid`` if the stream belongs to a conference.
     :param max_concurrency: Maximum number of streams processed concurrently.
-    :param max_requests_per_second: Maximum number of stops per second. SignalWire allows a Space 13,800 writes in
-        10 seconds; the default leaves a few of them to others.
+    :param max_requests: Maximum number of stops sent within any ``period``, retries included. SignalWire allows a Space
+        13,800 writes in 10 seconds; the default leaves a few of them to others.
+    :param period: Seconds or a timedelta.
+    :param max_requests_per_second: Deprecated.
     :param fail_on_error: Whether the task fails if a stream could not be stopped.
     :param ignore_if_missing: Whether a stream, call or conference that does not exist counts as success.
     :param return_records: Add ``records``, every stream's record, to the summary. Mind your XCom backend's size limit.
@@ -83,7 +85,9 @@ class StopCallStreamsOperator(BatchOperator):
         *,
         streams: Any,
         max_concurrency: int = 128,
-        max_requests_per_second: float = 1350,
+        max_requests: int = 13_500,
+        period: timedelta | float = 10,
+        max_requests_per_second: float | None = None,
         fail_on_error: bool = True,
         ignore_if_missing: bool = False,
         return_records: bool = False,
@@ -93,6 +97,8 @@ class StopCallStreamsOperator(BatchOperator):
     ) -> None:
         super().__init__(
             max_concurrency=max_concurrency,
+            max_requests=max_requests,
+            period=period,
             max_requests_per_second=max_requests_per_second,
             fail_on_error=fail_on_error,
             account_sid=account_sid,
@@ -157,7 +163,9 @@ class CallStreamCleanupOperator(BatchOperator):
     :param response_timeout: Seconds or timedelta to wait for that person.
     :param dry_run: Only read, and return what would be stopped (templated).
     :param max_concurrency: Maximum number of streams processed concurrently.
-    :param max_requests_per_second: Maximum number of stops per second.
+    :param max_requests: Maximum number of stops sent within any ``period``, retries included.
+    :param period: Seconds or a timedelta.
+    :param max_requests_per_second: Deprecated.
     :param fail_on_error: Whether the task fails if a stream could not be stopped.
     :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
@@ -190,7 +198,9 @@ class CallStreamCleanupOperator(BatchOperator):
         response_timeout: timedelta | float = timedelta(days=1),
         dry_run: bool | str = False,
         max_concurrency: int = 128,
-        max_requests_per_second: float = 1350,
+        max_requests: int = 13_500,
+        period: timedelta | float = 10,
+        max_requests_per_second: float | None = None,
         fail_on_error: bool = True,
         account_sid: str | None = None,
         signalwire_conn_id: str = "signalwire_default",
@@ -198,6 +208,8 @@ class CallStreamCleanupOperator(BatchOperator):
     ) -> None:
         super().__init__(
             max_concurrency=max_concurrency,
+            max_requests=max_requests,
+            period=period,
             max_requests_per_second=max_requests_per_second,
             fail_on_error=fail_on_error,
             account_sid=account_sid,

@@ -91,41 +91,29 @@ def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner
     assert running_streams(simulator) == []
 
 
-def test_call_stream_lifecycle_stops_the_stream_of_failed_work(
-    simulator: SimulatorServer, dag_runner: DagRunner
+@pytest.mark.parametrize("stop_fails", [False, True], ids=["stop succeeds", "stop fails"])
+@pytest.mark.parametrize("work_fails", [False, True], ids=["work succeeds", "work fails"])
+def test_call_stream_lifecycle_fails_if_the_work_or_the_stop_fails(
+    simulator: SimulatorServer, dag_runner: DagRunner, work_fails: bool, stop_fails: bool
 ) -> None:
     (call,) = simulator.seed()
-    conf = {"call_sid": call["sid"]}
-
-    result = dag_runner.run("call_stream_lifecycle", conf, failing_task="work_with_audio")
-
-    assert result.state == "failed"
-    assert result.task_states == {
-        "start_call_stream": "success",
-        "work_with_audio": "failed",
-        "use_result": "upstream_failed",
-        "stop_call_stream": "success",
-    }
-    stream_sid = result.xcom("start_call_stream")["sid"]
-    assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=stream_sid)
-    assert running_streams(simulator) == []
-
-
-def test_call_stream_lifecycle_fails_if_the_stop_fails(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
-    (call,) = simulator.seed()
     stop = {"method": "POST", "path_contains": "/Streams/"}
-    simulator.set_faults([{"match": stop, "times": 1, "kind": "status", "status": 401}])
+    simulator.set_faults([{"match": stop, "times": 1, "kind": "status", "status": 401}] if stop_fails else [])
     conf = {"call_sid": call["sid"]}
 
-    result = dag_runner.run("call_stream_lifecycle", conf)
+    result = dag_runner.run("call_stream_lifecycle", conf, failing_task="work_with_audio" if work_fails else None)
 
-    assert result.state == "failed"
+    assert result.state == ("failed" if work_fails or stop_fails else "success")
     assert result.task_states == {
         "start_call_stream": "success",
-        "work_with_audio": "success",
-        "use_result": "success",
-        "stop_call_stream": "failed",
+        "work_with_audio": "failed" if work_fails else "success",
+        "call_stream_work_ended": "success",
+        "stop_call_stream": "failed" if stop_fails else "success",
     }
+    if not stop_fails:
+        stream_sid = result.xcom("start_call_stream")["sid"]
+        assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=stream_sid)
+        assert running_streams(simulator) == []
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["synchronous", "deferred"])
@@ -231,6 +219,32 @@ def test_scheduled_stream_cleanup_stops_nothing_in_a_dry_run(simulator: Simulato
     would_stop = result.xcom("stop_forgotten_streams")["would_stop"]
     assert would_stop == [{"call_sid": call["sid"], "stream_sid": "bot"}]
     assert running_streams(simulator) == [call["streams"][0]["sid"]]
+
+
+def test_make_and_hang_up_call(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    conf = {"to": "+15550100001", "from": "+15550100002", "url": "https://bot.example.com/laml"}
+
+    result = dag_runner.run("make_and_hang_up_call", conf)
+
+    assert result.state == "success"
+    (call,) = simulator.state.snapshot()["calls"]
+    assert result.xcom("create_call")["sid"] == call["sid"]
+    assert (result.xcom("hang_up")["sid"], result.xcom("hang_up")["status"]) == (call["sid"], "completed")
+
+
+@pytest.mark.parametrize("failing_task", [None, "work_with_audio"])
+def test_calling_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner, failing_task: str | None) -> None:
+    (call,) = simulator.seed_native_calls()
+
+    result = dag_runner.run("calling_stream_lifecycle", {"call_id": call["sid"]}, failing_task=failing_task)
+
+    assert result.state == ("failed" if failing_task else "success")
+    control_id = result.xcom("start_stream")["control_id"]
+    assert control_id.startswith("calling_stream_lifecycle.start_stream.")
+    assert result.xcom("stop_stream")["id"] == call["sid"]
+    (stream,) = simulator.state.snapshot()["streams"]
+    assert (stream["sid"], stream["status"]) == (control_id, "stopped")
+    assert BOT["password"] not in without_mask_requests(result.log)
 
 
 def test_every_example_dag_is_named_like_its_file(dag_runner: DagRunner) -> None:

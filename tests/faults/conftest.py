@@ -47,7 +47,7 @@ def no_pauses() -> Iterator[None]:
     """Send attempts and polls without pauses, unless SignalWire asks for them, and give up a cleanup soon."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retrying, "_BACKOFF", lambda retry_state: 0.0)
-        patch.setattr(rate_limiter, "_MAX_BACKOFF_SECONDS", 0.01)
+        patch.setattr(rate_limiter, "_MAX_SPACING_SECONDS", 0.01)
         patch.setattr(waiting, "random", SimpleNamespace(uniform=lambda low, high: 0.0))
         for module in (starting, start_guard):
             patch.setattr(module, "_CLEANUP_SECONDS", 0.02)

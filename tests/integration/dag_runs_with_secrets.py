@@ -43,7 +43,9 @@ class Runs:
         self._start_streams()
         self._stop_streams()
         self._wait()
+        self._run_blocks()
         self._run_examples()
+        self._run_calls()
         if has_journal:
             self._clean_up_by_journal()
         self._record_in_journal()
@@ -92,6 +94,14 @@ class Runs:
             self._add(f"call_sensor_{mode}", call_sid=self._call(status="completed"))
             self._add(f"call_sensor_{mode}", "failed", call_sid=self._call(self._refusal(TOKEN)))
 
+    def _run_blocks(self) -> None:
+        calls = [self._call(), self._call()]
+        for name in ("block", "block_without_work", "block_with_report", "nested_blocks", "block_in_group"):
+            self._add(name, call_sid=self._call(), work_fails=False)
+        self._add("block", "failed", call_sid=self._call(), work_fails=True)
+        self._add("block_in_mapped_group", call_sids=calls, work_fails=False)
+        self._add("block_with_mapped_work", call_sid=self._call(), call_sids=calls, work_fails=False)
+
     def _run_examples(self) -> None:
         self._add("stop_call_stream", **self._stream())
         self._add("call_stream_lifecycle", call_sid=self._call())
@@ -102,6 +112,13 @@ class Runs:
         self._add("stop_many_streams", "failed", streams=refused)
         self._call(age_seconds=5 * 3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])
         self._add("scheduled_stream_cleanup")
+
+    def _run_calls(self) -> None:
+        numbers = {"to": "+15550100001", "from": "+15550100002"}
+        self._add("make_and_hang_up_call", **numbers, url="https://bot.example.com/laml")
+        [call] = self.server.seed_native_calls()
+        self._add("calling_stream_lifecycle", call_id=call["sid"])
+        self._add("calling_start", call_id=call["sid"])
 
     def _clean_up_by_journal(self) -> None:
         self._add("journal_start_conference", conference_sid=self._conference())

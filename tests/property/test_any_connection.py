@@ -100,7 +100,7 @@ def test_any_fields_are_read_or_refused(**fields):
 @settings(REPRODUCIBLE, max_examples=60)
 @given(token=tokens, host=spaces | odd_spaces, extra=written_extras, login=st.just("project") | texts)
 @example(token="PT-with-a-line\nbreak-tok", host="acme", extra=None, login="project")
-def test_the_token_is_shown_nowhere(token, host, extra, login):
+def test_token_is_never_shown(token, host, extra, login):
     try:
         read_settings = read(host=host, login=login, password=token, extra=extra)
         shown = [repr(read_settings), str(read_settings), f"{read_settings}"]
@@ -113,7 +113,7 @@ def test_the_token_is_shown_nowhere(token, host, extra, login):
 
 @settings(REPRODUCIBLE, max_examples=60)
 @given(proxy=st.text("ab:/@[]%# é", max_size=15).map(lambda text: f"http://user:PASSWORD{text}") | st.text(max_size=20))
-def test_a_proxys_password_is_shown_nowhere(proxy):
+def test_proxy_password_is_never_shown(proxy):
     try:
         shown = repr(read(host="acme", login="project", password="token", extra={"proxy": proxy}))
     except SignalWireConfigurationError as error:

@@ -97,7 +97,7 @@ def test_json_lines_and_array_are_read_as_the_list_would_be(rows, ascii_only, en
 @example(content=b"[" * 100_000)
 @example(content=b'{"call_sid": ' + b"1" * 10_000 + b', "stream_sid": "S1"}')
 @example(content=b"\xef\xbb\xbf" + b'{"call_sid": "C1", "stream_sid": "S1"}')
-def test_a_file_of_any_bytes_is_read_or_refused(content, tmp_path):
+def test_file_of_any_bytes_is_read_or_refused(content, tmp_path):
     path = tmp_path / "streams.jsonl"
     path.write_bytes(content)
     read(str(path))

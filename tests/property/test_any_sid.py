@@ -64,7 +64,7 @@ def would_not_arrive(text):
 @settings(REPRODUCIBLE, max_examples=120)
 @given(name=st.sampled_from(list(FLOWS)), texts=st.tuples(*[any_text | acceptable] * 3))
 @example(name="stop", texts=("project", "call", "stream.JSON"))
-def test_it_arrives_as_it_is_or_is_refused(run, simulator, settings, name, texts):
+def test_any_id_arrives_unchanged_or_is_refused(run, simulator, settings, name, texts):
     simulator.reset()
     refusal = None
     try:

@@ -75,7 +75,7 @@ def observe(transport: type[Sync], script: Script, timeout: float = TIMEOUT) -> 
     return first, second, counts
 
 
-def test_any_bytes_mean_the_same_to_both_transports():
+def test_both_transports_read_any_bytes_alike():
     script = Script()
 
     @settings(REPRODUCIBLE, max_examples=EXAMPLES, derandomize="TRANSPORT_EXAMPLES" not in os.environ)

@@ -19,7 +19,7 @@ READ_THE_TIME = (
     "client.policy.retry",
     "client.transport.async_client",
     "client.transport.sync_client",
-    "operators.call_stream",
+    "operators.stream",
     "operators.start_guard",
     "sensors.base",
     "triggers.base",

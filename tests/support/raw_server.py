@@ -45,6 +45,14 @@ def stay_silent(server: RawServer, connection: socket.socket) -> None:
         pass
 
 
+def copy(source: socket.socket, target: socket.socket) -> None:
+    """Pass on received bytes until either side closes its connection."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
 class RawServer:
     """Hands each connection to a function, in a new thread.
 

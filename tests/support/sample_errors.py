@@ -17,6 +17,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireResponseError,
     SignalWireServerError,
     SignalWireTimeoutError,
+    SignalWireUnknownOutcomeError,
 )
 
 _DETAILS = {
@@ -38,6 +39,7 @@ ERRORS: list[SignalWireError] = [
     SignalWireServerError("Oops.", http_status=503, retry_after=None, **_DETAILS),
     SignalWireTimeoutError("Too late.", limit="timeout"),
     SignalWireCallEndedError("Busy."),
+    SignalWireUnknownOutcomeError("Perhaps."),
     SignalWireBatchError("2 of 3 streams failed."),
     SignalWireBatchRefusedError("2 of 3 streams were refused."),
 ]

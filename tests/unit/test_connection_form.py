@@ -25,7 +25,7 @@ STANDARD = CONNECTION_TYPE["ui-field-behaviour"]
 NUMBERS = [name for name, field in EXTRAS.items() if field["schema"]["type"][0] in ("number", "integer")]
 
 
-def test_it_is_the_hooks() -> None:
+def test_form_is_that_of_the_hook() -> None:
     assert CONNECTION_TYPE["connection-type"] == SignalWireHook.conn_type
     assert CONNECTION_TYPE["hook-name"] == SignalWireHook.hook_name
     assert CONNECTION_TYPE["hook-class-name"] == f"{SignalWireHook.__module__}.{SignalWireHook.__qualname__}"
@@ -91,11 +91,11 @@ def test_saving_the_form_untouched_changes_nothing() -> None:
     )
 
 
-def test_the_labels_are_those_of_signalwire() -> None:
+def test_labels_are_those_of_signalwire() -> None:
     assert STANDARD["relabeling"] == {"login": "Project ID", "password": "API token", "host": "Space"}
 
 
-def test_the_port_can_be_filled_in() -> None:
+def test_port_can_be_filled_in() -> None:
     """Without it, the Test button of Airflow 3.3.1 and 3.3.2 fails before it asks the hook."""
     assert "port" not in STANDARD["hidden-fields"]
     assert STANDARD["placeholders"]["port"].startswith("443")

@@ -14,7 +14,8 @@ from airflow_provider_signalwire import exceptions
 from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireConnectionError, SignalWireError
 
 every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-RETRYING_CANNOT_FIX = {"Configuration", "Authentication", "NotFound", "Request", "CallEnded", "BatchRefused"}
+RETRYING_CANNOT_FIX = {"Configuration", "Authentication", "NotFound", "Request", "CallEnded"}
+RETRYING_CANNOT_FIX |= {"BatchRefused", "UnknownOutcome"}
 API_ERRORS = {"Api", "Authentication", "NotFound", "Request", "RateLimit", "Server"}
 
 

@@ -8,6 +8,7 @@ import pytest
 from task_runner import TaskStateStore
 
 from airflow_provider_signalwire import journal_intents
+from airflow_provider_signalwire.exceptions import SignalWireRequestError, SignalWireServerError
 from airflow_provider_signalwire.journal_intents import StartIntent, StartIntents
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 
@@ -57,14 +58,15 @@ def test_cleared_start_is_gone_and_the_others_stay(context, make_intent):
     assert set(found(context)) == {str(number) for number in range(200)} - {"5"}
 
 
-def test_settled_starts_are_removed_but_not_those_that_came_later(context, make_intent, monkeypatch):
+def test_only_starts_of_settled_names_are_removed(context, make_intent, monkeypatch):
     monkeypatch.setattr(journal_intents, "_ENTRIES", 1)
-    for run_id in ("ended", "alive"):
+    make_intent("other", run_id="ended").save()
+    for run_id in ("earlier", "alive"):
         make_intent(run_id=run_id).save()
     intents = StartIntents(context, [JOURNAL])
     make_intent(run_id="later").save()
     intents.settle({start for start in intents if start.owner.run_id == "alive"})
-    assert found(context) == ["alive", "later"]
+    assert found(context) == ["alive", "earlier", "later"]
 
 
 def test_latest_starts_of_an_entry_stay_and_fit_into_64_kb(context, make_intent, monkeypatch):
@@ -96,3 +98,37 @@ def test_without_store_nothing_is_recorded(context, make_intent):
     del context["asset_state_store"]
     make_intent().save()
     assert found(context) == []
+
+
+@pytest.fixture
+def execute(context, connection, simulator):
+    [call] = simulator.seed()
+
+    def run() -> None:
+        StartCallStreamOperator(
+            task_id="start", call_sid=call["sid"], url="wss://bot.example.com/", outlets=[JOURNAL]
+        ).execute(context)
+
+    return run
+
+
+def test_start_that_succeeded_stays_until_a_cleanup_has_read_its_event(context, execute):
+    execute()
+    assert found(context) == ["run"]
+
+
+def test_refused_start_leaves_no_intent(simulator, context, execute):
+    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 422}])
+    with pytest.raises(SignalWireRequestError):
+        execute()
+    assert found(context) == []
+
+
+def test_start_whose_stream_may_be_running_leaves_its_intent(simulator, context, execute, make_connection):
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults(
+        [{"match": {"method": "POST"}, "kind": "status", "status": 503, "when": "after", "times": None}]
+    )
+    with pytest.raises(SignalWireServerError, match="may be running"):
+        execute()
+    assert found(context) == ["run"]

@@ -15,7 +15,7 @@ NAME = PACKAGE.name
 # Top to bottom. Siblings share a line and do not import each other.
 LAYERS = (
     {"cli"},
-    {"operators", "sensors", "notifications"},
+    {"operators", "sensors", "notifications", "retry_policy"},
     {"triggers"},
     {"batch"},
     {"hooks"},

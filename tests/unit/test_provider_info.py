@@ -28,18 +28,18 @@ def airflow_schema(name: str) -> dict[str, Any]:
     return json.loads((Path(airflow.__file__).parent / name).read_text())
 
 
-def test_it_has_the_form_airflow_demands() -> None:
+def test_provider_info_matches_the_schema_of_airflow() -> None:
     jsonschema.validate(get_provider_info(), airflow_schema("provider_info.schema.json"))
 
 
-def test_the_connection_form_has_the_form_airflow_demands_of_its_own_providers() -> None:
+def test_connection_form_matches_the_schema_of_airflow_providers() -> None:
     """The schema of a release looks into the form; that of the runtime does not, and the UI fails instead."""
     demanded = airflow_schema("provider.yaml.schema.json")["properties"]["connection-types"]
 
     jsonschema.validate(get_provider_info()["connection-types"], demanded)
 
 
-def test_the_schema_refuses_what_is_malformed() -> None:
+def test_schema_refuses_malformed_info() -> None:
     malformed = get_provider_info()
     del malformed["connection-types"][0]["hook-class-name"]
 
@@ -54,7 +54,7 @@ def test_its_name_is_that_of_the_distribution_and_of_the_package() -> None:
     assert name.replace("-", "_") == airflow_provider_signalwire.__name__
 
 
-def test_the_entry_point_leads_to_it() -> None:
+def test_entry_point_returns_the_provider_info() -> None:
     (entry_point,) = (
         point
         for point in metadata.entry_points(group="apache_airflow_provider")
@@ -73,7 +73,7 @@ def test_every_module_it_names_can_be_imported(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", BASES_BY_LIST)
-def test_it_names_every_module_a_user_takes_something_from(kind: str) -> None:
+def test_provider_info_names_every_public_module(kind: str) -> None:
     base = BASES_BY_LIST[kind]
     listed = {module for item in get_provider_info()[kind] for module in item["python-modules"]}
     found = set()
@@ -87,7 +87,7 @@ def test_it_names_every_module_a_user_takes_something_from(kind: str) -> None:
     assert listed == found
 
 
-def test_it_imports_nothing() -> None:
+def test_provider_info_imports_nothing() -> None:
     code = (
         "import __future__, sys, typing; before = set(sys.modules); "
         "from airflow_provider_signalwire.provider_info import get_provider_info; get_provider_info(); "
@@ -137,7 +137,7 @@ def discovered() -> dict[str, Any]:
     reason="this Airflow imports the hook to learn its form",
 )
 class TestDiscovery:
-    def test_it_finds_the_connection_type_and_its_form(self, discovered: dict[str, Any]) -> None:
+    def test_finds_the_connection_type_and_its_form(self, discovered: dict[str, Any]) -> None:
         connection_type = get_provider_info()["connection-types"][0]
         assert "airflow-provider-signalwire" in discovered["providers"]
         assert discovered["hook"] == connection_type["hook-class-name"]
@@ -145,11 +145,11 @@ class TestDiscovery:
         assert discovered["labels"] == connection_type["ui-field-behaviour"]["relabeling"]
         assert discovered["fields"] == [f"extra__signalwire__{name}" for name in connection_type["conn-fields"]]
 
-    def test_it_loads_nothing_of_ours_but_the_metadata(self, discovered: dict[str, Any]) -> None:
+    def test_loads_only_the_metadata_of_the_package(self, discovered: dict[str, Any]) -> None:
         assert discovered["ours"] == ["airflow_provider_signalwire", "airflow_provider_signalwire.provider_info"]
         assert discovered["ours_with_the_hook"] > 10, "the watch does not see modules"
 
-    def test_it_loads_nothing_heavy(self, discovered: dict[str, Any]) -> None:
+    def test_loads_no_heavy_module(self, discovered: dict[str, Any]) -> None:
         assert discovered["heavy"] == []
 
 

@@ -25,7 +25,7 @@ def inventory(*names, **more):
     return json.dumps({"bomFormat": "CycloneDX", "components": components})
 
 
-def test_the_direct_dependencies_are_those_of_the_package(supply_chain):
+def test_direct_dependencies_are_those_of_the_package(supply_chain):
     assert supply_chain.direct_dependencies() == {
         "apache-airflow",
         "apache-airflow-providers-common-compat",
@@ -35,13 +35,13 @@ def test_the_direct_dependencies_are_those_of_the_package(supply_chain):
     }
 
 
-def test_a_whole_inventory_is_right(supply_chain):
+def test_complete_inventory_is_valid(supply_chain):
     text = inventory(*NAMES, externalReferences=[{"type": "website", "url": "https://aiohttp.example.org/a@b"}])
     assert supply_chain.problems(text, {"aiohttp", "requests"}) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_missing_is_named(supply_chain, name):
+def test_missing_part_is_named(supply_chain, name):
     rest = [other for other in NAMES if other != name]
     assert supply_chain.problems(inventory(*rest), {"aiohttp", "requests"}) == [f"it lacks {name}"]
 
@@ -55,7 +55,7 @@ def test_what_is_missing_is_named(supply_chain, name):
         str(SCRIPT),
     ],
 )
-def test_what_is_private_is_found(supply_chain, url):
+def test_private_url_is_found(supply_chain, url):
     text = inventory(*NAMES, externalReferences=[{"type": "distribution", "url": url}])
     assert supply_chain.problems(text, set()) != []
 

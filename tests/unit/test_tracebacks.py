@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 import airflow_provider_signalwire
+from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows import start
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, short_repr
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
@@ -25,8 +27,8 @@ from airflow_provider_signalwire.operators import start_guard
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 
-BEARER, KEY, NUMBER = "bearer-77", "signed-key-99", "+15551234567"
-HIDDEN = (BEARER, KEY, NUMBER[1:])
+BEARER, KEY, NUMBER, PROXY_PASSWORD = "bearer-77", "signed-key-99", "+15551234567", "pr0xy-w0rd"
+HIDDEN = (BEARER, KEY, NUMBER[1:], PROXY_PASSWORD)
 SIGNED = f"wss://media.example.com/?key={KEY}"
 START = {
     "url": SIGNED,
@@ -67,6 +69,14 @@ CASES: dict[str, Callable[[str], Any]] = {
     "start operator": lambda call_sid: StartCallStreamOperator(task_id="start", call_sid=call_sid, **START).execute({}),
     "clean up": clean_up,
     "asynchronous client": lambda call_sid: asyncio.run(start_asynchronously(call_sid)),
+}
+
+WITHOUT_REQUESTS: dict[str, Callable[[str], Any]] = {
+    "proxy": lambda _: ClientSettings.from_connection_fields(
+        host="acme", login="project", password=KEY, extra={"proxy": f"http://user:{PROXY_PASSWORD}@proxy.example.com"}
+    ).redact(f"{PROXY_PASSWORD} {KEY}"),
+    "masking": lambda _: mask_phone_numbers(f"call {NUMBER}", known=[NUMBER]),
+    "short repr": lambda _: short_repr([NUMBER, BEARER], secrets=[BEARER]),
 }
 
 
@@ -161,7 +171,7 @@ def test_exception_at_any_line_shows_no_secret(simulator, make_connection, monke
     hidden = (*HIDDEN, simulator.token)
     interrupted: set[tuple[str, int]] = set()
     leaks: set[tuple[str, str]] = set()
-    for operation in CASES.values():
+    for operation in (CASES | WITHOUT_REQUESTS).values():
 
         def perform(operation=operation):
             [call] = simulator.seed(streams=[{"name": "media"}])

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 from typing import Unpack
 
-from airflow_provider_signalwire.client.policy.steps import Flow, send
+from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, send
 from airflow_provider_signalwire.client.protocol import endpoints
-from airflow_provider_signalwire.client.protocol.options import UpdateCallOptions
+from airflow_provider_signalwire.client.protocol.options import CreateCallOptions, UpdateCallOptions
 from airflow_provider_signalwire.client.protocol.records import CallRecord, RecordingRecord, call_has_ended
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
+    SignalWireError,
     SignalWireNotFoundError,
     SignalWireRequestError,
 )
 
 log = logging.getLogger(__name__)
 
+CALL_MAY_EXIST = "The call may have been made."
+INSTRUCTIONS_MAY_RUN = "The new instructions may be running."
 RECORDING_STOPPED = "stopped"
 
 
@@ -30,18 +33,41 @@ def delete_call(account_sid: str, call_sid: str) -> Flow[None]:
         log.info("Call %r is already deleted, by an earlier attempt.", call_sid)
 
 
-def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOptions]) -> Flow[CallRecord]:
-    """Change a call in progress and return its record."""
+def create_call(
+    account_sid: str, *, to: str, from_: str, **options: Unpack[CreateCallOptions]
+) -> Flow[ApiResponse[CallRecord]]:
+    """Make a call and return its record. It is not repeated if it may have been made, and the error says so."""
     try:
-        return (yield from send(endpoints.update_call(account_sid, call_sid, **options))).record
+        return (yield from send(endpoints.create_call(account_sid, to=to, from_=from_, **options)))
+    except SignalWireError as failure:
+        if failure.outcome == "unknown":
+            failure.add_advice(CALL_MAY_EXIST)
+        raise
+
+
+def update_call(
+    account_sid: str, call_sid: str, *, is_done_if_ended: bool = False, **options: Unpack[UpdateCallOptions]
+) -> Flow[CallRecord]:
+    """Change a call in progress and return its record.
+
+    :param is_done_if_ended: Whether a hang-up succeeds if the call has ended already.
+    """
+    request = endpoints.update_call(account_sid, call_sid, **options)
+    is_hang_up = request.form == (("Status", "completed"),)
+    try:
+        return (yield from send(request)).record
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
-        if not refusal.after_unknown_outcome:
-            raise
         # Only a hang-up is repeated. If the call has ended, an earlier attempt was processed.
+        if not refusal.after_unknown_outcome and not (is_done_if_ended and is_hang_up):
+            raise
         call = (yield from send(endpoints.get_call(account_sid, call_sid))).record
         if not call_has_ended(call):
             raise
         return call
+    except SignalWireError as failure:
+        if failure.outcome == "unknown" and not request.safe_to_repeat:
+            failure.add_advice(INSTRUCTIONS_MAY_RUN)
+        raise
 
 
 def update_call_recording(

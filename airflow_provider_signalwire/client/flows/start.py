@@ -127,11 +127,17 @@ class StreamStart:
         schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
         return self._settle((yield from wait_until(poller, schedule)))
 
+    def make_poller(self) -> StreamPoller:
+        """Return what polls the started stream until it has stopped; one that is not found has stopped."""
+        poller = self._poller(StreamPoller)
+        poller.last_status = self.record["status"] if self.record is not None and self._is_own_record else None
+        return poller
+
     def _poller(self, poller_class: type[P], *, ignore_if_missing: bool = False) -> P:
         return poller_class(
             self._account_sid,
             self._parent_sid,
-            self._stop_by,
+            self.stop_by,
             ignore_if_missing=ignore_if_missing,
             parent=self._parent,
         )
@@ -205,7 +211,8 @@ class StreamStart:
         self._unproven.append(time.time())
 
     @property
-    def _stop_by(self) -> str:
+    def stop_by(self) -> str:
+        """What the stream can be stopped by: its SID, or its name if the record is about another stream."""
         return self.record["sid"] if self.record is not None and self._is_own_record else self._name
 
     @property

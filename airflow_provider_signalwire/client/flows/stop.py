@@ -105,7 +105,8 @@ def _read_parent(
         record: Record = (yield from send(request, deadline=deadline)).record
         return record
     except SignalWireNotFoundError:
-        refusal.add_advice(f"There is no {parent.noun} {parent_sid!r}.")
+        other_api = " If SWML, a Call Flow or RELAY made it, use StopCallingStreamOperator." if parent is CALL else ""
+        refusal.add_advice(f"There is no {parent.noun} {parent_sid!r}.{other_api}")
         return None
 
 

@@ -1,68 +1,85 @@
-"""Limits a client's requests: one rate for all its flows, and one pause after a 429."""
+"""Limits a client's requests: a maximum in any period for all its flows, and one pause after a 429."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
+from types import TracebackType
 
-# The event loop wakes up some milliseconds late. What was missed within this time may be sent at once.
-_MAX_CATCH_UP_SECONDS = 0.05
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed
 
-# The pause after a 429 without Retry-After. It settles where about one response in fifty is a 429: a single one costs
-# next to nothing, and a limit that others use up, too, is approached from below.
-_MIN_BACKOFF_SECONDS = 0.001
-_MAX_BACKOFF_SECONDS = 5.0
-_GROWTH = 4.0
-_DECAY = 0.9
+# After a 429, requests are spaced. The spacing shrinks with each success until the next 429, so a limit that
+# others use up, too, is approached from below.
+_MIN_SPACING_SECONDS = 0.001
+_MAX_SPACING_SECONDS = 5.0
+_GROWTH = 2.0
+_DECAY = 0.98
 
 
 class RateLimiter:
-    """Spaces requests evenly.
+    """Lets requests leave as fast as they can, but never more than a maximum within any period.
 
-    :param per_second: Requests per second, on average.
-    :param clock: Monotonic seconds.
+    Use it as an asynchronous context manager around each request. SignalWire counts a request some time between its
+    first byte and its response. A request therefore occupies a slot from before it is sent until a period after its
+    response: any period in which SignalWire may have counted it.
+
+    :param max_requests: Maximum number of requests in any period.
+    :param period: Length of the period in seconds.
     """
 
-    def __init__(self, per_second: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval = 1 / per_second
-        self._clock = clock
-        self._next_turn = clock()
-        self._paused_until = clock()
-        self._backoff = _MIN_BACKOFF_SECONDS
+    # No library fits. aiolimiter is a leaky bucket, which allows almost twice its maximum in some periods.
+    # pyrate-limiter and throttled-py count a request when it is sent, so a slow one may arrive in a period that is
+    # already full. None of them can pause.
 
-    async def acquire(self) -> None:
-        """Return when the next request may be sent."""
-        while True:
-            now = self._clock()
-            turn = max(self._next_turn, now - _MAX_CATCH_UP_SECONDS)
-            self._next_turn = turn + self._interval
-            wait = max(turn, self._paused_until) - now
-            if wait > 0:
-                await asyncio.sleep(wait)
-            # A pause that began meanwhile also applies to requests already waiting.
-            if not self._is_paused():
-                return
+    def __init__(self, max_requests: int, period: float) -> None:
+        self._period = period
+        self._slots = asyncio.Semaphore(max_requests)
+        self._turn = asyncio.Lock()
+        self._paused_until = 0.0
+        self._next_turn = 0.0
+        self._spacing = 0.0
+
+    async def __aenter__(self) -> None:
+        """Wait until a request may be sent."""
+        async with self._turn:  # one request waits, the others queue behind it
+            await self._slots.acquire()
+            try:
+                # A pause that begins meanwhile also applies to requests already waiting.
+                while (wait := max(self._paused_until, self._next_turn) - _now()) > 0:  # noqa: ASYNC110  # waits for a time
+                    await asyncio.sleep(wait)
+            except BaseException:
+                self._slots.release()
+                raise
+            self._next_turn = _now() + self._spacing
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the slot back: a period from now, or at once if nothing was sent."""
+        if isinstance(exc, AttemptFailed) and not exc.sent:
+            self._slots.release()
+        else:
+            asyncio.get_running_loop().call_later(self._period, self._slots.release)
 
     def on_rate_limited(self, retry_after: float | None, *, max_seconds: float) -> None:
-        """Pause all requests after a 429.
+        """Pause all requests after a 429, and space those that follow.
 
-        :param retry_after: Seconds that SignalWire asks for. Without them, a first 429 pauses for a moment only; the
-            more responses are 429, the longer the pauses become.
+        :param retry_after: Seconds that SignalWire asks for. Without them, the pause is as long as the spacing: a
+            millisecond after a first 429, longer with every further one.
         :param max_seconds: Maximum pause in seconds.
         """
-        if not retry_after:
-            if self._is_paused():
-                return  # it was sent before the pause began
-            retry_after = self._backoff
-            self._backoff = min(retry_after * _GROWTH, _MAX_BACKOFF_SECONDS)
-        if retry_after > 0:
-            self._paused_until = max(self._paused_until, self._clock() + min(retry_after, max_seconds))
-            self._next_turn = max(self._next_turn, self._paused_until - _MAX_CATCH_UP_SECONDS)
+        now = _now()
+        if self._paused_until <= now:  # otherwise it was sent before the pause began
+            self._spacing = min(max(self._spacing * _GROWTH, _MIN_SPACING_SECONDS), _MAX_SPACING_SECONDS)
+            retry_after = retry_after or self._spacing
+        if retry_after:
+            self._paused_until = max(self._paused_until, now + min(retry_after, max_seconds))
 
     def on_success(self) -> None:
-        """Shorten the next pause after a response other than 429."""
-        self._backoff = max(self._backoff * _DECAY, _MIN_BACKOFF_SECONDS)
+        """Shorten the spacing after a response other than 429."""
+        self._spacing *= _DECAY
+        if self._spacing < _MIN_SPACING_SECONDS:
+            self._spacing = 0.0
 
-    def _is_paused(self) -> bool:
-        return self._paused_until > self._clock()
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

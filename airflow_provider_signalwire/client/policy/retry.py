@@ -116,7 +116,11 @@ class RetryPolicy:
     def _attempt(self, request: ApiRequest[T], timeout: float, progress: _Progress) -> Attempts[ApiResponse[T]]:
         try:
             response = yield HttpRequest(
-                method=request.method, target=request.target, body=request.body, timeout=timeout
+                method=request.method,
+                target=request.target,
+                body=request.body,
+                timeout=timeout,
+                content_type=request.content_type,
             )
         except AttemptFailed as failed:
             progress.elapsed += failed.seconds

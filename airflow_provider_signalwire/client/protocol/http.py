@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # Both transports are given the form URL-encoded: aiohttp would prepare it for being a multipart one, too.
-FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
+JSON_CONTENT_TYPE = "application/json"
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
@@ -20,14 +21,16 @@ class HttpRequest:
 
     :param method: HTTP method.
     :param target: Path and query, both percent-encoded.
-    :param body: URL-encoded form, or None if the request has no body.
+    :param body: URL-encoded form or JSON, or None if the request has no body.
     :param timeout: Seconds that the attempt may take in all, from the moment it has a place to be sent.
+    :param content_type: Media type of the body.
     """
 
     method: str
     target: str = field(repr=False)  # may hold telephone numbers
     body: bytes | None = field(repr=False)
     timeout: float
+    content_type: str = FORM_CONTENT_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Each key is the API's own name in snake case: ``status_callback_url`` would be s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
@@ -23,6 +24,7 @@ from airflow_provider_signalwire.client.protocol.validation import (
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _MAX_INTEGER = 2**31 - 1
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # not valid UTF-8
 
 
 class CreateCallOptions(TypedDict, total=False):
@@ -104,6 +106,25 @@ def encode_form(options: Mapping[str, object], known: type) -> Fields:
     )
 
 
+@clears_locals
+def validate_parameters(name: str, value: object, *, maximum: int) -> dict[str, str]:
+    """Return custom parameters, a mapping of strings to strings. A message quotes no value: it may be a secret."""
+    if not isinstance(value, Mapping):
+        raise SignalWireConfigurationError(
+            f"Parameter '{name}' is a {type(value).__name__}: expected a mapping such as {{'language': 'en'}}."
+        )
+    if len(value) > maximum:
+        raise SignalWireConfigurationError(f"Parameter '{name}' has {len(value)} entries: expected at most {maximum}.")
+    for key, text in value.items():
+        for part, description in ((key, "a key"), (text, f"the value of key {short_repr(key, limit=60)}")):
+            if problem := _form_text_problem(part):
+                raise SignalWireConfigurationError(
+                    f"Parameter '{name}' must map strings to non-empty strings; {description} is {problem}: expected "
+                    "a string."
+                )
+    return dict(value)
+
+
 @cache
 def _types_of(known: type) -> dict[str, tuple[type, ...]]:
     return {name: get_args(hint) for name, hint in get_type_hints(known).items()}
@@ -133,3 +154,11 @@ def _whole_seconds(name: str, value: object) -> int:
     if not seconds.is_integer():
         raise SignalWireConfigurationError(f"Parameter '{name}' is {short_repr(value)}: expected whole seconds.")
     return int(seconds)
+
+
+def _form_text_problem(value: object) -> str:
+    if not isinstance(value, str):
+        return f"of type {type(value).__name__}"
+    if not value:
+        return "empty"
+    return "not valid Unicode" if _LONE_SURROGATE.search(value) else ""

@@ -74,6 +74,14 @@ CallRecord = TypedDict(
 CallRecord.__doc__ = "A call. The response has more keys than are named here; all of them pass through."
 
 
+class CallingCallRecord(TypedDict, total=False):
+    """A call as the Calling API returns it; only the keys this provider reads are named."""
+
+    id: str
+    status: str
+    control_id: str
+
+
 class ConferenceRecord(TypedDict, total=False):
     """A conference; the response has more keys than are named here."""
 

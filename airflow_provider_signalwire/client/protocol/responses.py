@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from airflow_provider_signalwire.client.protocol.error_body import read_error_details
 from airflow_provider_signalwire.client.protocol.http import HttpResponse
 from airflow_provider_signalwire.client.protocol.json_body import check_storable, decode_json
 from airflow_provider_signalwire.client.protocol.records import (
@@ -40,6 +41,8 @@ T = TypeVar("T")
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525)})
 
+_RATE_LIMIT_CODE = "rate_limit_exceeded"  # the Calling API sends it with status 422
+
 _MAX_MESSAGE_LENGTH = 500
 _MAX_STATUS_LENGTH = 100
 _MAX_SID_LENGTH = 256
@@ -53,7 +56,7 @@ _ADVICE = {
     429: "The Space's request limit is reached: lower the rate, or allow a longer wait with the connection's "
     "extra max_retry_seconds.",
 }
-ADVICE_BY_CODE = {
+ADVICE_BY_CODE: dict[int | str, str] = {
     21220: "The call is not in a state that allows it: a stream needs a call in progress.",
     31922: "Check the stream's url: it must be a wss:// address that SignalWire can reach.",
 }
@@ -102,18 +105,19 @@ def error_of_status(
         problem = redirect if status >= 300 else "has an unexpected status"
         return invalid_response(request, status, problem, request_id=request_id)
     quote = partial(_quote, secrets=(*secrets, *request.secrets), phone_numbers=request.phone_numbers)
-    details = _error_details(body, quote)
+    details = read_error_details(body, quote)
     reason = f"{status} {_phrase(status)}" + (f", code {details.code}" if details.code else "")
     said = f": {details.message.rstrip('.')}." if details.message else "."
-    error = _error_class(status)(
+    kind = 429 if details.code == _RATE_LIMIT_CODE else status
+    error = _error_class(kind)(
         f"Could not {request.log_description}: SignalWire returned {reason}{_request_id_suffix(request_id)}{said} "
-        f"{_advice(status, details.code)}",
+        f"{_advice(request, kind, details.code)}",
         http_status=status,
         request_id=request_id,
         retry_after=retry_after(headers),
         **details._asdict(),
     )
-    error.is_transient, error.outcome = classify(sent=True, status=status)
+    error.is_transient, error.outcome = classify(sent=True, status=kind)
     return error
 
 
@@ -244,7 +248,10 @@ def _error_class(status: int) -> type[SignalWireApiError]:
     return SignalWireRequestError
 
 
-def _advice(status: int, code: int | None) -> str:
+def _advice(request: ApiRequest[Any], status: int, code: int | str | None) -> str:
+    own = request.advice.get(code or status) or request.advice.get(status)
+    if own:
+        return own
     if code in ADVICE_BY_CODE:
         return ADVICE_BY_CODE[code]
     if status in _ADVICE:
@@ -254,34 +261,6 @@ def _advice(status: int, code: int | None) -> str:
     if status >= 500:
         return "SignalWire or an upstream proxy failed. Check its status page."
     return "Correct the request; retrying cannot help."
-
-
-class _ErrorDetails(NamedTuple):
-    code: int | None = None
-    message: str | None = None
-    more_info: str | None = None
-
-
-def _error_details(body: bytes, quote: Callable[[Any], str | None]) -> _ErrorDetails:
-    """Find code, message and more_info in any of the documented shapes of an error body."""
-    try:
-        decoded = decode_json(body)
-    except ValueError:
-        return _ErrorDetails()
-    if isinstance(decoded, dict) and isinstance(decoded.get("errors"), list) and decoded["errors"]:
-        decoded = decoded["errors"][0]
-    if isinstance(decoded, dict):
-        return _ErrorDetails(
-            _error_code(decoded.get("code")), quote(decoded.get("message")), quote(decoded.get("more_info"))
-        )
-    return _ErrorDetails(message=quote(decoded))
-
-
-def _error_code(code: Any) -> int | None:
-    """Read a code, which may be a number or a numeric string."""
-    is_code = isinstance(code, (int, str)) and not isinstance(code, bool)
-    digits = str(code) if is_code else ""
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
 
 
 def _quote(text: Any, *, secrets: tuple[str, ...], phone_numbers: tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from airflow_provider_signalwire.client.protocol import responses
 from airflow_provider_signalwire.client.protocol import validation as inputs
+from airflow_provider_signalwire.client.protocol.options import validate_parameters
 from airflow_provider_signalwire.client.protocol.paths import parent_path, quote_sid
 from airflow_provider_signalwire.client.protocol.records import STREAM_STOPPED, StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
@@ -63,6 +64,7 @@ def start_stream(
         description=f"start stream {quote_sid(name)} on {parent.noun} {quote_sid(parent_sid)}",
         read_record=responses.stream_record,
         form=tuple(form),
+        advice={404: parent.not_found_advice},
         safe_to_repeat=False,
     )
 
@@ -82,7 +84,7 @@ def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_
 
 
 def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
-    valid = inputs.validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
+    valid = validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
     return tuple(
         field
         for index, (name, value) in enumerate(valid.items(), start=1)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime as rfc_2822
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
@@ -19,7 +19,6 @@ ONE_YEAR = 365 * 24 * 3600.0
 # What a missing value becomes when a template renders it, by itself and with the filter `tojson`.
 _MISSING = frozenset({"None", "null"})
 _NEEDS_NO_ENCODING = re.compile("[A-Za-z0-9_~-]+")  # most SIDs
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # not valid UTF-8
 _NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _DIGITS = re.compile(r"\s*\d{1,20}\s*")
 _NUMERIC = re.compile(r"\s*-?\d{1,20}(\.\d{1,20})?\s*")
@@ -89,8 +88,7 @@ def validate_url(name: str, value: object, *, schemes: Iterable[str]) -> str:
     expected = " or ".join(f"'{scheme}://…'" for scheme in schemes)
     if _is_missing(value):
         raise _invalid(name, value, expected)
-    problem = _url_problem(value, schemes)
-    if problem:
+    if problem := _url_problem(value, schemes):
         raise SignalWireConfigurationError(f"Parameter '{name}' {problem}: expected {expected}.")
     return str(value)
 
@@ -111,10 +109,9 @@ def validate_number(
 
     :param unit: What it counts, for the message, e.g. ``seconds``.
     """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not minimum <= value <= maximum or value == math.inf:  # type: ignore[operator]  # a number
+    if not _is_number(value, minimum, maximum) or value == math.inf:
         raise _invalid(name, value, f"a number{f' of {unit}' if unit else ''}{_limits(minimum, maximum)}")
-    return value  # type: ignore[return-value]  # is_number has said so
+    return value
 
 
 @clears_locals
@@ -124,7 +121,7 @@ def validate_integer(name: str, value: object, *, minimum: int, maximum: int, te
     :param templated: Accept a string of digits, too, which is what a template renders.
     """
     number = int(value) if templated and isinstance(value, str) and _DIGITS.fullmatch(value) else value
-    if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
+    if not _is_number(number, minimum, maximum) or not isinstance(number, int):
         raise _invalid(name, value, f"an integer{_limits(minimum, maximum)}")
     return number
 
@@ -143,10 +140,9 @@ def validate_duration(
         seconds = value.total_seconds()
     elif templated and isinstance(value, str) and _NUMERIC.fullmatch(value):
         seconds = float(value)
-    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not is_number or not minimum <= seconds <= maximum:  # type: ignore[operator]  # a number
+    if not _is_number(seconds, minimum, maximum):
         raise _invalid(name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds")
-    return float(seconds)  # type: ignore[arg-type]  # is_number has said so
+    return float(seconds)
 
 
 @clears_locals
@@ -155,10 +151,9 @@ def validate_boolean(name: str, value: object, *, templated: bool = False) -> bo
 
     :param templated: Accept ``"true"`` and ``"false"``, too, which is what a template renders.
     """
-    if isinstance(value, bool):
-        return value
-    if templated and isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
+    text = value.strip().lower() if templated and isinstance(value, str) else ""
+    if isinstance(value, bool) or text in ("true", "false"):
+        return value is True or text == "true"
     raise _invalid(name, value, "True or False")
 
 
@@ -222,30 +217,6 @@ def validate_call_filters(filters: object) -> dict[str, Any]:
     return {key: _CALL_FILTERS[key](f"call_filters[{key!r}]", value) for key, value in filters.items()}
 
 
-@clears_locals
-def validate_parameters(name: str, value: object, *, maximum: int) -> dict[str, str]:
-    """Return custom parameters, a mapping of strings to strings. A message quotes no value: it may be a secret."""
-    if not isinstance(value, Mapping):
-        raise SignalWireConfigurationError(
-            f"Parameter '{name}' is a {type(value).__name__}: expected a mapping such as {{'language': 'en'}}."
-        )
-    if len(value) > maximum:
-        raise SignalWireConfigurationError(f"Parameter '{name}' has {len(value)} entries: expected at most {maximum}.")
-    for key, text in value.items():
-        problem = _form_text_problem(key)
-        if problem:
-            raise SignalWireConfigurationError(
-                f"Parameter '{name}' must map strings to non-empty strings; a key is {problem}: expected a string."
-            )
-        problem = _form_text_problem(text)
-        if problem:
-            raise SignalWireConfigurationError(
-                f"Parameter '{name}' must map strings to non-empty strings; the value of key "
-                f"{short_repr(key, limit=60)} is {problem}: expected a string."
-            )
-    return dict(value)
-
-
 def missing_value(name: str) -> SignalWireConfigurationError:
     """Return the error for a parameter that was set in the DAG, but whose value turned out to be None."""
     return _invalid(name, None, "a value")
@@ -276,14 +247,6 @@ def _plain_text(name: str, value: object, expected: str, quote_value: Callable[[
     return value
 
 
-def _form_text_problem(value: object) -> str:
-    if not isinstance(value, str):
-        return f"of type {type(value).__name__}"
-    if not value:
-        return "empty"
-    return "not valid Unicode" if _LONE_SURROGATE.search(value) else ""
-
-
 def _url_problem(value: object, schemes: Collection[str]) -> str:
     if not isinstance(value, str):
         return "is not a string"
@@ -295,6 +258,11 @@ def _url_problem(value: object, schemes: Collection[str]) -> str:
     if url.scheme not in schemes:
         return f"has the scheme '{url.scheme}'" if url.scheme in _KNOWN_SCHEMES else "has another scheme or none"
     return "" if has_host and value.isprintable() and " " not in value else "is not a URL with a host"
+
+
+def _is_number(value: object, minimum: float, maximum: float) -> TypeGuard[float]:
+    """Return whether a value is a number within limits; a boolean is not one."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and minimum <= value <= maximum
 
 
 def _limits(minimum: float, maximum: float) -> str:

@@ -97,9 +97,9 @@ class SignalWireAsyncClient:
         limiter = self._rate_limiter
         if limiter is None or request.method == "GET":
             return await self._transport.send(request)
-        await limiter.acquire()
         try:
-            response = await self._transport.send(request)
+            async with limiter:
+                response = await self._transport.send(request)
         except AttemptFailed as failure:
             self._adjust_rate(limiter, failure)
             raise

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.protocol.http import FORM_HEADERS, MAX_BODY_BYTES, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES, HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.transport.async_connection import Connector
 from airflow_provider_signalwire.client.transport.attempt import Attempt, current_attempt
 from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes, proxy_headers
@@ -33,7 +33,6 @@ class AsyncTransport:
         self._headers: dict[str, str] = {name: Hidden(value) for name, value in settings.headers.items()}
         if settings.origin.startswith("http:"):  # without a tunnel, the proxy reads the request itself
             self._headers |= self._proxy_headers
-        self._form_headers = self._headers | FORM_HEADERS
         self._session: aiohttp.ClientSession | None = None
         self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -91,7 +90,7 @@ class AsyncTransport:
             URL(self._settings.origin + request.target, encoded=True),
             data=None if request.body is None else HiddenBytes(request.body),
             # Not those of the session: aiohttp would send them to the proxy, the token as Proxy-Authorization.
-            headers=self._headers if request.body is None else self._form_headers,
+            headers=self._headers if request.body is None else self._headers | {"Content-Type": request.content_type},
             allow_redirects=False,
             proxy=self._settings.proxy,
             proxy_headers=self._proxy_headers or None,

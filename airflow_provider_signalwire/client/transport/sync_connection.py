@@ -154,13 +154,12 @@ class _Connection(HTTPConnection):
 
     _unsent_body: bytes = b""
 
-    # Called as a class by http.client and urllib3.
-    def response_class(  # type: ignore[override]
+    def response_class(  # type: ignore[override]  # a class in http.client, which only calls it
         self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
     ) -> _Response:
         return _Response(self, sock, method)
 
-    def request(  # type: ignore[override]
+    def request(  # type: ignore[override]  # urllib3's own options are passed on unchanged
         self,
         method: str,
         url: str,

@@ -10,7 +10,7 @@ from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.protocol.http import FORM_HEADERS, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.transport.attempt import Attempt, current_attempt
 from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes, proxy_headers
 from airflow_provider_signalwire.client.transport.sync_connection import Adapter
@@ -73,7 +73,7 @@ class SyncTransport:
         prepared.headers = CaseInsensitiveDict(self._headers)
         if request.body is not None:
             prepared.body = HiddenBytes(request.body)
-            prepared.headers.update(FORM_HEADERS)
+            prepared.headers["Content-Type"] = request.content_type
             prepared.headers["Content-Length"] = str(len(request.body))
         elif request.method != "GET":  # as aiohttp does
             prepared.headers["Content-Length"] = "0"

@@ -11,7 +11,7 @@ from airflow_provider_signalwire.operators.stream_cleanup import CallStreamClean
 for dag_id, arguments in {
     "journal_cleanup": {},
     "journal_cleanup_unmentioned": {"journal": [Asset("a journal that no other DAG mentions")]},
-    "journal_cleanup_slow": {"max_requests_per_second": 1, "max_concurrency": 1},
+    "journal_cleanup_slow": {"max_requests": 1, "period": 1, "max_concurrency": 1},
     "journal_cleanup_asking": {"max_stops": 2, "on_limit": "approve"},
     "journal_cleanup_asking_briefly": {"max_stops": 2, "on_limit": "approve", "response_timeout": 1},
 }.items():

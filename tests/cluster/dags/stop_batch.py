@@ -12,7 +12,8 @@ with DAG("stop_batch", schedule=None):
     StopCallStreamsOperator(
         task_id="stop_streams",
         streams="{{ params.file }}",
-        max_requests_per_second=250,
+        max_requests=250,
+        period=1,
         retries=5,
         retry_delay=timedelta(seconds=5),
         params={"file": None},

@@ -27,7 +27,8 @@ with DAG("stop_sharded_streams", schedule=None, params={"streams": Param([], typ
     StopCallStreamsOperator.partial(
         task_id="stop_shard",
         pool="signalwire",
-        max_requests_per_second=REQUESTS_PER_SECOND,
+        max_requests=REQUESTS_PER_SECOND,
+        period=1,
         retries=2,
         retry_delay=timedelta(seconds=5),
     ).expand(streams=find_shards())

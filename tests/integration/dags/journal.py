@@ -57,4 +57,4 @@ if HAS_JOURNAL:
             )
 
     with DAG("journal_cleanup_both_ways", schedule=None):
-        CallStreamCleanupOperator(task_id="clean_up", journal=[JOURNAL], stream_names=["bot"], min_call_age=60)
+        CallStreamCleanupOperator(task_id="clean_up", journal=[JOURNAL], stream_names=["bot"], min_call_age=1800)

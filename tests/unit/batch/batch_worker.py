@@ -55,7 +55,7 @@ def operator_for(job: dict[str, Any]) -> BatchOperator:
     if job["kind"] == "cleanup":
         return CallStreamCleanupOperator(task_id="clean", stream_names=["audio"], min_call_age=60)
     streams = slowly(job["streams"]) if job["kind"] == "slow rows" else job["streams"]
-    return StopCallStreamsOperator(task_id="stop", streams=streams, max_requests_per_second=job.get("rate", 1350))
+    return StopCallStreamsOperator(task_id="stop", streams=streams, max_requests=job.get("rate", 1350), period=1)
 
 
 def slowly(rows: list[Any]) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.exceptions import AirflowProviderDeprecationWarning
 
 from airflow_provider_signalwire import metrics
 from airflow_provider_signalwire.batch import runner
@@ -225,9 +226,22 @@ def test_one_429_pauses_all_requests(simulator: SimulatorServer, context: dict[s
     assert (summary["stopped"], summary["retried_requests"]) == (200, 1)
 
 
-def test_rate_is_kept(simulator: SimulatorServer, context: dict[str, Any]) -> None:
-    summary = stop(context, seeded(simulator, 60), max_requests_per_second=100)
-    assert summary["seconds"] >= 0.5
+def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    simulator.reset(rate_limit="100/1", latency_ms=20)
+    summary = stop(context, seeded(simulator, 250), max_requests=100, period=1)
+    arrivals = [request["timestamp"] for request in simulator.requests()]
+    assert {request["status"] for request in simulator.requests()} == {200}
+    assert arrivals[99] - arrivals[0] < 0.9  # the first hundred do not wait
+    assert 2 <= summary["seconds"] < 4
+
+
+def test_deprecated_rate_becomes_a_window(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+    with pytest.warns(AirflowProviderDeprecationWarning, match="use max_requests=30, period=1"):
+        operator = StopCallStreamsOperator(task_id="stop", streams=[], max_requests_per_second=30)
+    assert (operator.max_requests, operator.period) == (30, 1)
+    with pytest.warns(AirflowProviderDeprecationWarning):
+        operator = StopCallStreamsOperator(task_id="stop", streams=[], max_requests_per_second=1.6)
+    assert operator.max_requests / operator.period == pytest.approx(1.6)
 
 
 def test_concurrency_is_kept(simulator: SimulatorServer, context: dict[str, Any]) -> None:
@@ -246,11 +260,11 @@ def test_progress_is_logged(
 ) -> None:
     monkeypatch.setattr(runner, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO):
-        stop(context, seeded(simulator, 60), max_requests_per_second=100)
+        stop(context, seeded(simulator, 60), max_requests=30, period=0.5)
     lines = [record.getMessage() for record in caplog.records if "of 60 streams done" in record.getMessage()]
     assert len(lines) >= 2
-    assert " s left." in lines[0]
-    assert lines[-1].startswith("60 of 60 streams done in 0.")
+    assert any(" s left." in line for line in lines[:-1])
+    assert lines[-1].startswith("60 of 60 streams done in ")
     assert lines[-1].endswith("60 stopped, 0 already ended, 0 missing, 0 failed.")
 
 
@@ -327,7 +341,7 @@ def test_unavailable_bookkeeping_does_not_affect_the_work(
     context["task_state_store"] = store
     rows = seeded(simulator, 400)
     started = time.monotonic()
-    summary = stop(context, rows, max_requests_per_second=400)
+    summary = stop(context, rows, max_requests=400, period=1)
     assert summary["stopped"] == len(simulator.requests()) == 400
     assert time.monotonic() - started < 10
 
@@ -354,6 +368,8 @@ def test_login_refused_later_ends_the_batch_at_once(simulator: SimulatorServer, 
     [
         ({"max_concurrency": 0}, "'max_concurrency' is 0"),
         ({"max_requests_per_second": 0.5}, "'max_requests_per_second' is 0.5"),
+        ({"max_requests": 0}, "'max_requests' is 0"),
+        ({"period": 0}, "'period' is 0"),
         ({"max_concurrency": 1.5}, "'max_concurrency' is 1.5"),
         ({"fail_on_error": "false"}, "'fail_on_error' is 'false'"),
         ({"ignore_if_missing": None}, "'ignore_if_missing' is None"),

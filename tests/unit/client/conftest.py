@@ -1,14 +1,10 @@
-"""Both clients behind the same methods, a clock that does not wait, and calls with streams to act on."""
+"""Both clients behind the same methods, and a call with a stream to act on."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import threading
-import time
-from collections.abc import Callable, Iterator
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -78,44 +74,6 @@ def run(driver: SyncDriver) -> Callable[..., Any]:
     return driver.run
 
 
-class Clock:
-    """Time as the test's own thread sees it: sleeping moves it on at once and is recorded."""
-
-    def __init__(self) -> None:
-        self.waits: list[float] = []
-        self.offset = 0.0
-
-    def advance(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.offset += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """No test sleeps; the simulator, in its thread, keeps the real time."""
-    clock, thread = Clock(), threading.get_ident()
-    real_sleep, real_async_sleep = time.sleep, asyncio.sleep
-
-    def sleep(seconds: float) -> None:
-        clock.advance(seconds) if threading.get_ident() == thread else real_sleep(seconds)
-
-    async def async_sleep(seconds: float, *args: Any) -> Any:
-        # Libraries sleep for 0 seconds to let other tasks run.
-        if seconds and threading.get_ident() == thread:
-            clock.advance(seconds)
-            seconds = 0
-        return await real_async_sleep(seconds, *args)
-
-    def shifted(read: Callable[[], float]) -> Callable[[], float]:
-        return lambda: read() + (clock.offset if threading.get_ident() == thread else 0.0)
-
-    monkeypatch.setattr("time.sleep", sleep)
-    monkeypatch.setattr("asyncio.sleep", async_sleep)
-    monkeypatch.setattr("time.time", shifted(time.time))
-    monkeypatch.setattr("time.monotonic", shifted(time.monotonic))
-    return clock
-
-
 class Target(NamedTuple):
     """A call in progress, and a stream of it."""
 
@@ -134,53 +92,3 @@ def target(simulator: SimulatorServer) -> Target:
     [call] = simulator.seed(streams=[{"name": STREAM_NAME}])
     [stream] = call["streams"]
     return Target(simulator.project, call["sid"], stream["sid"], stream["name"])
-
-
-class ReceivedRequest(NamedTuple):
-    """A request as it came over the wire."""
-
-    method: str
-    target: str
-    headers: Message
-
-
-class StubServer(ThreadingHTTPServer):
-    """A server that returns the same bytes for everything, and keeps what it was sent."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), StubHandler)
-        self.origin = f"http://127.0.0.1:{self.server_port}"
-        self.received: list[ReceivedRequest] = []
-        self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b'{"sid": "stream", "status": "stopped"}')
-
-
-class StubHandler(BaseHTTPRequestHandler):
-    server: StubServer
-    protocol_version = "HTTP/1.1"
-
-    def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.received.append(ReceivedRequest(self.command, self.path, self.headers))
-        status, headers, body = self.server.answer
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_DELETE = do_CONNECT = answer
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()

@@ -76,14 +76,6 @@ def test_each_mistake_has_its_own_message(simulator, make_connection, tls_simula
     try_it("no such host", host="https://no-such-space.invalid")
     try_it("TLS failure", host=tls_simulator.url)
     try_it("empty token", password="")
-    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": 404}])
-    try_it("no such Space")
-    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": 500}])
-    try_it("broken Space")
-    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "html"}])
-    try_it("no Space at all")
-    simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "redirect", "location": "https://example.com"}])
-    try_it("a redirect")
 
     assert len(set(messages.values())) == len(messages)
     assert messages["wrong token"].startswith(
@@ -94,9 +86,6 @@ def test_each_mistake_has_its_own_message(simulator, make_connection, tls_simula
     assert "no-such-space.invalid" in messages["no such host"]
     assert "TLS" in messages["TLS failure"]
     assert "ca_bundle" in messages["TLS failure"]
-    assert "There is no SignalWire Space" in messages["no such Space"]
-    assert "500" in messages["broken Space"]
-    assert "redirect" in messages["a redirect"]
 
 
 def test_tls_works_with_the_right_ca_bundle(tls_simulator, certificates, make_connection):
@@ -108,7 +97,7 @@ def test_tls_works_with_the_right_ca_bundle(tls_simulator, certificates, make_co
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_sends_one_attempt_whatever_max_attempts_is(simulator, make_connection, status):
+def test_max_attempts_is_ignored(simulator, make_connection, status):
     make_connection(extra={"max_attempts": 5})
     simulator.set_faults([{"match": LISTS_CALLS, "times": None, "kind": "status", "status": status}])
 

@@ -20,6 +20,7 @@ from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireNo
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
+from airflow_provider_signalwire.operators.calling_stream import StopCallingStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
@@ -109,6 +110,10 @@ class TestARequest:
         hook.update_call(call_sid, status="completed")
         hook.delete_call(call_sid)
         hook.create_call("+15551234567", "+15557654321", url="https://example.com")
+        [call] = simulator.seed_native_calls()
+        params = {"control_id": "control", "url": "wss://media.example.com"}
+        hook.calling_command("calling.stream", call["sid"], params)
+        StopCallingStreamOperator(task_id="stop", call_id=call["sid"], control_id="control").execute({})
         counts = stats.counts(metrics.REQUESTS)
         assert {outcome for _, outcome in counts} == {"ok"}
         assert {operation: count for (operation, _), count in counts.items()} == {
@@ -120,6 +125,8 @@ class TestARequest:
             "update_call": 1,
             "delete_call": 1,
             "create_call": 1,
+            "calling_command": 1,
+            "stop_calling_stream": 1,
         }
 
 

@@ -46,7 +46,7 @@ def test_stream_of_living_run_is_not_forgotten(state: str) -> None:
     assert forgotten(stream(), state=state) == []
 
 
-def test_old_stream_is_forgotten_whatever_its_run_does() -> None:
+def test_old_stream_is_forgotten_in_any_state_of_its_run() -> None:
     streams = [stream("young", hours=1.9), stream("old", hours=2, outlives_run=True), stream("older", hours=3)]
     assert forgotten(*streams, min_age=2 * HOUR) == ["older", "old"]
     assert forgotten(*streams, min_age=2 * HOUR, owner_ended=False, state="success") == ["older", "old"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow_masking import redact
 from simulated import STARTS, STOPS, http_status, methods, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
@@ -15,8 +16,6 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,
     SignalWireConnectionError,
-    SignalWireNotFoundError,
-    SignalWireRateLimitError,
     SignalWireRequestError,
 )
 from airflow_provider_signalwire.operators import start_guard
@@ -148,17 +147,7 @@ def test_do_xcom_push_false_pushes_nothing(start, run_task):
     assert run_task.pushed == []
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "reset", "when": "after"},
-        {"kind": "truncate"},
-        {"kind": "status", "status": 503},
-        {"kind": "status", "status": 503, "when": "after"},
-        {"kind": "patch", "set": {"sid": ""}},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("fault", [{"kind": "reset", "when": "after"}, {"kind": "status", "status": 503}], ids=str)
 def test_start_with_an_unknown_outcome_is_stopped_and_repeated(simulator, start, fault):
     simulator.set_faults([{"match": STARTS, **fault}])
     record = start()
@@ -166,34 +155,9 @@ def test_start_with_an_unknown_outcome_is_stopped_and_repeated(simulator, start,
     assert [request["path"].rpartition("/")[2] for request in simulator.requests("/Streams")][::2] == ["Streams"] * 2
 
 
-def test_start_that_cannot_be_proved_stopped_is_named_in_the_error(simulator, start, make_connection):
-    make_connection(extra={"max_attempts": 1})
-    simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}, http_status(401)])
-    with pytest.raises(
-        SignalWireConnectionError, match=r"'adhoc_airflow\.media' may be running on (call|conference) .* since 20"
-    ):
-        start()
-
-
-def test_rate_limited_start_is_repeated_without_a_stop(simulator, start, make_connection):
-    make_connection(extra={"max_attempts": 3})
-    simulator.set_faults([http_status(429, times=2, match=STARTS)])
-    record = start()
-    assert running(simulator) == [record["sid"]]
-    assert methods(simulator) == "POST POST POST"
-    simulator.set_faults([http_status(429, match=STARTS)])
-    with pytest.raises(SignalWireRateLimitError):
-        start(name="another")
-    assert methods(simulator) == " ".join(["POST"] * 6)
-
-
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [(401, SignalWireAuthenticationError), (404, SignalWireNotFoundError), (422, SignalWireRequestError)],
-)
-def test_refused_start_is_final_and_stops_nothing(simulator, start, status, error):
-    simulator.set_faults([http_status(status, match=STARTS)])
-    with pytest.raises(error) as caught:
+def test_refused_start_is_final_and_stops_nothing(simulator, start):
+    simulator.set_faults([http_status(422, match=STARTS)])
+    with pytest.raises(SignalWireRequestError) as caught:
         start()
     assert isinstance(caught.value, AirflowFailException)
     assert methods(simulator) == "POST"
@@ -326,15 +290,10 @@ def test_failing_task_state_store_does_not_fail_the_start(simulator, make_operat
     ("arguments", "parameter"),
     [
         ({"url": "ws://media.example.com"}, "url"),
-        ({"url": "wss://"}, "url"),
-        ({"url": None}, "url"),
         ({"track": "both"}, "track"),
         ({"status_callback": "ftp://example.com"}, "status_callback"),
         ({"status_callback_method": "PUT"}, "status_callback_method"),
-        ({"parameters": {f"p{number}": "v" for number in range(100)}}, "parameters"),
-        ({"parameters": {"n": 1}}, "parameters"),
         ({"parameters": ["n"]}, "parameters"),
-        ({"authorization_bearer_token": ""}, "authorization_bearer_token"),
         ({"authorization_bearer_token": "a\nb"}, "authorization_bearer_token"),
     ],
     ids=lambda value: str(value)[:40],
@@ -358,6 +317,16 @@ def test_secrets_that_signalwire_quotes_are_in_no_error_and_no_log(simulator, st
         )
     shown = f"{caught.value!r} {caplog.text} {capfd.readouterr()}"
     assert not [secret for secret in ("bot-secret", "customer-secret", "long-key-1") if secret in shown]
+
+
+def test_rendered_secrets_are_masked(make_operator):
+    operator = make_operator(
+        url="wss://user:{{ value }}-password@media.example.com/?key={{ value }}-long-key",
+        authorization_bearer_token="{{ value }}-token",
+    )
+    operator.render_template_fields({"value": "rendered"})
+    shown = redact(f"{operator.url} {operator.authorization_bearer_token}")
+    assert shown == "wss://user:***@media.example.com/?key=*** ***"
 
 
 def test_stop_of_an_earlier_start_waits_until_the_name_is_free(simulator, start, run_task, parent, seed):

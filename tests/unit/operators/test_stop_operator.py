@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from simulated import STOPS, http_status, methods, running, stop_always_returns, stop_returns
+from simulated import STOPS, http_status, methods, stop_always_returns, stop_returns
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.client.transport import sync_client
@@ -73,13 +73,6 @@ def test_ignore_if_missing_ignores_nothing_but_404(simulator, stop, deferrable):
     simulator.set_faults([*stop_returns("queued"), http_status(422)])
     with pytest.raises(SignalWireRequestError):
         stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
-
-
-@deferred_or_not
-def test_stream_that_vanishes_after_an_accepted_stop_is_stopped_not_missing(simulator, stop, deferrable):
-    simulator.set_faults([*stop_returns("queued"), http_status(404)])
-    record = stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
-    assert record["status"] == "stopped"
 
 
 def test_error_keeps_its_details_across_the_triggerer(simulator, stop):
@@ -148,20 +141,11 @@ REQUESTED = {"call_sid": "call", "stream_sid": "stream"}
     "event",
     [
         None,
-        {},
-        [],
-        "success",
         {"status": "success"},
-        {"status": "timeout"},
-        {"record": RECORD},
         {"status": "done", "record": RECORD},
         {"status": "success", "record": None},
         {"status": "success", "record": {**RECORD, "status": "queued"}, "requested": REQUESTED},
-        {"status": "success", "record": {**RECORD, "sid": "other"}},
         {"status": "success", "record": {**RECORD, "call_sid": "other"}},
-        {"status": "success", "record": {**RECORD, "sid": 7}, "requested": REQUESTED},
-        {"status": "success", "record": "stopped", "requested": REQUESTED},
-        {"status": "success", "record": RECORD | {"sid": "x"}, "requested": {"call_sid": "call", "stream_sid": "y"}},
         {"status": "error", "error": ["unhashable"], "message": 7},
     ],
     ids=repr,
@@ -182,49 +166,17 @@ def test_event_with_the_requested_stream_is_accepted():
     assert ignoring.execute_complete({}, {"status": "success", "record": None}) is None
 
 
-def test_record_about_other_ids_is_accepted_with_one_warning(simulator, stop, caplog):
-    other = {"sid": "other", "call_sid": "other", "name": "other"}
-    patches = [
-        {"match": STOPS, "kind": "patch", "set": {**other, "status": status}} for status in ("queued", "stopped")
-    ]
-    simulator.set_faults(patches)
-    assert stop(wait_for_completion=True, deferrable=False)["sid"] == "other"
-    assert sum("another stream" in message for message in caplog.messages) == 1
-    assert "other" not in {request["path"].split("/")[-1] for request in simulator.requests()}
-
-
-@pytest.mark.parametrize("parameter", ["poll_interval", "timeout"])
-@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "5", None, True, timedelta(days=-1)], ids=repr)
+@pytest.mark.parametrize(("parameter", "value"), [("poll_interval", 0), ("timeout", -1), ("timeout", "5")])
 def test_invalid_duration_is_refused_when_the_task_is_made(parameter, value):
     with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*seconds or a timedelta"):
         stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
 
 
 @pytest.mark.parametrize("parameter", ["wait_for_completion", "ignore_if_missing", "deferrable"])
-@pytest.mark.parametrize("value", ["true", "False", 1, 0, None], ids=repr)
+@pytest.mark.parametrize("value", ["true", None])
 def test_boolean_of_another_type_is_refused_when_the_task_is_made(parameter, value):
     with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*True or False"):
         stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
-
-
-def test_poll_interval_that_would_spin_is_refused():
-    with pytest.raises(SignalWireConfigurationError, match=r"from 0\.1 to"):
-        stop_operator({"call_sid": "call", "stream_sid": "stream"}, poll_interval=0)
-
-
-def test_failed_stop_leaves_the_stream_running(simulator, stop, stream):
-    simulator.set_faults([http_status(401)])
-    with pytest.raises(AirflowFailException):
-        stop()
-    assert running(simulator) == [stream["stream_sid"]]
-
-
-@deferred_or_not
-def test_timeout_of_zero_requests_the_stop_once(simulator, stop, deferrable):
-    simulator.set_faults([stop_always_returns("queued")])
-    with pytest.raises(SignalWireTimeoutError):
-        stop(wait_for_completion=True, deferrable=deferrable, timeout=0)
-    assert len(simulator.requests("/Streams/")) == 1
 
 
 def test_deferrable_without_a_wait_is_warned_of(stream, monkeypatch):

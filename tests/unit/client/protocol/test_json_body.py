@@ -56,7 +56,7 @@ class TestDecodeJson:
             decode_json(body)
 
     @pytest.mark.parametrize("body", [b"NaN", b"-Infinity", b'{"n": NaN}', b"\xff", b'"\xc3"', b"1" * 10 + b"x"])
-    def test_what_is_not_json_is_refused(self, body):
+    def test_invalid_json_is_refused(self, body):
         with pytest.raises(ValueError, match="truncated or corrupt"):
             decode_json(body)
 

@@ -151,7 +151,7 @@ def test_success_without_a_record_is_an_invalid_response(body, problem):
 
 
 @pytest.mark.parametrize("record", [{"sid": "other", "call_sid": "other"}, {"sid": "s", "new": {"key": [None, 1.5]}}])
-def test_record_passes_unchanged_whatever_else_it_says(record):
+def test_record_with_other_keys_is_returned_unchanged(record):
     record |= {"status": "unheard-of"}
     assert read(STOP, 201, record) == record
 
@@ -261,7 +261,7 @@ class TestMessage:
         assert error.request_id == "***"
         assert secret not in f"{error} {error!r} {vars(error)} {start!r}"
 
-    def test_a_short_secret_is_redacted_as_a_word_only(self):
+    def test_short_secret_is_redacted_as_a_word_only(self):
         start = endpoints.start_call_stream("project", "call", name="n", **SECRETS)
         error = error_of(start, 422, {"message": "Authentication needed for language 'en'."})
         assert error.message == "Authentication needed for language '***'."

@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from raw_server import GOOD_RESPONSE, reset, stay_silent
+from raw_server import GOOD_RESPONSE, copy, reset, stay_silent
 
 
 class TestTls:
@@ -108,9 +108,9 @@ class TestProxy:
             host, _, port = seen[0].split()[1].decode().rpartition(":")
             with socket.create_connection((host, int(port))) as upstream:
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                back = threading.Thread(target=_copy, args=(upstream, connection))
+                back = threading.Thread(target=copy, args=(upstream, connection))
                 back.start()
-                _copy(connection, upstream)
+                copy(connection, upstream)
                 back.join()
 
         proxy = serve(tunnel, context=server_context if scheme == "https" else None)
@@ -157,15 +157,6 @@ class TestNames:
     @pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..b"])
     def test_impossible_name_is_a_failure_of_ours(self, connect, host):
         assert not connect(f"https://{host}").fail(timeout=3).sent
-
-
-def _copy(source, target):
-    try:
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass  # either side may close its connection
 
 
 def _subject_hash(path):

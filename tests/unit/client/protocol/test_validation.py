@@ -1,4 +1,4 @@
-"""Wrong arguments are refused before anything is sent, each by its name and never with a secret."""
+"""Invalid arguments are refused, each by its name; no message shows a secret or a telephone number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol import validation as inputs
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 URL = "wss://media.example.com"
@@ -27,35 +26,19 @@ def refused(build, words, /, *args, **kwargs):
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "ws://x",
-        "https://x",
-        "media.example.com",
-        "",
-        "wss://",
-        "wss:///x",
-        "wss://x y",
-        "wss://x\n",
-        " wss://x",
-        "wss://[x",
-        "wss://x/\ud800",
-        None,
-        5,
-        b"wss://x",
-    ],
+    "url", ["ws://x", "x", "", "wss://", "wss://x y", "wss://x\n", " wss://x", "wss://[x", "wss://x/\ud800", None, 5]
 )
-def test_a_stream_goes_to_a_wss_address_only(url):
+def test_stream_needs_a_wss_url(url):
     refused(endpoints.start_call_stream, r"^Parameter 'url' .*: expected 'wss://…'\.", **(START | {"url": url}))
 
 
 @pytest.mark.parametrize("url", ["wss://x", "WSS://x.example:8443/path?a=b", "wss://user:password@x"])
-def test_any_wss_address_is_taken(url):
+def test_wss_url_is_accepted(url):
     assert ("Url", url) in endpoints.start_call_stream(**(START | {"url": url})).form
 
 
 @pytest.mark.parametrize("url", ["ws://user:secret@x", "wss://user:secret@x y", "secret", "wss://[secret"])
-def test_a_wrong_url_is_not_repeated(url):
+def test_invalid_url_is_not_quoted(url):
     assert "secret" not in refused(endpoints.start_call_stream, "'url'", **(START | {"url": url}))
     callback = START | {"status_callback": url}
     assert "secret" not in refused(endpoints.start_call_stream, "'status_callback'", **callback)
@@ -78,7 +61,7 @@ def test_a_wrong_url_is_not_repeated(url):
         ("parameters", {str(number): "secret" for number in range(100)}, "at most 99"),
     ],
 )
-def test_a_wrong_argument_of_a_start_is_named(name, value, expected):
+def test_invalid_argument_of_a_start_is_named(name, value, expected):
     message = refused(endpoints.start_call_stream, f"^Parameter '{name}' ", **(START | {name: value}))
     assert expected in message.partition("expected")[2]
     assert "sec" not in message
@@ -94,7 +77,7 @@ def test_a_wrong_argument_of_a_start_is_named(name, value, expected):
         ({5: "secret"}, "a key is of type int"),
     ],
 )
-def test_wrong_custom_parameter_is_named_by_its_key(parameters, words):
+def test_invalid_custom_parameter_is_named_by_its_key(parameters, words):
     message = refused(endpoints.start_call_stream, re.escape(words), **(START | {"parameters": parameters}))
     assert "must map strings to non-empty strings" in message
     assert "secret" not in message
@@ -126,7 +109,7 @@ def test_wrong_custom_parameter_is_named_by_its_key(parameters, words):
         ({"send_digits": "x" * 1000 + "\n"}, r"Parameter 'send_digits' is 'x{100,}\.\.\.: expected"),
     ],
 )
-def test_wrong_option_of_a_call_is_named(options, words):
+def test_invalid_option_of_a_call_is_named(options, words):
     message = refused(endpoints.create_call, f"^{words}", **(CREATE | options))
     assert len(message) < 1000
     assert "555" not in message.partition(": expected")[0]
@@ -136,7 +119,7 @@ def test_wrong_option_of_a_call_is_named(options, words):
     "name", ["url", "fallback_url", "status_callback", "recording_status_callback", "sip_auth_password"]
 )
 @pytest.mark.parametrize("value", ["secret\n", b"secret", ["secret", "secret\x00"]])
-def test_an_option_that_may_be_secret_is_not_repeated(name, value):
+def test_option_that_may_be_secret_is_not_quoted(name, value):
     message = refused(endpoints.create_call, f"^Parameter '{name}' is ", **(CREATE | {name: value}))
     assert "secret" not in message
 
@@ -147,7 +130,7 @@ def test_options_that_are_none_are_not_sent():
 
 
 @pytest.mark.parametrize("options", [{}, {"status": None}])
-def test_an_update_has_to_change_something(options):
+def test_update_without_a_change_is_refused(options):
     refused(endpoints.update_call, "nothing to change", "project", "call", **options)
 
 
@@ -160,7 +143,7 @@ def test_an_update_has_to_change_something(options):
         ({"status": "paused", "recording_sid": "a/b"}, "recording_sid"),
     ],
 )
-def test_a_wrong_argument_of_a_recording_is_named(options, name):
+def test_invalid_argument_of_a_recording_is_named(options, name):
     arguments = {"account_sid": "project", "call_sid": "call", "recording_sid": "recording", **options}
     refused(endpoints.update_call_recording, f"^Parameter '{name}' ", **arguments)
 
@@ -168,11 +151,7 @@ def test_a_wrong_argument_of_a_recording_is_named(options, name):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("page_size", 0),
-        ("page_size", 1001),
-        ("page_size", True),
-        ("page_size", "50"),
-        ("page_size", 5.0),
+        *(("page_size", size) for size in (0, 1001, True, "50", 5.0)),
         ("status", "ended"),
         ("status", ""),
         ("status", "None"),
@@ -183,13 +162,8 @@ def test_a_wrong_argument_of_a_recording_is_named(options, name):
         ("parent_call_sid", "call "),
     ],
 )
-def test_wrong_filter_is_named(name, value):
+def test_invalid_filter_is_named(name, value):
     refused(endpoints.list_calls, f"^Parameter '{name}' is ", "project", **{name: value})
-
-
-@pytest.mark.parametrize("page_size", [1, 1000])
-def test_the_bounds_of_a_page_are_taken(page_size):
-    assert endpoints.list_calls("project", page_size=page_size).query == (("PageSize", str(page_size)),)
 
 
 MISSING = [None, "None", "null", "", "  ", "\u3000"]
@@ -236,7 +210,7 @@ def test_missing_value_is_refused_with_a_hint(validate, value):
         (True, "is True: expected a SID or a name"),
     ],
 )
-def test_wrong_sid_is_refused_and_says_what_to_do(value, words):
+def test_invalid_sid_is_refused_with_advice(value, words):
     with pytest.raises(SignalWireConfigurationError, match=f"^Parameter 'call_sid' {words}") as caught:
         inputs.encode_path_segment("call_sid", value)
     assert not any(hidden in str(caught.value) for hidden in ("secret", "5551234567"))
@@ -261,18 +235,11 @@ def test_datetimes_are_sent_as_rfc_2822(value, text):
     "value",
     [
         datetime(2026, 1, 2),
-        datetime(2026, 1, 2).date(),
         datetime.min.replace(tzinfo=timezone(timedelta(hours=5))),
         datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))),
         1767225600,
-        "2026-01-02",
-        "2026-01-02T03:04:05",
-        "Fri, 02 Jan 2026 03:04:05",
-        "Fri, 32 Jan 2026 03:04:05 GMT",
-        "2026-13-02T03:04:05Z",
-        "0001-01-01T00:00:00+05:00",
-        "yesterday",
-        "\ud800",
+        *("2026-01-02", "2026-01-02T03:04:05", "Fri, 02 Jan 2026 03:04:05", "Fri, 32 Jan 2026 03:04:05 GMT"),
+        *("2026-13-02T03:04:05Z", "0001-01-01T00:00:00+05:00", "yesterday", "\ud800"),
     ],
 )
 @pytest.mark.parametrize("name", ["started_before", "started_after", "ended_before", "ended_after"])
@@ -302,17 +269,12 @@ def test_call_filters_are_validated():
         ({"started_after": "soon"}, "'started_after.* expected a datetime"),
     ],
 )
-def test_wrong_call_filters_are_refused_with_numbers_masked(filters, words):
+def test_invalid_call_filters_are_refused_with_numbers_masked(filters, words):
     assert "5551234567" not in refused(inputs.validate_call_filters, words, filters)
 
 
-@pytest.mark.parametrize("value", [0, 0.5, 10**400])
-def test_number_is_returned(value):
-    assert inputs.validate_number("period", value) == value
-
-
 @pytest.mark.parametrize("value", [-1, True, "5", None, float("nan"), float("inf")])
-def test_other_than_a_number_is_refused(value):
+def test_invalid_number_is_refused(value):
     refused(inputs.validate_number, "^Parameter 'period' is .*: expected a number of at least 0", "period", value)
 
 
@@ -320,10 +282,11 @@ def test_number_has_limits_and_a_unit():
     limits = {"minimum": 0.5, "maximum": 60, "unit": "seconds"}
     refused(inputs.validate_number, r"a number of seconds from 0\.5 to 60\.", "period", 0.4, **limits)
     assert [inputs.validate_number("period", limit, **limits) for limit in (0.5, 60)] == [0.5, 60]
+    assert inputs.validate_number("period", 10**400) == 10**400
 
 
 @pytest.mark.parametrize("value", [0, 11, True, "5", 5.0, None])
-def test_other_than_an_integer_within_limits_is_refused(value):
+def test_invalid_integer_is_refused(value):
     refused(inputs.validate_integer, "expected an integer from 1 to 10", "n", value, minimum=1, maximum=10)
     assert [inputs.validate_integer("n", limit, minimum=1, maximum=10) for limit in (1, 10)] == [1, 10]
 
@@ -339,7 +302,7 @@ def test_duration_takes_seconds_and_timedeltas(value, seconds):
 @pytest.mark.parametrize(
     "value", [-1, True, "5", None, float("nan"), float("inf"), 31536001, timedelta(seconds=-1), timedelta.max, 10**400]
 )
-def test_wrong_duration_names_unit_and_limits(value):
+def test_invalid_duration_names_unit_and_limits(value):
     words = "^Parameter 'timeout' is .*: expected seconds or a timedelta, from 0 to 31536000 seconds"
     refused(inputs.validate_duration, words, "timeout", value)
 
@@ -351,35 +314,6 @@ def test_templated_duration_may_be_a_numeric_string():
 
 
 def test_boolean_is_a_string_only_where_it_is_templated():
-    assert [inputs.validate_boolean("b", text, templated=True) for text in ("True", "false", True)] == [
-        True,
-        False,
-        True,
-    ]
+    assert [inputs.validate_boolean("b", text, templated=True) for text in ("True", " false ")] == [True, False]
     for value, templated in (("true", False), (1, True), ("yes", True), (0, False), (None, False)):
         refused(inputs.validate_boolean, "expected True or False", "b", value, templated=templated)
-
-
-class Unreadable:
-    def __repr__(self):
-        raise RuntimeError
-
-
-def test_short_repr_is_short_printable_and_never_raises():
-    long = ["x" * 10**6, ["x"] * 10**6, {"a": "x" * 1000}, b"x" * 10**6, "\U0001f4a5" * 300]
-    for value in (*long, 10**5000, Unreadable(), "line\nbreak\ud800", "\u2028"):
-        for limit in (20, 200):
-            text = short_repr(value, limit=limit)
-            assert 0 < len(text) <= limit
-            assert text.isprintable()
-
-
-def test_short_repr_hides_secrets_and_numbers():
-    number = "+1\u00a0555\u00a0123\u00a04567"
-    assert short_repr(f"token {number}", secrets=["token"]) == "'*** +***4567'"
-    assert short_repr({"to": "+15551234567", "t": "x" * 180 + "token"}, secrets=["token"]).count("tok") == 0
-
-
-def test_error_quotes_at_most_a_hundred_characters_of_an_id():
-    request = endpoints.stop_call_stream("project", "c" * 5000, "s" * 5000)
-    assert len(request.log_description) < 300

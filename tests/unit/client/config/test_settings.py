@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import base64
-import logging
 import pickle
 
 import pytest
 
+from airflow_provider_signalwire import __version__
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 TOKEN = "PT-secret/+ ü%"
 PASSWORD = "p@ss/wörd"
 PROXY = "http://user:p%40ss%2Fw%C3%B6rd@127.0.0.1:3128"
-
-
-def fetch(request):
-    """Send a request and return its record."""
-    return (yield from send(request)).record
 
 
 def connection(**fields):
@@ -29,14 +22,16 @@ def connection(**fields):
     )
 
 
-def test_the_fields_are_read():
+def test_fields_are_read():
     settings = connection(host="acme.example.com", port=8443, login=" project ", password=f"\n{TOKEN} ")
     assert settings.origin == "https://acme.example.com:8443"
     assert (settings.project_id, settings.api_token) == ("project", TOKEN)
 
 
-def test_the_login_is_sent_as_utf_8():
-    assert connection().authorization == "Basic " + base64.b64encode(f"project:{TOKEN}".encode()).decode()
+def test_headers_name_the_login_in_utf_8_and_the_client():
+    headers = connection().headers
+    assert headers["Authorization"] == "Basic " + base64.b64encode(f"project:{TOKEN}".encode()).decode()
+    assert headers["User-Agent"] == f"airflow-provider-signalwire/{__version__}"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +48,7 @@ def test_the_login_is_sent_as_utf_8():
         ({"extra": {"timeout": "soon"}}, "timeout"),
     ],
 )
-def test_wrong_field_is_named_and_not_quoted(fields, words):
+def test_invalid_field_is_named_and_not_quoted(fields, words):
     with pytest.raises(SignalWireConfigurationError, match=words) as caught:
         connection(**fields)
     assert "PT-sec" not in str(caught.value)
@@ -74,12 +69,12 @@ def test_no_secret_is_in_the_repr(show):
 
 
 @pytest.mark.parametrize("secret", every_form_of_the_secrets())
-def test_a_secret_is_blanked_out_in_each_form(secret):
+def test_secret_is_redacted_in_each_form(secret):
     settings = connection(extra={"proxy": PROXY})
     assert settings.redact(f"before {secret} after {secret}.") == "before *** after ***."
 
 
-def test_a_proxys_password_is_blanked_out_as_it_was_written():
+def test_proxy_password_is_redacted_as_it_was_written():
     settings = connection(extra={"proxy": "http://user:half%21!way@proxy.example.com"})
     assert (
         settings.redact("http://user:half%21!way@proxy, half!!way, half%21%21way") == "http://user:***@proxy, ***, ***"
@@ -101,17 +96,12 @@ def test_secret_within_another_leaves_nothing_of_it():
         (":password", ":password"),
     ],
 )
-def test_proxy_login_becomes_a_header_whatever_its_characters(login, decoded):
+def test_proxy_login_of_any_characters_becomes_a_header(login, decoded):
     settings = connection(extra={"proxy": f"https://{login}@[::1]:3128/"})
     assert settings.proxy == "https://[::1]:3128"
     decoded = decoded if isinstance(decoded, bytes) else decoded.encode()
     assert settings.proxy_authorization == "Basic " + base64.b64encode(decoded).decode()
     assert login.rpartition(":")[2] not in settings.redact(f"{login} {settings.proxy_authorization}")
-
-
-def test_proxy_without_a_login_has_no_header():
-    settings = connection(extra={"proxy": "http://proxy.example.com"})
-    assert (settings.proxy, settings.proxy_authorization) == ("http://proxy.example.com", None)
 
 
 def test_settings_are_hashable_and_can_be_pickled():
@@ -121,38 +111,3 @@ def test_settings_are_hashable_and_can_be_pickled():
     assert (copy, hash(copy)) == (settings, hash(settings))
     assert set(copy.secrets) == set(settings.secrets)
     assert TOKEN not in repr(settings.secrets)
-
-
-def test_a_text_without_secrets_stays_as_it_is():
-    assert connection().redact("project at https://acme.signalwire.com") == "project at https://acme.signalwire.com"
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "status", "status": 401, "body": {"message": "{}"}},
-        {"kind": "status", "status": 500, "body": {"errors": [{"message": "{}", "more_info": "{}"}]}},
-        {"kind": "json", "body": ["{}"]},
-        {"kind": "status", "status": 400, "body": "{}"},
-        {"kind": "redirect", "location": "https://{}@example.com/"},
-        {"kind": "reset"},
-    ],
-)
-def test_no_error_and_no_log_line_shows_the_token(run, simulator, target, settings, clock, caplog, fault):
-    header = settings.authorization.removeprefix("Basic ")
-    echoed = f"{simulator.token} {header}"
-    fault = {key: _filled(value, echoed.replace(" ", "")) for key, value in fault.items()}
-    simulator.set_faults([{**fault, "times": None}])
-    with caplog.at_level(logging.DEBUG), pytest.raises(SignalWireError) as caught:
-        run(fetch(endpoints.get_call(*target[:2])), max_attempts=2)
-    shown = [caplog.text, str(caught.value), repr(caught.value), str(caught.value.to_event())]
-    assert not any(secret in text for text in shown for secret in (simulator.token, header))
-
-
-def _filled(value, text):
-    """Put a text in the place of each {} of a JSON value."""
-    if isinstance(value, dict):
-        return {key: _filled(inner, text) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_filled(inner, text) for inner in value]
-    return value.replace("{}", text) if isinstance(value, str) else value

@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireConnectionError
-
-STOP = endpoints.stop_call_stream("project", "call", "stream")
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 
 @pytest.fixture(autouse=True)
@@ -26,16 +22,16 @@ def proxy_to(host, extra=None, schema=None):
     return settings.proxy
 
 
-def test_without_any_there_is_none():
+def test_no_proxy_by_default():
     assert proxy_to("acme") is None
 
 
-def test_the_environments_proxy_is_used(monkeypatch):
+def test_proxy_of_the_environment_is_used(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://user:password@proxy.example.com:3128")
     assert proxy_to("acme") == "http://proxy.example.com:3128"
 
 
-def test_the_connections_proxy_comes_first(monkeypatch):
+def test_proxy_of_the_connection_takes_precedence(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://environment.example.com:3128")
     monkeypatch.setenv("NO_PROXY", "*")
     extra = {"proxy": "http://connection.example.com:3128"}
@@ -43,13 +39,13 @@ def test_the_connections_proxy_comes_first(monkeypatch):
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_an_empty_proxy_leaves_it_to_the_environment(monkeypatch, value):
+def test_empty_proxy_means_that_of_the_environment(monkeypatch, value):
     monkeypatch.setenv("HTTPS_PROXY", "http://environment.example.com:3128")
     assert proxy_to("acme", {"proxy": value}) == "http://environment.example.com:3128"
 
 
 @pytest.mark.parametrize("no_proxy", ["*", "signalwire.com", "x.example.com, acme.signalwire.com"])
-def test_the_environments_exceptions_are_heeded(monkeypatch, no_proxy):
+def test_no_proxy_is_obeyed(monkeypatch, no_proxy):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert proxy_to("acme") is None
@@ -57,7 +53,7 @@ def test_the_environments_exceptions_are_heeded(monkeypatch, no_proxy):
 
 
 @pytest.mark.parametrize(("port", "proxied"), [(8443, False), (9443, True)])
-def test_an_exception_may_name_a_port(monkeypatch, port, proxied):
+def test_no_proxy_may_name_a_port(monkeypatch, port, proxied):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     monkeypatch.setenv("NO_PROXY", "acme.signalwire.com:8443")
     assert (proxy_to(f"acme:{port}") is not None) is proxied
@@ -65,13 +61,13 @@ def test_an_exception_may_name_a_port(monkeypatch, port, proxied):
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
 @pytest.mark.parametrize("schema", ["http", "https"])
-def test_the_way_to_this_machine_needs_no_proxy(monkeypatch, host, schema):
+def test_loopback_hosts_need_no_proxy(monkeypatch, host, schema):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com:3128")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     assert proxy_to(host, schema=schema) is None
 
 
-def test_an_environment_proxy_without_a_scheme_is_one_over_http(monkeypatch):
+def test_proxy_of_the_environment_may_lack_a_scheme(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "proxy.example.com:3128")
     assert proxy_to("acme") == "http://proxy.example.com:3128"
 
@@ -129,20 +125,3 @@ class TestCaBundle:
             bundle_for("acme")
         assert bundle_for("acme", verify=False) is None
         assert bundle_for("acme", ca_bundle=str(tmp_path)) == str(tmp_path)
-
-
-def test_the_environment_is_read_once(run, stub, monkeypatch):
-    """What the settings say holds, whatever the environment says when a request is sent."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    run(send(STOP), origin=stub.origin)
-    assert [request.target for request in stub.received] == [STOP.path]
-
-
-def test_proxy_that_refuses_the_tunnel_was_sent_no_request(run, stub, clock):
-    stub.answer = (407, {}, b"")
-    create = endpoints.create_call("project", to="+1", from_="+2", url="https://x.example")
-    with pytest.raises(SignalWireConnectionError, match="through the proxy") as caught:
-        run(send(create), origin="https://acme.invalid", proxy=stub.origin, max_attempts=2)
-    assert not caught.value.request_was_sent
-    assert [request.method for request in stub.received] == ["CONNECT", "CONNECT"]
-    assert {request.headers.get("Authorization") for request in stub.received} == {None}

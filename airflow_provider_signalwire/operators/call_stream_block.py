@@ -1,0 +1,117 @@
+"""A media stream that runs as long as the tasks in a ``with`` block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
+
+
+@clears_locals
+def call_stream(
+    *,
+    call_sid: str,
+    url: str,
+    task_id: str = "call_stream",
+    name: str | None = None,
+    track: str | None = None,
+    status_callback: str | None = None,
+    status_callback_method: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    authorization_bearer_token: str | None = None,
+    ignore_if_missing: bool = False,
+    poll_interval: float | timedelta = 5,
+    timeout: float | timedelta = 300,
+    account_sid: str | None = None,
+    signalwire_conn_id: str = "signalwire_default",
+    deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+    **kwargs: Any,
+) -> AbstractContextManager[PlainXComArg]:
+    """Start a media stream before the tasks that are created in the block, and stop it after them, even if they fail.
+
+    The start is the setup and the stop the teardown of these tasks. The DAG run fails if one of them fails, as Airflow
+    decides it without the stream, and also if the stop fails.
+
+    The block's variable is the start's output: ``stream["sid"]`` is the SID of the stream.
+
+    Three tasks are added to the DAG: ``start_<task_id>``, ``<task_id>_work_ended``, which does nothing and needs no
+    worker, and ``stop_<task_id>``.
+
+    :param call_sid: The call, which must be in progress (templated).
+    :param url: WebSocket that receives the audio, ``wss://…`` (templated).
+    :param task_id: What the ids of the added tasks are made from.
+    :param name: The stream's name, unique on its call (templated). Default: that of
+        :class:`~airflow_provider_signalwire.operators.call_stream.StartCallStreamOperator`.
+    :param track: ``inbound_track``, ``outbound_track`` or ``both_tracks`` (SignalWire's default) (templated).
+    :param status_callback: URL that SignalWire reports the stream's events to (templated).
+    :param status_callback_method: ``GET`` or ``POST`` (SignalWire's default).
+    :param parameters: Up to 99 custom parameters for the WebSocket server (templated).
+    :param authorization_bearer_token: Bearer token for the WebSocket server (templated).
+    :param ignore_if_missing: Whether the stop succeeds if SignalWire has no such stream or call.
+    :param poll_interval: Seconds or timedelta between two polls while the stop waits.
+    :param timeout: Seconds or timedelta after which the stop gives up waiting, and fails.
+    :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
+    :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
+    :param deferrable: Whether the stop waits in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
+    :param kwargs: Further arguments of both operators, such as ``retries`` and ``outlets``.
+    """
+    call: dict[str, Any] = {"call_sid": call_sid, "account_sid": account_sid, "signalwire_conn_id": signalwire_conn_id}
+    start = StartCallStreamOperator(
+        task_id=f"start_{task_id}",
+        url=url,
+        name=name,
+        track=track,
+        status_callback=status_callback,
+        status_callback_method=status_callback_method,
+        parameters=parameters,
+        authorization_bearer_token=authorization_bearer_token,
+        **call,
+        **kwargs,
+    )
+    stop = StopCallStreamOperator(
+        task_id=f"stop_{task_id}",
+        stream_sid=cast("Any", start.output)["sid"],
+        wait_for_completion=True,
+        ignore_if_missing=ignore_if_missing,
+        poll_interval=poll_interval,
+        timeout=timeout,
+        deferrable=deferrable,
+        **call,
+        **kwargs,
+    )
+    return _block(start, stop, work_ended_id=f"{task_id}_work_ended")
+
+
+@contextmanager
+def _block(start: BaseOperator, stop: BaseOperator, *, work_ended_id: str) -> Iterator[PlainXComArg]:
+    """Connect the tasks that are created in the block with start and stop.
+
+    Airflow takes a task for a leaf, whose state decides the run, if all that follows it are teardowns that do not. The
+    stop decides. With another teardown before it, the work decides, too.
+    """
+    try:
+        from airflow.providers.standard.operators.empty import EmptyOperator
+    except ImportError:  # Airflow 2
+        from airflow.operators.empty import EmptyOperator  # type: ignore[import-not-found,no-redef]
+
+    work_ended = EmptyOperator(task_id=work_ended_id).as_teardown(setups=start)
+    stop.as_teardown(setups=start, on_failure_fail_dagrun=True)
+    work_ended >> stop
+    earlier = set(start.dag.task_ids)
+    yield cast("PlainXComArg", start.output)
+    work = {name: task for name, task in start.dag.task_dict.items() if name not in earlier}
+    for task in work.values():
+        if task.upstream_task_ids.isdisjoint({start.task_id, *work}):
+            start >> task
+        if task.downstream_task_ids.isdisjoint(work):
+            task >> work_ended

@@ -1,0 +1,85 @@
+"""Blocks of call_stream() in real Airflow: the run fails if the work or the stop fails, and no stream is left."""
+
+from __future__ import annotations
+
+import pytest
+
+STOPS = {"method": "POST", "path_contains": "/Streams/"}
+REFUSAL = [{"match": STOPS, "times": None, "kind": "status", "status": 401}]
+
+
+def streams(simulator):
+    return simulator.state.snapshot()["streams"]
+
+
+def assert_each_stopped(simulator, count):
+    assert [stream["status"] for stream in streams(simulator)] == ["stopped"] * count
+
+
+def states(run):
+    return {task: state for task, (state, _) in run.tasks.items()}
+
+
+def states_of(run, beginning):
+    """The states of the tasks whose ids begin so, in whatever group they are."""
+    names = {name: name.removeprefix("group.").removeprefix("mapped_group.") for name in run.tasks}
+    return {state for name, state in states(run).items() if names[name].startswith(beginning)}
+
+
+@pytest.mark.parametrize("stop_fails", [False, True], ids=["stop succeeds", "stop fails"])
+@pytest.mark.parametrize("work_fails", [False, True], ids=["work succeeds", "work fails"])
+@pytest.mark.parametrize("dag_id", ["block", "block_in_group", "block_in_mapped_group", "nested_blocks"])
+def test_run_fails_if_the_work_or_the_stop_fails(run_dag, simulator, connection, dag_id, work_fails, stop_fails):
+    calls = [call["sid"] for call in simulator.seed(count=2)]
+    simulator.set_faults(REFUSAL if stop_fails else [])
+
+    run = run_dag(dag_id, call_sid=calls[0], call_sids=calls, work_fails=work_fails)
+
+    assert run.state == ("failed" if work_fails or stop_fails else "success")
+    assert states_of(run, "work") == {"failed" if work_fails else "success"}
+    assert states_of(run, "stop_") == {"failed" if stop_fails else "success"}
+    assert len(streams(simulator)) == {"block_in_mapped_group": 2, "nested_blocks": 2}.get(dag_id, 1)
+    assert stop_fails or not simulator.state.snapshot()["counts"]["running_streams"]
+
+
+def test_group_is_followed_by_the_task_after_it_only_if_the_work_succeeds(run_dag, simulator, connection):
+    [call] = simulator.seed()
+    assert states(run_dag("block_in_group", call_sid=call["sid"], work_fails=True))["idle"] == "upstream_failed"
+    assert states(run_dag("block_in_group", call_sid=call["sid"], work_fails=False))["idle"] == "success"
+
+
+def test_start_that_fails_skips_work_and_stop(run_dag, simulator, connection):
+    [call] = simulator.seed(status="completed")
+    run = run_dag("block", call_sid=call["sid"])
+    assert run.state == "failed"
+    assert states(run)["start_call_stream"] == "failed"
+    assert {states(run)[name] for name in ("work", "stop_call_stream")} == {"upstream_failed"}
+
+
+def test_stop_waits_for_all_work_also_if_its_results_are_used_outside(run_dag, simulator, connection, dag_bags):
+    [call] = simulator.seed()
+    work_ended = dag_bags["block_with_report"][1].get_task("call_stream_work_ended")
+    assert work_ended.upstream_task_ids == {"start_call_stream", "work", "idle"}
+    assert run_dag("block_with_report", call_sid=call["sid"], work_fails=False).state == "success"
+    assert_each_stopped(simulator, 1)
+
+
+def test_block_without_work_starts_and_stops(run_dag, simulator, connection):
+    [call] = simulator.seed()
+    assert run_dag("block_without_work", call_sid=call["sid"]).state == "success"
+    assert_each_stopped(simulator, 1)
+
+
+def test_inner_stream_is_stopped_before_the_outer_one(run_dag, simulator, connection):
+    [call] = simulator.seed()
+    run = run_dag("nested_blocks", call_sid=call["sid"], work_fails=False)
+    stopped = [request["path"].rpartition("/")[2] for request in simulator.requests("/Streams/")]
+    assert list(dict.fromkeys(stopped)) == [run.results[f"start_{name}"]["sid"] for name in ("inner", "outer")]
+
+
+def test_mapped_work_ends_before_the_stop(run_dag, simulator, connection):
+    [call] = simulator.seed()
+    run = run_dag("block_with_mapped_work", call_sid=call["sid"], call_sids=["a", "b"], work_fails=False)
+    assert run.state == "success"
+    assert {"work.0", "work.1"} <= set(run.tasks)
+    assert_each_stopped(simulator, 1)

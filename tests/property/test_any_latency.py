@@ -1,0 +1,78 @@
+"""With whatever latency, no period contains more requests than the rate limiter allows, by the server's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis_profile import REPRODUCIBLE
+from virtual_time import run_in_virtual_time
+
+from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+
+MAX_LATENCY = 2.0
+
+# How long a request travels until the server counts it, and how long its response takes.
+latencies = st.tuples(st.floats(0, MAX_LATENCY), st.floats(0, MAX_LATENCY))
+
+
+async def arrivals(limiter: RateLimiter, trips: list[tuple[float, float]], concurrency: int) -> list[float]:
+    """Send a request for each trip; return the times at which the server counted them."""
+    counted = []
+    remaining = iter(enumerate(trips))
+
+    async def work() -> None:
+        for number, (there, back) in remaining:
+            try:
+                async with limiter:
+                    if number % 7 == 6:
+                        raise AttemptFailed("connect", sent=False, reason="refused")
+                    await asyncio.sleep(there)
+                    counted.append(asyncio.get_running_loop().time())
+                    await asyncio.sleep(back)
+                    if number % 5 == 4:
+                        raise AttemptFailed("lost", sent=True, reason="reset")
+            except AttemptFailed:
+                continue
+
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+    return sorted(counted)
+
+
+@settings(REPRODUCIBLE, max_examples=300)
+@given(
+    trips=st.lists(latencies, min_size=1, max_size=60),
+    max_requests=st.integers(1, 12),
+    period=st.floats(0.05, 10),
+    concurrency=st.integers(1, 20),
+)
+def test_no_period_has_more_requests_than_allowed(
+    trips: list[tuple[float, float]], max_requests: int, period: float, concurrency: int
+) -> None:
+    async def main() -> tuple[list[float], float]:
+        counted = await arrivals(RateLimiter(max_requests, period), trips, concurrency)
+        return counted, asyncio.get_running_loop().time()
+
+    counted, ended = run_in_virtual_time(main())
+    spans = [later - sooner for sooner, later in zip(counted, counted[max_requests:], strict=False)]
+    assert all(span >= period - 1e-9 for span in spans)
+    assert len(counted) == sum(number % 7 != 6 for number in range(len(trips)))
+
+    # Nor is the limiter slower than its promise demands.
+    rounds = -(-len(trips) // min(max_requests, concurrency))
+    assert ended <= rounds * 2 * MAX_LATENCY + (len(trips) - 1) // max_requests * period + 1e-6
+
+
+def test_thousands_of_requests_use_each_period_in_full() -> None:
+    """The defaults: 60,000 requests, 128 at a time, take five bursts and the four periods between them."""
+    trips = list(itertools.islice(itertools.cycle([(0.02, 0.03), (0.03, 0.02), (0.001, 0.049)]), 60_000))
+
+    async def main() -> list[float]:
+        return await arrivals(RateLimiter(13_500, 10), trips, 128)
+
+    counted = run_in_virtual_time(main())
+    assert all(later - sooner >= 10 for sooner, later in zip(counted, counted[13_500:], strict=False))
+    assert counted[-1] - counted[0] < 45

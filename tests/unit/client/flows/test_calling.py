@@ -1,0 +1,99 @@
+"""Commands of the Calling API: what is repeated, and what an error says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from scripted import Always, lost, response, run
+
+from airflow_provider_signalwire.client.flows.calling import run_command
+from airflow_provider_signalwire.client.protocol.calling import calling_command, start_calling_stream
+from airflow_provider_signalwire.exceptions import (
+    SignalWireAuthenticationError,
+    SignalWireConfigurationError,
+    SignalWireNotFoundError,
+    SignalWireRateLimitError,
+    SignalWireRequestError,
+    SignalWireResponseError,
+    SignalWireServerError,
+)
+
+CALL = {"id": "call", "status": "answered", "new": [1]}
+SECRETS = {"url": "https://u:pass-word@x.example/?k=long-secret-key", "custom_parameters": {"a": ["hidden-value"]}}
+
+
+def errors(code, message="SignalWire says so"):
+    return {"errors": [{"type": "validation_error", "code": code, "message": message, "url": "https://x.example"}]}
+
+
+def send(*script, command="calling.play", **params):
+    return run(run_command(calling_command(command, "call", params)), *script)
+
+
+def test_command_is_sent_as_json_and_returns_the_call():
+    outcome = send(response(200, CALL), volume=1.5)
+    assert outcome.result.record == CALL
+    [request] = outcome.requests
+    assert (request.method, request.target, request.content_type) == ("POST", "/api/calling/calls", "application/json")
+    assert json.loads(request.body) == {"command": "calling.play", "id": "call", "params": {"volume": 1.5}}
+
+
+@pytest.mark.parametrize("command", ["dial", "update"])
+def test_command_about_no_call_needs_no_id(command):
+    assert "id" not in calling_command(command, None, {}).json
+    with pytest.raises(SignalWireConfigurationError, match="'call_id'"):
+        calling_command("calling.end", None)
+
+
+@pytest.mark.parametrize("params", ["x", [1], {"a": object()}, {"a": float("nan")}, {1: object()}])
+def test_parameters_must_be_json(params):
+    with pytest.raises(SignalWireConfigurationError, match="'params' is not a JSON object"):
+        calling_command("calling.play", "call", params)
+
+
+@pytest.mark.parametrize("first", [lost(), response(503), response(500, {"error": "Internal Server Error"})])
+def test_command_that_may_have_been_processed_is_repeated_only_if_it_stops_something(first):
+    outcome = send(first)
+    assert "may have been processed, so it was not repeated" in str(outcome.error)
+    for command in ("calling.play.stop", "calling.end"):
+        assert send(first, response(200, CALL), command=command).result.record == CALL
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error_class", "text"),
+    [
+        (400, {"error": "Bad Request"}, SignalWireRequestError, "400 Bad Request: Bad Request."),
+        (401, {"error": "Unauthorized"}, SignalWireAuthenticationError, "Unauthorized"),
+        (404, {"error": "Not Found"}, SignalWireNotFoundError, "Check the call's id"),
+        (500, {"error": "Internal Server Error"}, SignalWireServerError, "Internal Server Error"),
+        (422, errors("invalid_state"), SignalWireRequestError, "code invalid_state: SignalWire says so."),
+        (422, errors("invalid_call_id_passed"), SignalWireRequestError, "made by the Compatibility API"),
+        (200, {"id": "call"}, SignalWireResponseError, "'status' is not a non-empty string"),
+        (200, [], SignalWireResponseError, "is not a call record"),
+    ],
+)
+def test_error_becomes_the_same_exception_with_its_text_code(status, body, error_class, text):
+    assert text in str(send(response(status, body)).expect(error_class))
+
+
+def test_rate_limit_in_a_422_is_repeated():
+    outcome = send(response(422, errors("rate_limit_exceeded")), response(200, CALL))
+    assert outcome.result.record == CALL
+    limited = send(Always(response(422, errors("rate_limit_exceeded")))).expect(SignalWireRateLimitError)
+    assert (limited.code, limited.outcome) == ("rate_limit_exceeded", "not_processed")
+
+
+def test_error_that_quotes_the_request_shows_no_secret():
+    quoted = "hidden-value pass-word long-secret-key +15550100001 and 4711"
+    outcome = send(response(422, errors("invalid_parameter", quoted)), **SECRETS, to="4711")
+    message = str(outcome.expect(SignalWireRequestError))
+    for secret in quoted.split(" and ")[0].split():
+        assert secret not in message
+    assert "4711" not in message
+
+
+def test_request_shows_no_secret():
+    request = start_calling_stream("call", "control", url="wss://x.example/?k=long-secret-key", custom_parameters={})
+    assert "secret" not in repr(request)
+    assert request.log_description == "start the stream with the control id 'control' on call 'call'"

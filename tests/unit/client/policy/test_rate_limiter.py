@@ -1,0 +1,171 @@
+"""The rate limiter, in an event loop whose time passes only where somebody sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import pytest
+from virtual_time import run_in_virtual_time
+
+from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+
+A_MINUTE = 60.0
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def send(limiter: RateLimiter, seconds: float = 0.0) -> float:
+    """Send a request that takes some seconds; return when it was sent."""
+    async with limiter:
+        sent_at = now()
+        await asyncio.sleep(seconds)
+    return sent_at
+
+
+async def test_requests_below_the_maximum_do_not_wait() -> None:
+    limiter = RateLimiter(100, A_MINUTE)
+    await asyncio.wait_for(asyncio.gather(*(send(limiter) for _ in range(100))), 10)
+
+
+def in_virtual_time(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    def run() -> None:
+        run_in_virtual_time(test())  # type: ignore[arg-type]  # an async function's awaitable is a coroutine
+
+    run.__name__ = test.__name__
+    return run
+
+
+@in_virtual_time
+async def test_slot_is_free_a_period_after_the_response() -> None:
+    limiter = RateLimiter(2, 10)
+    assert [await send(limiter, 1), await send(limiter, 3)] == [0, 1]
+    assert await asyncio.gather(send(limiter), send(limiter)) == [11, 14]
+
+
+@in_virtual_time
+async def test_request_that_was_not_sent_does_not_count() -> None:
+    for is_sent, then in ((False, 0), (True, 10)):
+        limiter = RateLimiter(1, 10)
+        with contextlib.suppress(AttemptFailed):
+            async with limiter:
+                raise AttemptFailed("lost", sent=is_sent, reason="reset")
+        assert await send(limiter) == then
+
+
+@in_virtual_time
+async def test_pause_applies_to_all_requests_and_the_longest_wins() -> None:
+    limiter = RateLimiter(10, 10)
+    await send(limiter)
+    limiter.on_rate_limited(5, max_seconds=A_MINUTE)
+    limiter.on_rate_limited(3, max_seconds=A_MINUTE)
+    # One after the other, a millisecond apart.
+    assert await asyncio.gather(*(send(limiter) for _ in range(3))) == pytest.approx([5, 5.001, 5.002])
+
+
+@in_virtual_time
+async def test_pause_applies_to_requests_already_waiting() -> None:
+    limiter = RateLimiter(1, 10)
+    limiter.on_rate_limited(2, max_seconds=A_MINUTE)
+    waiting = asyncio.create_task(send(limiter))
+    await asyncio.sleep(1)
+    limiter.on_rate_limited(5, max_seconds=A_MINUTE)
+    assert await waiting == 6
+
+
+@in_virtual_time
+async def test_cancelled_request_gives_its_slot_back() -> None:
+    limiter = RateLimiter(1, 10)
+    limiter.on_rate_limited(2, max_seconds=A_MINUTE)
+    waiting = asyncio.create_task(send(limiter))
+    await asyncio.sleep(1)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert await send(limiter) == 2
+
+
+@in_virtual_time
+async def test_pause_is_capped() -> None:
+    limiter = RateLimiter(10, 10)
+    limiter.on_rate_limited(86_400, max_seconds=A_MINUTE)
+    assert await send(limiter) == A_MINUTE
+
+
+@in_virtual_time
+async def test_retry_after_of_zero_still_backs_off() -> None:
+    limiter = RateLimiter(10, 10)
+    limiter.on_rate_limited(0, max_seconds=A_MINUTE)
+    assert await send(limiter) > 0
+
+
+async def pauses(limiter: RateLimiter, refusals: int) -> list[float]:
+    seconds = []
+    for _ in range(refusals):
+        limiter.on_rate_limited(None, max_seconds=A_MINUTE)
+        started = now()
+        seconds.append(await send(limiter) - started)
+    return seconds
+
+
+class TestRateLimitedWithoutRetryAfter:
+    def test_pauses_grow_with_each_429(self) -> None:
+        async def main() -> list[float]:
+            return await pauses(RateLimiter(100, 10), 15)
+
+        expected = [min(0.001 * 2**number, 5) for number in range(15)]
+        assert run_in_virtual_time(main()) == pytest.approx(expected)
+
+    def test_429s_to_requests_sent_before_the_pause_do_not_extend_it(self) -> None:
+        async def main() -> float:
+            limiter = RateLimiter(100, 10)
+            for _ in range(100):
+                limiter.on_rate_limited(None, max_seconds=A_MINUTE)
+            return await send(limiter)
+
+        assert run_in_virtual_time(main()) == pytest.approx(0.001)
+
+    def test_rare_429s_cost_next_to_nothing(self) -> None:
+        async def main() -> float:
+            limiter = RateLimiter(1000, 10)
+            total = 0.0
+            for _ in range(100):
+                total += sum(await pauses(limiter, 1))
+                for _ in range(60):
+                    limiter.on_success()
+            return total
+
+        assert run_in_virtual_time(main()) == pytest.approx(0.1, abs=0.02)
+
+    @pytest.mark.parametrize("free", [300, 30])
+    def test_limit_shared_with_others_is_mostly_used_and_rarely_exceeded(self, free: int) -> None:
+        """Others leave only a part: few requests are refused, and most of that part is used."""
+
+        async def main() -> tuple[int, int]:
+            limiter = RateLimiter(13_500, 10)
+            tokens, refilled, sent, refused = float(free), now(), 0, 0
+
+            async def work() -> None:
+                nonlocal tokens, refilled, sent, refused
+                while now() < 60:
+                    async with limiter:
+                        await asyncio.sleep(0.05)
+                        tokens, refilled = min(float(free), tokens + (now() - refilled) * free), now()
+                        sent += 1
+                        is_refused = tokens < 1
+                        tokens -= not is_refused
+                    refused += is_refused
+                    if is_refused:
+                        limiter.on_rate_limited(None, max_seconds=A_MINUTE)
+                    else:
+                        limiter.on_success()
+
+            await asyncio.gather(*(work() for _ in range(128)))
+            return sent, refused
+
+        sent, refused = run_in_virtual_time(main())
+        assert refused / sent < 0.25
+        assert (sent - refused) / 60 > free * 0.8

@@ -1,0 +1,180 @@
+"""Each endpoint: the request that it sends, and how any value in it is encoded."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scripted import IDS
+
+from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+
+ACCOUNT = "/api/laml/2010-04-01/Accounts/project"
+CALL = f"{ACCOUNT}/Calls/call"
+STREAM = {"url": "wss://media.example.com/audio?key=1", "name": "bot #2 & Café"}
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+CASES = {
+    "read project": (endpoints.get_account("project"), "GET", ACCOUNT, []),
+    "create call": (
+        endpoints.create_call(
+            "project",
+            to="+15550100001",
+            from_="+15550100002",
+            url="https://example.com/answer.xml?a=1&b=2",
+            status_callback_event=["initiated", "answered"],
+            timeout=timedelta(seconds=20),
+            machine_words_threshold="6",
+            record=True,
+            async_amd=False,
+            caller_id=None,
+        ),
+        "POST",
+        f"{ACCOUNT}/Calls",
+        [
+            ("To", "+15550100001"),
+            ("From", "+15550100002"),
+            ("Url", "https://example.com/answer.xml?a=1&b=2"),
+            ("StatusCallbackEvent", "initiated"),
+            ("StatusCallbackEvent", "answered"),
+            ("Timeout", "20"),
+            ("MachineWordsThreshold", "6"),
+            ("Record", "true"),
+            ("AsyncAmd", "false"),
+        ],
+    ),
+    "read call": (endpoints.get_call("project", "call"), "GET", CALL, []),
+    "hang up": (endpoints.update_call("project", "call", status="completed"), "POST", CALL, [("Status", "completed")]),
+    "delete call": (endpoints.delete_call("project", "call"), "DELETE", CALL, []),
+    "start recording": (
+        endpoints.start_call_recording("project", "call", recording_channels="dual"),
+        "POST",
+        f"{CALL}/Recordings",
+        [("RecordingChannels", "dual")],
+    ),
+    "pause recording": (
+        endpoints.update_call_recording("project", "call", "recording", status="paused", pause_behavior="skip"),
+        "POST",
+        f"{CALL}/Recordings/recording",
+        [("Status", "paused"), ("PauseBehavior", "skip")],
+    ),
+    "start stream": (
+        endpoints.start_call_stream(
+            "project",
+            "call",
+            **STREAM,
+            track="inbound_track",
+            status_callback="https://example.com/events?a=1&b=2",
+            status_callback_method="GET",
+            parameters={"language": "de", "greeting & co": "línea 1\nlínea 2 + 3 = 100 %"},
+            authorization_bearer_token="bearer-secret",
+        ),
+        "POST",
+        f"{CALL}/Streams",
+        [
+            ("Url", STREAM["url"]),
+            ("Name", STREAM["name"]),
+            ("Track", "inbound_track"),
+            ("StatusCallback", "https://example.com/events?a=1&b=2"),
+            ("StatusCallbackMethod", "GET"),
+            ("Parameter1.Name", "language"),
+            ("Parameter1.Value", "de"),
+            ("Parameter2.Name", "greeting & co"),
+            ("Parameter2.Value", "línea 1\nlínea 2 + 3 = 100 %"),
+            ("AuthorizationBearerToken", "bearer-secret"),
+        ],
+    ),
+    "stop stream": (endpoints.stop_call_stream(*IDS), "POST", f"{CALL}/Streams/stream", [("Status", "stopped")]),
+}
+
+
+def sent_form(request):
+    return parse_qsl((request.body or b"").decode("ascii"), keep_blank_values=True, strict_parsing=bool(request.body))
+
+
+@pytest.mark.parametrize(("request_", "method", "target", "form"), CASES.values(), ids=CASES)
+def test_request(request_, method, target, form):
+    assert (request_.method, request_.target, sent_form(request_)) == (method, target, form)
+    assert request_.safe_to_repeat is not str(request_).startswith(("<ApiRequest create_", "<ApiRequest start_"))
+
+
+def test_calls_are_listed_by_every_filter():
+    request = endpoints.list_calls(
+        "project",
+        status="completed",
+        to="+15550100009",
+        from_="sip:a+b@example.com",
+        parent_call_sid="CA 1",
+        started_before=NOON,
+        started_after=NOON.astimezone(timezone(timedelta(hours=5))),
+        ended_before="2026-01-02T13:00:00+01:00",
+        ended_after="Mon, 01 Jan 2024 00:00:00 GMT",
+        page_size=7,
+    )
+    noon = "Fri, 02 Jan 2026 12:00:00 GMT"
+    assert urlsplit(request.target).path == f"{ACCOUNT}/Calls"
+    assert parse_qsl(urlsplit(request.target).query, strict_parsing=True) == [
+        ("Status", "completed"),
+        ("To", "+15550100009"),
+        ("From", "sip:a+b@example.com"),
+        ("ParentCallSid", "CA 1"),
+        ("StartTime<", noon),
+        ("StartTime>", noon),
+        ("EndTime<", noon),
+        ("EndTime>", "Mon, 01 Jan 2024 00:00:00 GMT"),
+        ("PageSize", "7"),
+    ]
+
+
+def test_99_parameters_are_sent_and_100_are_refused():
+    parameters = {f"name {number}": f"value {number}" for number in range(1, 100)}
+    form = dict(endpoints.start_call_stream("project", "call", **STREAM, parameters=parameters).form)
+    assert (form["Parameter99.Name"], form["Parameter99.Value"]) == ("name 99", "value 99")
+    with pytest.raises(SignalWireConfigurationError, match="'parameters' has 100 entries: expected at most 99"):
+        endpoints.start_call_stream("project", "call", **STREAM, parameters=parameters | {"one": "more"})
+
+
+def test_new_instructions_are_not_safe_to_repeat():
+    assert not endpoints.update_call("project", "call", status="completed", url="https://x").safe_to_repeat
+
+
+def test_description_quotes_at_most_a_hundred_characters_of_an_id():
+    assert len(endpoints.stop_call_stream("project", "c" * 5000, "s" * 5000).log_description) < 300
+
+
+# Awkward ASCII is mixed in often, because encoders treat it specially.
+texts = st.text(st.one_of(st.sampled_from("%+?#&;~'\" /\\.=:@,$!*()[]{}|^<>\t\n"), st.characters()), max_size=12)
+
+
+def built(make, **options):
+    """Build a request, or return None if an argument is refused."""
+    with contextlib.suppress(SignalWireConfigurationError):
+        return make("project", **options)
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=texts)
+def test_any_text_arrives_unchanged_or_is_refused(text):
+    if stop := built(endpoints.stop_call_stream, parent_sid="call", stream_sid=text):
+        assert [unquote(segment) for segment in stop.target.split("/")][8:] == ["Streams", text]
+    if listing := built(endpoints.list_calls, to=text):
+        assert parse_qsl(listing.target.partition("?")[2], strict_parsing=True)[0] == ("To", text)
+    if start := built(endpoints.start_call_stream, parent_sid="call", **STREAM, parameters={text: text}):
+        assert sent_form(start)[2:] == [("Parameter1.Name", text), ("Parameter1.Value", text)]
+
+
+@pytest.mark.parametrize("parameter", ["account_sid", "call_sid", "stream_sid"])
+@pytest.mark.parametrize(
+    "sid",
+    [".", "..", "a/b", "..\\..", "a\nb", "a\x00", "\x7f", "\x85", "\u2028", "\ud800", ".json", "call ", b"a", ["a"]],
+)
+def test_id_that_would_not_arrive_is_refused_by_name(parameter, sid):
+    ids = {"account_sid": "project", "call_sid": "call", "stream_sid": "stream"} | {parameter: sid}
+    with pytest.raises(SignalWireConfigurationError, match=f"^Parameter '{parameter}' is .*: expected ") as caught:
+        endpoints.stop_call_stream(*ids.values())
+    assert str(caught.value).isprintable()

@@ -1,0 +1,25 @@
+"""Short representations of values: printable, bounded, and without secrets."""
+
+from __future__ import annotations
+
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
+
+
+class Unreadable:
+    def __repr__(self):
+        raise RuntimeError
+
+
+def test_short_repr_is_short_printable_and_never_raises():
+    long = ["x" * 10**6, ["x"] * 10**6, {"a": "x" * 1000}, b"x" * 10**6, "\U0001f4a5" * 300]
+    for value in (*long, 10**5000, Unreadable(), "line\nbreak\ud800", "\u2028"):
+        for limit in (20, 200):
+            text = short_repr(value, limit=limit)
+            assert 0 < len(text) <= limit
+            assert text.isprintable()
+
+
+def test_short_repr_hides_secrets_and_numbers():
+    number = "+1\u00a0555\u00a0123\u00a04567"
+    assert short_repr(f"token {number}", secrets=["token"]) == "'*** +***4567'"
+    assert short_repr({"to": "+15551234567", "t": "x" * 180 + "token"}, secrets=["token"]).count("tok") == 0

@@ -1,0 +1,222 @@
+"""CreateCallOperator makes a call at most once; UpdateCallOperator changes or ends it."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from simulated import http_status, methods
+
+from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.client.protocol.options import CreateCallOptions, UpdateCallOptions
+from airflow_provider_signalwire.exceptions import (
+    SignalWireConfigurationError,
+    SignalWireNotFoundError,
+    SignalWireRateLimitError,
+    SignalWireRequestError,
+    SignalWireUnknownOutcomeError,
+)
+from airflow_provider_signalwire.operators import masked_fields
+from airflow_provider_signalwire.operators.call import CreateCallOperator, UpdateCallOperator
+
+NUMBERS = {"to": "+15550100001", "from_": "+15550100002"}
+INSTRUCTIONS = "https://bot.example.com/laml?key=secret-key-of-the-bot"
+CREATES = {"method": "POST", "path_contains": "/Calls"}
+
+
+@pytest.fixture
+def create(simulator, connection, no_backoff, run_task):
+    """Run a CreateCallOperator."""
+
+    def create(**arguments):
+        task = CreateCallOperator(task_id="create", **{**NUMBERS, "url": INSTRUCTIONS, **arguments})
+        return task.execute(run_task.context())
+
+    return create
+
+
+@pytest.fixture
+def update(simulator, connection, no_backoff, run_task):
+    """Run an UpdateCallOperator."""
+
+    def update(call_sid, **arguments):
+        return UpdateCallOperator(task_id="update", call_sid=call_sid, **arguments).execute(run_task.context())
+
+    return update
+
+
+@pytest.fixture
+def call_sid(simulator, connection, no_backoff):
+    [call] = simulator.seed()
+    return call["sid"]
+
+
+def calls(simulator):
+    return simulator.state.snapshot()["calls"]
+
+
+class TestCreate:
+    def test_record_of_the_call_is_returned(self, simulator, create):
+        record = create(timeout=20, record=True, status_callback_event=["ringing", "answered"])
+        assert [call["sid"] for call in calls(simulator)] == [record["sid"]]
+        assert record["status"] in ("queued", "in-progress")
+        [request] = simulator.requests("/Calls")
+        assert request["form"]["Timeout"] == "20"
+        assert request["form"]["Record"] == "true"
+
+    def test_call_runs_in_an_empty_context(self, simulator, connection):
+        record = CreateCallOperator(task_id="create", **NUMBERS, url=INSTRUCTIONS).execute({})
+        assert record["sid"] == calls(simulator)[0]["sid"]
+
+    def test_request_that_was_not_processed_is_repeated(self, simulator, create):
+        simulator.set_faults([http_status(429, times=2, match=CREATES)])
+        create()
+        assert methods(simulator) == "POST POST POST"
+        assert len(calls(simulator)) == 1
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"kind": "reset", "when": "after"},
+            {"kind": "reset"},
+            {"kind": "status", "status": 503},
+            {"kind": "truncate"},
+        ],
+    )
+    def test_call_that_may_have_been_made_is_not_made_again(self, simulator, create, fault):
+        simulator.set_faults([{"match": CREATES, **fault}])
+        with pytest.raises(SignalWireUnknownOutcomeError, match="The call may have been made") as caught:
+            create()
+        assert isinstance(caught.value, AirflowFailException)
+        assert str(caught.value).startswith("Could not create a call: ")
+        assert methods(simulator) == "POST"
+
+    @pytest.mark.parametrize("error", [AirflowTaskTimeout("Timeout"), KeyboardInterrupt(), OSError("disk")])
+    def test_next_try_makes_no_call_if_this_one_may_have(self, simulator, create, monkeypatch, error):
+        def interrupt(*_):
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr("airflow_provider_signalwire.client.transport.sync_transport.SyncTransport.send", interrupt)
+            with pytest.raises(BaseException) as caught:  # noqa: PT011 - which one is checked below
+                create()
+        timed_out = isinstance(error, AirflowTaskTimeout)
+        assert type(caught.value) is (SignalWireUnknownOutcomeError if timed_out else type(error))
+
+        with pytest.raises(SignalWireUnknownOutcomeError, match=r"An earlier try of this task may have made a call"):
+            create()
+        assert simulator.requests() == []
+
+    def test_next_try_makes_the_call_if_this_one_was_refused(self, simulator, create):
+        simulator.set_faults([http_status(429, times=10, match=CREATES)])
+        with pytest.raises(SignalWireRateLimitError):
+            create()
+        simulator.set_faults([http_status(422, times=1, match=CREATES)])
+        with pytest.raises(SignalWireRequestError):
+            create()
+        assert create()["sid"] == calls(simulator)[0]["sid"]
+
+    @pytest.mark.parametrize("value", [None, "", "None", 15550100001])
+    def test_missing_number_is_refused_before_any_request(self, simulator, create, run_task, value):
+        for name in NUMBERS:
+            with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
+                create(**{name: value})
+        assert simulator.requests() == []
+        assert run_task.store.entries == {}
+
+    def test_log_names_the_call_but_no_number(self, create, caplog):
+        with caplog.at_level("INFO"):
+            record = create()
+        assert f"'{record['sid']}'" in caplog.text
+        assert "5550100001" not in caplog.text
+        assert "secret-key" not in caplog.text
+
+
+class TestUpdate:
+    def test_hang_up_ends_the_call(self, simulator, update, call_sid):
+        record = update(call_sid, status="completed")
+        assert (record["sid"], record["status"]) == (call_sid, "completed")
+        assert calls(simulator)[0]["status"] == "completed"
+        assert methods(simulator) == "POST"
+
+    def test_hang_up_of_an_ended_call_succeeds(self, simulator, update, call_sid):
+        update(call_sid, status="completed")
+        assert update(call_sid, status="completed")["status"] == "completed"
+        assert methods(simulator) == "POST POST GET"
+
+    def test_hang_up_that_is_refused_on_a_live_call_fails(self, simulator, update, call_sid):
+        simulator.set_faults([http_status(422, match={"method": "POST", "path_contains": call_sid})])
+        with pytest.raises(SignalWireRequestError, match="Could not update call"):
+            update(call_sid, status="completed")
+
+    def test_hang_up_of_an_unknown_call_fails(self, update):
+        with pytest.raises(SignalWireNotFoundError):
+            update("nowhere", status="completed")
+
+    def test_hang_up_is_repeated_after_a_lost_response(self, simulator, update, call_sid):
+        simulator.set_faults([{"match": CREATES, "kind": "reset", "when": "after"}])
+        assert update(call_sid, status="completed")["status"] == "completed"
+
+    def test_other_change_to_an_ended_call_fails(self, update, call_sid):
+        update(call_sid, status="completed")
+        for change in ({"url": INSTRUCTIONS}, {"status": "completed", "url": INSTRUCTIONS}):
+            with pytest.raises(SignalWireRequestError):
+                update(call_sid, **change)
+
+    def test_new_instructions_are_sent_once(self, simulator, update, call_sid):
+        simulator.set_faults([http_status(503, match=CREATES)])
+        with pytest.raises(SignalWireUnknownOutcomeError, match="The new instructions may be running"):
+            update(call_sid, url=INSTRUCTIONS)
+        assert methods(simulator) == "POST"
+
+    def test_new_instructions_are_not_sent_again_after_a_timeout(self, update, monkeypatch):
+        def interrupt(*_):
+            raise AirflowTaskTimeout("Timeout")
+
+        monkeypatch.setattr("airflow_provider_signalwire.client.transport.sync_transport.SyncTransport.send", interrupt)
+        with pytest.raises(SignalWireUnknownOutcomeError, match="The new instructions may be running"):
+            update("call", url=INSTRUCTIONS)
+        with pytest.raises(AirflowTaskTimeout):
+            update("call", status="completed")
+
+    def test_nothing_to_change_is_refused(self, update):
+        with pytest.raises(SignalWireConfigurationError, match="at least one option"):
+            update("call")
+
+
+OPTIONS = [(CreateCallOperator, CreateCallOptions, NUMBERS), (UpdateCallOperator, UpdateCallOptions, {"call_sid": "c"})]
+
+
+@pytest.mark.parametrize(("operator", "options", "required"), OPTIONS)
+def test_operator_takes_every_option_of_the_endpoint(operator, options, required):
+    assert set(inspect.signature(operator).parameters) == {
+        *(*required, *options.__annotations__, "account_sid", "signalwire_conn_id", "kwargs")
+    }
+
+
+def test_every_option_is_sent(simulator, create):
+    samples = {"Sequence": ["answered"], "float": 5, "int": 7, "bool": True, "str": "text"}
+    values = {
+        name: next(value for kind, value in samples.items() if hint.__forward_arg__.startswith(kind))
+        for name, hint in CreateCallOptions.__annotations__.items()
+    }
+    simulator.set_faults([http_status(422, match=CREATES)])
+    with pytest.raises(SignalWireRequestError):
+        create(**{**values, "url": INSTRUCTIONS, "method": "POST", "caller_id": NUMBERS["from_"]})
+    [request] = simulator.requests("/Calls")
+    assert len(request["form"]) == len(values) + len(NUMBERS)
+
+
+@pytest.mark.parametrize(("operator", "options", "required"), OPTIONS)
+def test_operator_masks_what_is_secret(monkeypatch, operator, options, required):
+    masked = []
+    monkeypatch.setattr(masked_fields, "mask_secret", masked.append)
+    secret = {"url": INSTRUCTIONS, "status_callback": "https://user:pass-of-callback@bot.example.com"}
+    if operator is CreateCallOperator:
+        secret["sip_auth_password"] = "{{ 'sip' }}-password"
+    task = operator(task_id="task", **required, **secret)
+    task.render_template_fields({})
+    expected = {"secret-key-of-the-bot", "pass-of-callback"}
+    expected |= {"sip-password", *NUMBERS.values()} if operator is CreateCallOperator else set()
+    assert set(masked) == expected

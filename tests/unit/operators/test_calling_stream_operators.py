@@ -1,0 +1,244 @@
+"""Streams of the Calling API: started once under a control id, stopped by it; no state is claimed to be known."""
+
+from __future__ import annotations
+
+import pytest
+from simulated import http_status, running, streams
+
+from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.exceptions import (
+    SignalWireAuthenticationError,
+    SignalWireConfigurationError,
+    SignalWireConnectionError,
+    SignalWireNotFoundError,
+    SignalWireRequestError,
+    SignalWireServerError,
+)
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.operators.calling_stream import StartCallingStreamOperator, StopCallingStreamOperator
+from airflow_provider_signalwire.operators.start_guard import TaskKilled
+
+URL = "wss://media.example.com/stream?key=secret-key-of-the-bot"
+COMMANDS = {"method": "POST", "path_contains": "/api/calling/calls"}
+CONTROL_ID = "adhoc_airflow.media.run"
+
+
+@pytest.fixture
+def call_id(simulator, connection, no_backoff):
+    [call] = simulator.seed_native_calls()
+    return call["sid"]
+
+
+@pytest.fixture
+def make_operator(call_id):
+    def make(**arguments):
+        return StartCallingStreamOperator(task_id="media", **{"call_id": call_id, "url": URL, **arguments})
+
+    return make
+
+
+@pytest.fixture
+def start(make_operator, run_task):
+    """Run a StartCallingStreamOperator."""
+
+    def start(*, try_number=1, map_index=-1, **arguments):
+        return make_operator(**arguments).execute(run_task.context(try_number=try_number, map_index=map_index))
+
+    return start
+
+
+@pytest.fixture
+def stop(call_id, run_task):
+    """Run a StopCallingStreamOperator."""
+
+    def stop(**arguments):
+        task = StopCallingStreamOperator(task_id="stop", **{"call_id": call_id, "control_id": CONTROL_ID, **arguments})
+        return task.execute(run_task.context())
+
+    return stop
+
+
+def commands(simulator):
+    return [request["form"]["command"] for request in simulator.requests("/api/calling/calls")]
+
+
+def interrupt(monkeypatch, error, *, when):
+    """Let the transport raise an error before or after it sends its first request."""
+    from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
+
+    send, errors = SyncTransport.send, [error]
+
+    def interrupted(self, request):
+        if errors and when == "before":
+            raise errors.pop()
+        response = send(self, request)
+        if errors:
+            raise errors.pop()
+        return response
+
+    monkeypatch.setattr(SyncTransport, "send", interrupted)
+
+
+def test_start_returns_the_call_and_the_control_id(simulator, start, call_id, run_task):
+    record = start()
+    assert (record["id"], record["status"], record["control_id"]) == (call_id, "answered", CONTROL_ID)
+    assert running(simulator) == [CONTROL_ID]
+    assert run_task.pushed == [("control_id", CONTROL_ID)]
+
+
+def test_start_runs_in_an_empty_context(simulator, make_operator):
+    assert make_operator().execute({})["control_id"] == "adhoc_airflow.media"
+
+
+def test_default_control_id_differs_for_each_mapped_task_and_is_the_same_in_every_try(start, stop):
+    assert start(map_index=7)["control_id"] == "adhoc_airflow.media.7.run"
+    assert start(map_index=7, try_number=2)["control_id"] == "adhoc_airflow.media.7.run"
+
+
+def test_every_argument_is_sent(simulator, start, call_id):
+    start(
+        control_id="mine",
+        name="my stream",
+        codec="PCMU",
+        track="both_tracks",
+        status_url="https://media.example.com/events",
+        status_url_method="GET",
+        custom_parameters={"language": "en", "depth": [1, {"a": None}]},
+        authorization_bearer_token="token-of-the-bot",
+    )
+    [request] = simulator.requests("/api/calling")
+    assert (request["form"]["command"], request["form"]["id"]) == ("calling.stream", call_id)
+    [stream] = streams(simulator)
+    assert (stream["sid"], stream["name"], stream["track"]) == ("mine", "my stream", "both_tracks")
+
+
+def test_stop_returns_the_call_and_the_control_id(simulator, start, stop, call_id):
+    start()
+    record = stop()
+    assert (record["id"], record["control_id"]) == (call_id, CONTROL_ID)
+    assert running(simulator) == []
+    assert stop()["control_id"] == CONTROL_ID
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_start_with_a_lost_response_leaves_one_stream(simulator, start, when):
+    simulator.set_faults([{"match": COMMANDS, "kind": "reset", "when": when}])
+    start()
+    assert commands(simulator) == ["calling.stream", "calling.stream.stop", "calling.stream"]
+    assert running(simulator) == [CONTROL_ID]
+
+
+def test_start_waits_for_the_control_id_while_its_stream_still_stops(simulator, start):
+    simulator.reset(stop_delay_ms=1, answer_delay_ms=0)
+    [call] = simulator.seed_native_calls()
+    simulator.set_faults([{"match": COMMANDS, "kind": "reset", "when": "after"}])
+    start(call_id=call["sid"])
+    assert running(simulator) == [CONTROL_ID]
+
+
+def test_start_that_stays_unanswered_says_that_a_stream_may_be_running(simulator, start, call_id):
+    simulator.set_faults([{"match": COMMANDS, "kind": "status", "status": 503, "times": None}])
+    with pytest.raises(SignalWireServerError) as caught:
+        start()
+    assert f"A stream with the control id '{CONTROL_ID}' may be running on call '{call_id}'" in str(caught.value)
+    assert "StopCallingStreamOperator" in str(caught.value)
+    assert "secret-key" not in str(caught.value)
+
+
+def test_refused_start_stops_nothing(simulator, start):
+    simulator.set_faults([http_status(401, match=COMMANDS)])
+    with pytest.raises(SignalWireAuthenticationError):
+        start()
+    assert commands(simulator) == ["calling.stream"]
+
+
+def test_later_try_stops_what_an_earlier_one_left(simulator, start):
+    start()
+    start(try_number=2)
+    assert commands(simulator) == ["calling.stream", "calling.stream.stop", "calling.stream"]
+    assert running(simulator) == [CONTROL_ID]
+
+
+def test_later_try_with_a_control_id_of_the_user_stops_nothing(simulator, start):
+    start(control_id="mine")
+    with pytest.raises(SignalWireRequestError, match="code cannot_process"):
+        start(control_id="mine", try_number=2)
+    assert running(simulator) == ["mine"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("error", [AirflowTaskTimeout, TaskKilled, OSError])
+def test_task_that_ends_early_stops_the_stream(simulator, start, monkeypatch, error, when):
+    interrupt(monkeypatch, error("The end"), when=when)
+    with pytest.raises(error) as caught:
+        start()
+    assert running(simulator) == []
+    notes = " ".join(getattr(caught.value, "__notes__", []))
+    assert ("may be running" in notes) is (when == "before")
+
+
+def test_task_killed_before_it_reports_success_stops_the_stream(simulator, make_operator, run_task):
+    task = make_operator()
+    task.execute(run_task.context())
+    with pytest.raises(TaskKilled):
+        task.on_kill()
+    assert running(simulator) == []
+
+
+def test_task_killed_after_it_has_reported_success_leaves_the_stream(simulator, make_operator, run_task):
+    task = make_operator()
+    task.execute(run_task.context(state="success"))
+    task.on_kill()
+    assert running(simulator) == [CONTROL_ID]
+
+
+def test_task_killed_before_it_starts_sends_nothing(simulator, make_operator, run_task):
+    task = make_operator()
+    task.on_kill()
+    with pytest.raises(TaskKilled):
+        task.execute(run_task.context())
+    assert "calling.stream" not in commands(simulator)
+
+
+class TestOtherApi:
+    """Each API refuses the other's calls, and the error says which operator to use."""
+
+    @pytest.fixture
+    def call_sid(self, simulator, connection, no_backoff):
+        [call] = simulator.seed()
+        return call["sid"]
+
+    def test_calling_api_on_a_call_of_the_compatibility_api(self, start, stop, call_sid):
+        with pytest.raises(SignalWireRequestError, match=r"invalid_call_id_passed.*use StartCallStreamOperator") as it:
+            start(call_id=call_sid)
+        assert it.value.code == "invalid_call_id_passed"
+        with pytest.raises(SignalWireRequestError, match=r"made by the Compatibility API.*use StopCallStreamOperator"):
+            stop(call_id=call_sid)
+
+    def test_compatibility_api_on_a_call_of_the_calling_api(self, call_id, context):
+        with pytest.raises(SignalWireNotFoundError, match="RELAY made the call, use StartCallingStreamOperator"):
+            StartCallStreamOperator(task_id="start", call_sid=call_id, url=URL).execute(context)
+        with pytest.raises(SignalWireNotFoundError, match="RELAY made it, use StopCallingStreamOperator"):
+            StopCallStreamOperator(task_id="stop", call_sid=call_id, stream_sid="media").execute(context)
+
+    def test_unknown_call(self, stop):
+        with pytest.raises(SignalWireNotFoundError, match="Check the call's id"):
+            stop(call_id="nowhere")
+
+
+@pytest.mark.parametrize("value", [None, "", "None", " x", 7, {"sid": "x"}])
+@pytest.mark.parametrize("field", ["call_id", "control_id"])
+def test_missing_or_malformed_id_is_refused_before_any_request(simulator, stop, start, field, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{field}'"):
+        stop(**{field: value})
+    if field == "call_id" or value is not None:
+        with pytest.raises(SignalWireConfigurationError, match=f"'{field}'"):
+            start(**{field: value})
+    assert simulator.requests() == []
+
+
+def test_connection_that_is_refused_leaves_nothing_to_warn_of(start, make_connection):
+    make_connection(host="http://127.0.0.1:9", extra={"max_attempts": 1})
+    with pytest.raises(SignalWireConnectionError) as caught:
+        start()
+    assert "may be running" not in str(caught.value)

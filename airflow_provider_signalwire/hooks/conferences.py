@@ -16,6 +16,7 @@ from airflow_provider_signalwire.client.protocol.records import (
     StreamRecord,
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
+from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
 from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE, StreamParent
 from airflow_provider_signalwire.client.protocol.validation import validate_integer
 from airflow_provider_signalwire.hooks.connection import ConnectionHook
@@ -96,7 +97,7 @@ class ConferenceMethods(ConnectionHook):
         :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h``.
         :param real_time: Whether to stream in real time, the API's ``StreamRealTime``.
         """
-        request = endpoints.start_stream(
+        request = start_stream(
             CONFERENCE,
             self.account_sid,
             conference_sid,

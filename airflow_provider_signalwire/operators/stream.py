@@ -205,7 +205,7 @@ class StartStreamOperator(HookMixin, BaseOperator):
 
     def execute(self, context: Context) -> StreamRecord:
         """Start the stream and return its record."""
-        from airflow_provider_signalwire.client.protocol.endpoints import start_stream
+        from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
 
         name = self.name if self.name is not None else default_stream_name(self, context)
         request = start_stream(

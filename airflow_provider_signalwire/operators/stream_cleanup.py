@@ -51,9 +51,9 @@ class StopCallStreamsOperator(BatchOperator):
     first request; a duplicate row is stopped once.
 
     XCom: a summary with the counts ``requested``, ``duplicates``, ``stopped`` (SignalWire accepted the stop),
-    ``already_ended`` (with its call), ``missing``, ``failed``, ``retried_requests``, ``seconds``; ``failures``, a list
-    of ``{"call_sid", "stream_sid", "error", "message"}`` with at most 1,000 entries, and ``failures_not_listed``, the
-    number of the others. It is pushed before the task fails, too.
+    ``already_ended`` (with its call or conference), ``missing``, ``failed``, ``retried_requests``, ``seconds``;
+    ``failures``, a list of ``{"call_sid", "stream_sid", "error", "message"}``, or with ``conference_sid``, with at most
+    1,000 entries, and ``failures_not_listed``, the number of the others. It is pushed before the task fails, too.
 
     On Airflow 3.3 and newer, a retry of the task skips the streams that an earlier try has finished, unless
     ``return_records`` is set. On older versions it repeats all stops, which is safe.
@@ -64,14 +64,15 @@ class StopCallStreamsOperator(BatchOperator):
 
     :param streams: The streams (templated): a list of ``{"call_sid": …, "stream_sid": …}`` or of started streams'
         records, or an upstream task's output that is one; or the path (string or ObjectStoragePath) of a file with
-        such rows as JSON Lines, a JSON array, or CSV with a header; or a JSON array as a string.
+        such rows as JSON Lines, a JSON array, or CSV with a header; or a JSON array as a string. A row has a
+        ``conference_sid`` instead of the ``call_sid`` if the stream belongs to a conference.
     :param max_concurrency: Maximum number of streams processed concurrently.
     :param max_requests: Maximum number of stops sent within any ``period``, retries included. SignalWire allows a Space
         13,800 writes in 10 seconds; the default leaves a few of them to others.
     :param period: Seconds or a timedelta.
     :param max_requests_per_second: Deprecated.
     :param fail_on_error: Whether the task fails if a stream could not be stopped.
-    :param ignore_if_missing: Whether a stream or call that does not exist counts as success.
+    :param ignore_if_missing: Whether a stream, call or conference that does not exist counts as success.
     :param return_records: Add ``records``, every stream's record, to the summary. Mind your XCom backend's size limit.
     :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).

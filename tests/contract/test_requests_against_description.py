@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from api_description import SIGNALWIRE, form_schema, full_path, operations, parameters, problems
 
-from airflow_provider_signalwire.client.protocol import endpoints, stream_parents
+from airflow_provider_signalwire.client.protocol import endpoints, stream_endpoints, stream_parents
 from airflow_provider_signalwire.client.protocol.records import CALL_STATUSES, CONFERENCE_STATUSES
 
 ACCOUNT = ("b08dacad-0000-4000-8000-000000000001",)
@@ -90,8 +90,8 @@ STREAM_OPTIONS: dict[str, Any] = {
     "authorization_bearer_token": "token",
 }
 
-start_conference_stream = partial(endpoints.start_stream, stream_parents.CONFERENCE)
-stop_conference_stream = partial(endpoints.stop_stream, stream_parents.CONFERENCE)
+start_conference_stream = partial(stream_endpoints.start_stream, stream_parents.CONFERENCE)
+stop_conference_stream = partial(stream_endpoints.stop_stream, stream_parents.CONFERENCE)
 
 CASES: list[tuple[Any, tuple[str, ...], dict[str, Any]]] = [
     (endpoints.get_account, ACCOUNT, {}),
@@ -112,13 +112,13 @@ CASES: list[tuple[Any, tuple[str, ...], dict[str, Any]]] = [
     (endpoints.start_call_stream, CALL, STREAM),
     *(
         (endpoints.start_call_stream, CALL, STREAM | STREAM_OPTIONS | {"track": track})
-        for track in sorted(endpoints.STREAM_TRACKS)
+        for track in sorted(stream_endpoints.STREAM_TRACKS)
     ),
     (endpoints.stop_call_stream, PART_OF_CALL, {}),
     (start_conference_stream, CONFERENCE, STREAM),
     *(
         (start_conference_stream, CONFERENCE, STREAM | STREAM_OPTIONS | {"codec": codec, "real_time": True})
-        for codec in sorted(endpoints.STREAM_CODECS)
+        for codec in sorted(stream_endpoints.STREAM_CODECS)
     ),
     (start_conference_stream, CONFERENCE, STREAM | {"track": "both_tracks", "real_time": False}),
     (stop_conference_stream, PART_OF_CONFERENCE, {}),
@@ -203,8 +203,10 @@ def test_every_described_field_can_be_sent(method, path):
 
 def test_every_endpoint_is_checked():
     assert not {described_operation(request)[1] for request in REQUESTS} & WITHOUT_A_FUNCTION
-    functions = inspect.getmembers(endpoints, inspect.isfunction)
-    built_here = {name for name, function in functions if function.__module__ == endpoints.__name__}
+    modules = (endpoints, stream_endpoints)
+    functions = [found for module in modules for found in inspect.getmembers(module, inspect.isfunction)]
+    names = {module.__name__ for module in modules}
+    built_here = {name for name, function in functions if function.__module__ in names}
     public = {name for name in built_here if not name.startswith("_")}
     assert public - {"next_page", "get_stream_parent"} == {function_name(build) for build, _, _ in CASES}
 

@@ -120,8 +120,9 @@ def test_call_stream_lifecycle_fails_if_the_work_or_the_stop_fails(
 def test_conference_stream(
     simulator: SimulatorServer, make_dag_runner: Callable[..., DagRunner], deferrable: bool
 ) -> None:
-    simulator.reset(stop_delay_ms=300)
     (conference,) = simulator.seed_conferences()
+    stop = {"method": "POST", "path_contains": "/Streams/"}
+    simulator.set_faults([{"match": stop, "times": 2, "kind": "patch", "set": {"status": "queued"}}])
     runner = make_dag_runner(**{"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True"} if deferrable else {})
 
     result = runner.run("conference_stream", {"conference_sid": conference["sid"]})

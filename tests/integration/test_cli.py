@@ -70,6 +70,18 @@ def test_selection(simulator, start, listed):
     assert sids("--dag-id", "other") == sids("--journal", "other") == sids("--days", "0") == set()
 
 
+def test_stream_of_a_conference_is_listed_and_stopped(simulator, start, run_dag, listed, command):
+    [conference] = simulator.seed_conferences()
+    run_dag("journal_start_conference", conference_sid=conference["sid"])
+    [of_call], _ = start()
+    [stream] = listed("--conference-sid", conference["sid"])
+    assert (stream["conference_sid"], stream["name"]) == (conference["sid"], "bot")
+    assert {(row["call_sid"] == "", row["conference_sid"] == "") for row in listed()} == {(True, False), (False, True)}
+    command("stop", "--conference-sid", conference["sid"], "--yes")
+    assert running(simulator) == [of_call]
+    assert listed("--conference-sid", conference["sid"]) == []
+
+
 def test_stop_asks_and_stops_what_was_selected(
     simulator: SimulatorServer, start, command, listed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +121,7 @@ def test_yes_does_not_ask(simulator, start, command, monkeypatch):
 
 def test_stop_without_selection_is_refused(simulator, start, command):
     start()
-    with pytest.raises(SystemExit, match="--journal, --dag-id, --run-id or --call-sid"):
+    with pytest.raises(SystemExit, match="--journal, --dag-id, --run-id, --call-sid or --conference-sid"):
         command("stop", "--yes")
     assert simulator.requests("/Streams/") == []
 

@@ -86,8 +86,8 @@ def make_task(supervisors: Supervisors, relay: Relay, call_sid: str) -> Iterator
     relay.hold(None)
     tasks = []
 
-    def make(task_id: str = "start", conn_id: str = "signalwire_default") -> KilledTask:
-        conf = {"call_sid": call_sid, "conn_id": conn_id}
+    def make(task_id: str = "start", *, conn_id: str = "signalwire_default", conference_sid: str = "") -> KilledTask:
+        conf = {"call_sid": call_sid, "conference_sid": conference_sid, "conn_id": conn_id}
         tasks.append(KilledTask(supervisors, f"run{next(_run_ids)}", task_id, conf))
         return tasks[-1]
 
@@ -172,6 +172,19 @@ def test_task_terminated_while_start_is_pending_leaves_no_stream_unsaid(simulato
     wait_until(lambda: simulator.state.snapshot()["streams"], "the start was processed")
 
     assert_none_left_unsaid(simulator, task, call_sid)
+
+
+def test_start_on_a_conference_that_is_terminated_leaves_no_stream(simulator, relay, make_task):
+    [conference] = simulator.seed_conferences()
+    task = make_task("start_on_conference", conference_sid=conference["sid"])
+    relay.hold("response")
+    task.begin()
+    assert relay.held.wait(60), task.log()
+    task.terminate()
+
+    [stream] = simulator.state.snapshot()["streams"]
+    assert stream["conference_sid"] == conference["sid"]
+    assert running(simulator) == [], task.log()
 
 
 def test_start_processed_late_but_before_the_kill_is_stopped(simulator, relay, task, call_sid):

@@ -42,7 +42,7 @@ _GIVEN_UP = "Airflow has given up this try; the stream's name belongs to the nex
 class StreamStart:
     """One start of a stream, and what is known about streams that it may have left running.
 
-    :param request: The start, as ``endpoints.start_stream`` builds it.
+    :param request: The start, as ``stream_endpoints.start_stream`` builds it.
     :param account_sid: Project ID.
     :param parent_sid: SID of the call or conference.
     :param name: The stream's name.

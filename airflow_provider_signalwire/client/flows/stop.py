@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from airflow_provider_signalwire.client.policy.steps import Flow, RequestStats, send
-from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol import endpoints, stream_endpoints
 from airflow_provider_signalwire.client.protocol.records import (
     Record,
     StreamRecord,
@@ -83,7 +83,7 @@ def stop_stream(
     :param accepted_before: Whether SignalWire has accepted an earlier stop, so that a missing stream has stopped.
     :param deadline: Monotonic time at which attempts and retries end.
     """
-    request = endpoints.stop_stream(parent, account_sid, parent_sid, stream_sid)
+    request = stream_endpoints.stop_stream(parent, account_sid, parent_sid, stream_sid)
     try:
         record, stats = yield from send(request, deadline=deadline)
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:

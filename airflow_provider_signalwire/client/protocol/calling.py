@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from airflow_provider_signalwire.client.protocol.endpoints import CALLBACK_METHODS, STREAM_TRACKS
 from airflow_provider_signalwire.client.protocol.json_body import check_storable
 from airflow_provider_signalwire.client.protocol.records import CallingCallRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.stream_endpoints import CALLBACK_METHODS, STREAM_TRACKS
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_choice,
     validate_sid,

@@ -6,7 +6,7 @@ Paths and fields are those of the `Compatibility API <https://signalwire.com/doc
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar, Unpack
@@ -18,34 +18,27 @@ from airflow_provider_signalwire.client.protocol.options import (
     StartRecordingOptions,
     UpdateCallOptions,
     encode_form,
-    validate_parameters,
 )
+from airflow_provider_signalwire.client.protocol.paths import account_path, parent_path, quote_sid
 from airflow_provider_signalwire.client.protocol.records import (
-    API_ROOT,
     CALL_STATUSES,
     CONFERENCE_STATUSES,
-    STREAM_STOPPED,
     AccountRecord,
     CallRecord,
     ConferenceRecord,
     RecordingRecord,
     RecordPage,
-    StreamRecord,
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
+from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream, stop_stream
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 T = TypeVar("T")
 
-STREAM_CODECS = frozenset({"PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"})
-STREAM_TRACKS = frozenset({"inbound_track", "outbound_track", "both_tracks"})
-CALLBACK_METHODS = frozenset({"GET", "POST"})
-MAX_STREAM_PARAMETERS = 99
 MAX_PAGE_SIZE = 1000
 
-_MAX_QUOTED = 100
 _NEXT_PAGE = " (next page)"
 
 # For each: the API's field, the parameter, its value and how to validate it.
@@ -58,8 +51,8 @@ def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
     return ApiRequest(
         operation="get_account",
         method="GET",
-        path=_account(account_sid),
-        description=f"read project {_quote(account_sid)}",
+        path=account_path(account_sid),
+        description=f"read project {quote_sid(account_sid)}",
         read_record=responses.account_record,
     )
 
@@ -72,7 +65,7 @@ def create_call(
     return ApiRequest(
         operation="create_call",
         method="POST",
-        path=f"{_account(account_sid)}/Calls",
+        path=f"{account_path(account_sid)}/Calls",
         description="create a call",
         read_record=responses.call_record,
         form=(
@@ -90,8 +83,8 @@ def get_call(account_sid: str, call_sid: str) -> ApiRequest[CallRecord]:
     return ApiRequest(
         operation="get_call",
         method="GET",
-        path=_call(account_sid, call_sid),
-        description=f"read call {_quote(call_sid)}",
+        path=parent_path(CALL, account_sid, call_sid),
+        description=f"read call {quote_sid(call_sid)}",
         read_record=responses.call_record,
     )
 
@@ -105,8 +98,8 @@ def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOpt
     return ApiRequest(
         operation="update_call",
         method="POST",
-        path=_call(account_sid, call_sid),
-        description=f"update call {_quote(call_sid)}",
+        path=parent_path(CALL, account_sid, call_sid),
+        description=f"update call {quote_sid(call_sid)}",
         read_record=responses.call_record,
         form=form,
         # A call that was hung up stays so; new instructions would run twice.
@@ -120,8 +113,8 @@ def delete_call(account_sid: str, call_sid: str) -> ApiRequest[None]:
     return ApiRequest(
         operation="delete_call",
         method="DELETE",
-        path=_call(account_sid, call_sid),
-        description=f"delete call {_quote(call_sid)}",
+        path=parent_path(CALL, account_sid, call_sid),
+        description=f"delete call {quote_sid(call_sid)}",
         read_record=lambda body: None,
         expects_body=False,
     )
@@ -155,7 +148,7 @@ def list_calls(
     return ApiRequest(
         operation="list_calls",
         method="GET",
-        path=f"{_account(account_sid)}/Calls",
+        path=f"{account_path(account_sid)}/Calls",
         description="list calls",
         read_record=responses.page_of_calls,
         query=_page_query(filters, page_size),
@@ -186,7 +179,7 @@ def list_conferences(
     return ApiRequest(
         operation="list_conferences",
         method="GET",
-        path=f"{_account(account_sid)}/{CONFERENCE.collection}",
+        path=f"{account_path(account_sid)}/{CONFERENCE.collection}",
         description="list conferences",
         read_record=responses.page_of_conferences,
         query=_page_query(filters, page_size),
@@ -208,8 +201,8 @@ def get_conference(account_sid: str, conference_sid: str) -> ApiRequest[Conferen
     return ApiRequest(
         operation="get_conference",
         method="GET",
-        path=_parent(CONFERENCE, account_sid, conference_sid),
-        description=f"read conference {_quote(conference_sid)}",
+        path=parent_path(CONFERENCE, account_sid, conference_sid),
+        description=f"read conference {quote_sid(conference_sid)}",
         read_record=responses.conference_record,
     )
 
@@ -227,8 +220,8 @@ def start_call_recording(
     return ApiRequest(
         operation="start_call_recording",
         method="POST",
-        path=f"{_call(account_sid, call_sid)}/Recordings",
-        description=f"start a recording of call {_quote(call_sid)}",
+        path=f"{parent_path(CALL, account_sid, call_sid)}/Recordings",
+        description=f"start a recording of call {quote_sid(call_sid)}",
         read_record=responses.recording_record,
         form=encode_form(options, StartRecordingOptions),
         safe_to_repeat=False,
@@ -246,77 +239,11 @@ def update_call_recording(
     return ApiRequest(
         operation="update_call_recording",
         method="POST",
-        path=f"{_call(account_sid, call_sid)}/Recordings/{inputs.encode_path_segment('recording_sid', recording_sid)}",
-        description=f"update recording {_quote(recording_sid)} of call {_quote(call_sid)}",
+        path=f"{parent_path(CALL, account_sid, call_sid)}/Recordings/"
+        f"{inputs.encode_path_segment('recording_sid', recording_sid)}",
+        description=f"update recording {quote_sid(recording_sid)} of call {quote_sid(call_sid)}",
         read_record=responses.recording_record,
         form=form,
-    )
-
-
-@clears_locals
-def start_stream(
-    parent: StreamParent,
-    account_sid: str,
-    parent_sid: str,
-    *,
-    url: str,
-    name: str,
-    track: str | None = None,
-    status_callback: str | None = None,
-    status_callback_method: str | None = None,
-    parameters: Mapping[str, str] | None = None,
-    authorization_bearer_token: str | None = None,
-    codec: str | None = None,
-    real_time: bool | None = None,
-) -> ApiRequest[StreamRecord]:
-    """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
-    form = [
-        ("Url", inputs.validate_url("url", url, schemes=("wss",))),
-        ("Name", inputs.validate_sid("name", name)),  # the stream is stopped by it
-    ]
-    if track is not None:
-        form.append(("Track", inputs.validate_choice("track", track, STREAM_TRACKS)))
-    if status_callback is not None:
-        callback = inputs.validate_url("status_callback", status_callback, schemes=("https", "http"))
-        form.append(("StatusCallback", callback))
-    if status_callback_method is not None:
-        method = inputs.validate_choice("status_callback_method", status_callback_method, CALLBACK_METHODS)
-        form.append(("StatusCallbackMethod", method))
-    if codec is not None:
-        form.append(("StreamCodec", inputs.validate_choice("codec", codec, STREAM_CODECS)))
-    if real_time is not None:
-        form.append(("StreamRealTime", str(inputs.validate_boolean("real_time", real_time)).lower()))
-    if parameters is not None:
-        form.extend(_stream_parameters(parameters))
-    if authorization_bearer_token is not None:
-        token = inputs.validate_text("authorization_bearer_token", authorization_bearer_token, may_be_secret=True)
-        form.append(("AuthorizationBearerToken", token))
-    return ApiRequest(
-        operation=f"start_{parent.noun}_stream",
-        method="POST",
-        path=f"{_parent(parent, account_sid, parent_sid)}/Streams",
-        description=f"start stream {_quote(name)} on {parent.noun} {_quote(parent_sid)}",
-        read_record=responses.stream_record,
-        form=tuple(form),
-        advice={
-            404: "Check the SIDs, and that they belong to the connection's project. If SWML, a Call Flow or RELAY made "
-            "the call, use StartCallingStreamOperator."
-        },
-        safe_to_repeat=False,
-    )
-
-
-@clears_locals
-def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_sid: str) -> ApiRequest[StreamRecord]:
-    """Stop a media stream by its SID or its name. Repeating the stop is how its status is read."""
-    return ApiRequest(
-        operation=f"stop_{parent.noun}_stream",
-        method="POST",
-        path=f"{_parent(parent, account_sid, parent_sid)}/Streams/"
-        f"{inputs.encode_path_segment('stream_sid', stream_sid)}",
-        description=f"stop stream {_quote(stream_sid)} on {parent.noun} {_quote(parent_sid)}",
-        read_record=responses.stream_record,
-        form=(("Status", STREAM_STOPPED),),
     )
 
 
@@ -328,28 +255,3 @@ def _page_query(filters: _Filters, page_size: int) -> Fields:
     size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
     given = ((field, validate(name, value)) for field, name, value, validate in filters if value is not None)
     return (*given, ("PageSize", str(size)))
-
-
-def _quote(sid: str) -> str:
-    return repr(sid) if len(sid) <= _MAX_QUOTED else f"{sid[:_MAX_QUOTED]!r}..."
-
-
-def _account(account_sid: str) -> str:
-    return f"{API_ROOT}/Accounts/{inputs.encode_path_segment('account_sid', account_sid)}"
-
-
-def _call(account_sid: str, call_sid: str) -> str:
-    return _parent(CALL, account_sid, call_sid)
-
-
-def _parent(parent: StreamParent, account_sid: str, sid: str) -> str:
-    return f"{_account(account_sid)}/{parent.collection}/{inputs.encode_path_segment(parent.id_name, sid)}"
-
-
-def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
-    valid = validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
-    return tuple(
-        field
-        for index, (name, value) in enumerate(valid.items(), start=1)
-        for field in ((f"Parameter{index}.Name", name), (f"Parameter{index}.Value", value))
-    )

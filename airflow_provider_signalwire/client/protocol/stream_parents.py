@@ -29,6 +29,7 @@ class StreamParent:
     :param live_statuses: Statuses in which it may have running streams.
     :param ended_statuses: Statuses in which it has none.
     :param ended_at_key: Key of its record that says when it ended.
+    :param not_found_advice: What to do if a start gets a 404, where the general advice does not fit.
     """
 
     noun: str
@@ -37,6 +38,7 @@ class StreamParent:
     live_statuses: frozenset[str]
     ended_statuses: frozenset[str]
     ended_at_key: str
+    not_found_advice: str = ""
 
     def has_ended(self, record: Mapping[str, Any]) -> bool:
         """Return whether the resource has ended, and its streams with it."""
@@ -72,8 +74,22 @@ class StreamParent:
         return cast("StreamRecord", record)
 
 
-CALL = StreamParent("call", "Calls", "call_sid", CALL_LIVE_STATUSES, CALL_ENDED_STATUSES, "end_time")
+CALL = StreamParent(
+    noun="call",
+    collection="Calls",
+    id_name="call_sid",
+    live_statuses=CALL_LIVE_STATUSES,
+    ended_statuses=CALL_ENDED_STATUSES,
+    ended_at_key="end_time",
+    not_found_advice="Check the SIDs, and that they belong to the connection's project. If SWML, a Call Flow or RELAY "
+    "made the call, use StartCallingStreamOperator.",
+)
 CONFERENCE = StreamParent(
-    "conference", "Conferences", "conference_sid", CONFERENCE_LIVE_STATUSES, CONFERENCE_ENDED_STATUSES, "date_updated"
+    noun="conference",
+    collection="Conferences",
+    id_name="conference_sid",
+    live_statuses=CONFERENCE_LIVE_STATUSES,
+    ended_statuses=CONFERENCE_ENDED_STATUSES,
+    ended_at_key="date_updated",
 )
 STREAM_PARENTS = {parent.id_name: parent for parent in (CALL, CONFERENCE)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
+from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
 
 
 def hold(context, result):
@@ -23,7 +24,7 @@ def hold(context, result):
 with DAG(
     "killed_starts",
     schedule=None,
-    params={"call_sid": "", "conn_id": "signalwire_default"},
+    params={"call_sid": "", "conference_sid": "", "conn_id": "signalwire_default"},
     default_args={
         "retries": 1,
         "retry_delay": timedelta(0),
@@ -35,3 +36,4 @@ with DAG(
     StartCallStreamOperator(task_id="start")
     StartCallStreamOperator(task_id="start_in_time", execution_timeout=timedelta(seconds=1))
     StartCallStreamOperator(task_id="start_then_hold", post_execute=hold)
+    StartConferenceStreamOperator(task_id="start_on_conference", conference_sid="{{ params.conference_sid }}")

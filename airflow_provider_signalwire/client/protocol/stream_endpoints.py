@@ -1,0 +1,92 @@
+"""Start and stop a stream of a call or a conference: arguments in, the request to send out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_provider_signalwire.client.protocol import responses
+from airflow_provider_signalwire.client.protocol import validation as inputs
+from airflow_provider_signalwire.client.protocol.options import validate_parameters
+from airflow_provider_signalwire.client.protocol.paths import parent_path, quote_sid
+from airflow_provider_signalwire.client.protocol.records import STREAM_STOPPED, StreamRecord
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals
+from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
+from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+
+STREAM_CODECS = frozenset({"PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"})
+STREAM_TRACKS = frozenset({"inbound_track", "outbound_track", "both_tracks"})
+CALLBACK_METHODS = frozenset({"GET", "POST"})
+MAX_STREAM_PARAMETERS = 99
+
+
+@clears_locals
+def start_stream(
+    parent: StreamParent,
+    account_sid: str,
+    parent_sid: str,
+    *,
+    url: str,
+    name: str,
+    track: str | None = None,
+    status_callback: str | None = None,
+    status_callback_method: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    authorization_bearer_token: str | None = None,
+    codec: str | None = None,
+    real_time: bool | None = None,
+) -> ApiRequest[StreamRecord]:
+    """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
+    form = [
+        ("Url", inputs.validate_url("url", url, schemes=("wss",))),
+        ("Name", inputs.validate_sid("name", name)),  # the stream is stopped by it
+    ]
+    if track is not None:
+        form.append(("Track", inputs.validate_choice("track", track, STREAM_TRACKS)))
+    if status_callback is not None:
+        callback = inputs.validate_url("status_callback", status_callback, schemes=("https", "http"))
+        form.append(("StatusCallback", callback))
+    if status_callback_method is not None:
+        method = inputs.validate_choice("status_callback_method", status_callback_method, CALLBACK_METHODS)
+        form.append(("StatusCallbackMethod", method))
+    if codec is not None:
+        form.append(("StreamCodec", inputs.validate_choice("codec", codec, STREAM_CODECS)))
+    if real_time is not None:
+        form.append(("StreamRealTime", str(inputs.validate_boolean("real_time", real_time)).lower()))
+    if parameters is not None:
+        form.extend(_stream_parameters(parameters))
+    if authorization_bearer_token is not None:
+        token = inputs.validate_text("authorization_bearer_token", authorization_bearer_token, may_be_secret=True)
+        form.append(("AuthorizationBearerToken", token))
+    return ApiRequest(
+        operation=f"start_{parent.noun}_stream",
+        method="POST",
+        path=f"{parent_path(parent, account_sid, parent_sid)}/Streams",
+        description=f"start stream {quote_sid(name)} on {parent.noun} {quote_sid(parent_sid)}",
+        read_record=responses.stream_record,
+        form=tuple(form),
+        advice={404: parent.not_found_advice},
+        safe_to_repeat=False,
+    )
+
+
+@clears_locals
+def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_sid: str) -> ApiRequest[StreamRecord]:
+    """Stop a media stream by its SID or its name. Repeating the stop is how its status is read."""
+    return ApiRequest(
+        operation=f"stop_{parent.noun}_stream",
+        method="POST",
+        path=f"{parent_path(parent, account_sid, parent_sid)}/Streams/"
+        f"{inputs.encode_path_segment('stream_sid', stream_sid)}",
+        description=f"stop stream {quote_sid(stream_sid)} on {parent.noun} {quote_sid(parent_sid)}",
+        read_record=responses.stream_record,
+        form=(("Status", STREAM_STOPPED),),
+    )
+
+
+def _stream_parameters(parameters: Mapping[str, str]) -> Fields:
+    valid = validate_parameters("parameters", parameters, maximum=MAX_STREAM_PARAMETERS)
+    return tuple(
+        field
+        for index, (name, value) in enumerate(valid.items(), start=1)
+        for field in ((f"Parameter{index}.Name", name), (f"Parameter{index}.Value", value))
+    )

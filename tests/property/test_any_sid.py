@@ -57,7 +57,8 @@ def would_not_arrive(text):
     unsendable = any(character in "\u2028\u2029" or "\ud800" <= character <= "\udfff" for character in text)
     ambiguous = text in (".", "..") or text.endswith(".json") or "/" in text or "\\" in text
     missing = text.strip() in ("", "None", "null") or text != text.strip()
-    return missing or control or unsendable or ambiguous
+    invisible = not (text[:1] + text[-1:]).isprintable()  # also a character that this Python's Unicode does not know
+    return missing or invisible or control or unsendable or ambiguous
 
 
 @pytest.mark.parametrize("run", [run_sync, run_async], ids=["sync", "async"])

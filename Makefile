@@ -49,6 +49,7 @@ format: .venv/ready ## format the code with ruff
 
 docs: .venv/ready ## build the documentation into .build/docs/html
 	@$(BIN)/python scripts/copy_examples.py --check
+	@$(BIN)/python scripts/check_links.py
 	@$(BIN)/sphinx-build -E -W -n --keep-going -q -b html -d .build/docs/doctrees docs .build/docs/html
 	@echo "==> .build/docs/html/index.html"
 

@@ -13,7 +13,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
 # Without bytecode files, Airflow takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment demo test lint format docs constraints clean
+.PHONY: help environment demo test lint lint-workflows format docs constraints clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,17 +39,22 @@ lint: .venv/ready ## ruff and mypy --strict
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+lint-workflows: .venv/ready-workflows ## actionlint and zizmor on the GitHub workflows
+	@$(BIN)/actionlint
+	@$(BIN)/zizmor --quiet --offline --persona auditor .github
+
 format: .venv/ready ## format the code with ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 docs: .venv/ready ## build the documentation into .build/docs/html
 	@$(BIN)/python scripts/copy_examples.py --check
+	@$(BIN)/python scripts/check_links.py
 	@$(BIN)/sphinx-build -E -W -n --keep-going -q -b html -d .build/docs/doctrees docs .build/docs/html
 	@echo "==> .build/docs/html/index.html"
 
 constraints: .venv/ready ## resolve the newest versions and write the constraints file
-	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui --group cluster --group fuzz --group security pyproject.toml --output-file $(CONSTRAINTS)
+	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui --group cluster --group fuzz --group release --group security --group workflows pyproject.toml --output-file $(CONSTRAINTS)
 
 clean: ## remove what the other commands made
 	rm -rf .venv .build dist .coverage .coverage.*
@@ -85,6 +90,11 @@ constraints-matrix: .venv/ready ## write the constraints files of the older Airf
 
 test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and test it
 	@$(BIN)/python -m pytest tests/packaging
+
+.PHONY: release-check
+
+release-check: .venv/ready-release ## build the files of a release into dist, check and try each, and print what would be uploaded
+	@$(BIN)/python scripts/release_check.py
 
 .PHONY: smoke
 
@@ -159,6 +169,6 @@ audit: .venv/ready-security ## check the dependencies for known vulnerabilities;
 sbom: .venv/ready-security ## list the dependencies, as CycloneDX, in .build/sbom.cdx.json
 	@$(BIN)/python scripts/supply_chain.py sbom
 
-.venv/ready-fuzz .venv/ready-security: .venv/ready-%: .venv/ready
+.venv/ready-fuzz .venv/ready-release .venv/ready-security .venv/ready-workflows: .venv/ready-%: .venv/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group $*
 	@touch $@

@@ -53,5 +53,6 @@ html_css_files = ["tables.css"]
 html_title = f"{project} {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_domain_indices = False  # the list of modules is wider than a phone, and the reference has all of them
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True

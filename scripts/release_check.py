@@ -1,0 +1,125 @@
+"""Build the files of a release into dist, check them, and print what would be uploaded.
+
+Run by ``make release-check``. The wheel and the source distribution are each installed into a new environment, which
+runs the demo. The unit tests run in the unpacked source distribution.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+BIN = PROJECT_DIR / ".venv" / "bin"
+DIST = PROJECT_DIR / "dist"
+WORK = PROJECT_DIR / ".build" / "release"
+CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
+
+
+def main() -> None:
+    """Build, check and try the files; stop at the first failure."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    shutil.rmtree(DIST, ignore_errors=True)
+    WORK.mkdir(parents=True)
+
+    step("Building twice, from two folders")
+    files = build(PROJECT_DIR, DIST)
+    compare(files, build(copy_of_checkout(), WORK / "second"))
+
+    step("Checking the metadata")
+    run(BIN / "twine", "check", "--strict", *files)
+
+    for file in files:
+        step(f"Installing {file.name} into a new environment, and running the demo")
+        python = environment_with(f"{file}[simulator]", name=file.suffix.lstrip("."))
+        run_demo(python)
+
+    step("Running the unit tests from the source distribution alone")
+    run_unit_tests(next(file for file in files if file.suffix == ".gz"))
+
+    step("These files would be uploaded:")
+    for file in files:
+        print(f"{file.relative_to(PROJECT_DIR)}  {file.stat().st_size:,} bytes  sha256:{digest(file)}")
+
+
+def step(text: str) -> None:
+    """Print the next step."""
+    print(f"==> {text}", flush=True)
+
+
+def run(*command: str | Path, cwd: Path = PROJECT_DIR, **variables: str) -> None:
+    """Run a command; end the script if it fails."""
+    environment = {**os.environ, **variables}
+    # uv must not change the environment that runs this script.
+    environment.pop("VIRTUAL_ENV", None)
+    if subprocess.run([*map(str, command)], cwd=cwd, env=environment, check=False).returncode != 0:
+        sys.exit(f"Failed: {' '.join(map(str, command))}")
+
+
+def build(source: Path, folder: Path) -> list[Path]:
+    """Build the source distribution, and the wheel from it."""
+    run(BIN / "uv", "build", "--quiet", "--python", sys.executable, "--out-dir", folder, source)
+    return sorted(file for file in folder.iterdir() if file.suffix in (".whl", ".gz"))
+
+
+def copy_of_checkout() -> Path:
+    """Copy the files that git knows, with other times, to a folder of another name."""
+    copy = WORK / "copy"
+    listing = subprocess.check_output(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - the user's git
+        cwd=PROJECT_DIR,
+        text=True,
+    )
+    for name in filter(None, listing.split("\0")):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT_DIR / name, copy / name)
+    return copy
+
+
+def compare(first: list[Path], second: list[Path]) -> None:
+    """Fail unless both builds have the same files with the same bytes."""
+    digests = [{file.name: digest(file) for file in files} for files in (first, second)]
+    if digests[0] != digests[1] or len(first) != 2:
+        sys.exit(f"Two builds differ: {digests[0]} and {digests[1]}")
+
+
+def digest(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def environment_with(*requirements: str, name: str) -> Path:
+    """Install into a new environment and return its interpreter."""
+    python = WORK / name / "bin" / "python"
+    run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, WORK / name)
+    run(BIN / "uv", "pip", "install", "--quiet", "--python", python, "--constraint", CONSTRAINTS, *requirements)
+    return python
+
+
+def run_demo(python: Path) -> None:
+    """Run the demo with the installed package and its example DAGs, in a folder that has no other."""
+    folder = Path(tempfile.mkdtemp(dir=WORK))
+    shutil.copytree(PROJECT_DIR / "scripts", folder / "scripts")
+    ask = "import airflow_provider_signalwire as package; print(package.__path__[0])"
+    package = Path(subprocess.check_output([python, "-c", ask], cwd=folder, text=True).strip())
+    shutil.copytree(package / "example_dags", folder / "example_dags")
+    run(python, folder / "scripts" / "demo.py", cwd=folder)
+
+
+def run_unit_tests(source: Path) -> None:
+    """Unpack a source distribution, install it into a new environment, and run its unit tests there."""
+    with tarfile.open(source) as archive:
+        archive.extractall(WORK / "sdist", filter="data")
+    (unpacked,) = (WORK / "sdist").iterdir()
+    python = environment_with(f"{unpacked}[simulator]", "--group", f"{unpacked}/pyproject.toml:test", name="tests")
+    run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit", cwd=unpacked)
+
+
+if __name__ == "__main__":
+    main()

@@ -45,6 +45,7 @@ class Runs:
         self._wait()
         self._run_examples()
         self._run_calls()
+        self._run_callbacks()
         if has_journal:
             self._clean_up_by_journal()
         self._record_in_journal()
@@ -109,6 +110,10 @@ class Runs:
         [call] = self.server.seed_native_calls()
         self._add("calling_stream_lifecycle", call_id=call["sid"])
         self._add("calling_start", call_id=call["sid"])
+
+    def _run_callbacks(self) -> None:
+        self._add("stop_stream_on_failure", call_sid=self._call())
+        self._add("failing_work", "failed", call_sid=self._call(self._refusal(TOKEN), streams=[{"name": "media"}]))
 
     def _clean_up_by_journal(self) -> None:
         self._add("journal_start", call_sids=[self._call(), self._call()])

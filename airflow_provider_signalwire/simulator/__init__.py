@@ -1,4 +1,4 @@
-"""An in-memory SignalWire for tests and demos: calls, their streams and recordings, served over real HTTP.
+"""An in-memory SignalWire for tests and demos: calls, conferences, their streams and recordings, served over real HTTP.
 
 Start it with ``python -m airflow_provider_signalwire.simulator``, or inside a test with :class:`SimulatorServer`.
 """

@@ -85,7 +85,7 @@ class Application:
         now, simulation = self._state.clock(), self._simulation
         form_error = _read_form(exchange)
         exchange.entry = Entry(exchange.method, exchange.path, exchange.query, exchange.form, now, exchange.request_id)
-        simulation.request_log.add(exchange.entry, len(exchange.body or b""))
+        simulation.request_log.add(exchange.entry)
         refused = self._count_request(exchange, now)
         fault = None
         if simulation.faults and refused is None:

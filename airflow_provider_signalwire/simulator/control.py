@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_signalwire.simulator.compatibility.state import API
@@ -19,21 +16,19 @@ from airflow_provider_signalwire.simulator.simulation import Simulation
 
 CONTROL = Router("/_simulator", errors=dict.fromkeys((400, 413, 414), "ControlError"), default_error="ControlError")
 
-_ITEMS_PER_PART = 200
-
 
 @CONTROL.route("GET", "/state", returns="State")
 def _get_state(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    state = simulation.state.describe()
+    state = simulation.state.snapshot()
     state["counts"]["requests"] = simulation.request_log.total
     settings = simulation.state.settings.model_dump()
-    return Response(200, _encode({"settings": settings, **state, "callbacks": list(simulation.callbacks.sent.copy())}))
+    return json_response(200, {"settings": settings, **state, "callbacks": list(simulation.callbacks.sent.copy())})
 
 
 @CONTROL.route("GET", "/requests", returns="Requests", query={"path_contains": {"type": "string"}})
 def _get_requests(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
     log = simulation.request_log
-    return Response(200, _encode({"total": log.total, "requests": log.entries(query.get("path_contains", ""))}))
+    return json_response(200, {"total": log.total, "requests": log.entries(query.get("path_contains", ""))})
 
 
 @CONTROL.route("POST", "/reset", returns="Settings", body=Behavior)
@@ -76,22 +71,4 @@ def _get_openapi(simulation: Simulation, body: Any, query: dict[str, str]) -> Re
 
 
 def _seed(simulation: Simulation, plan: Any, kind: str) -> Response:
-    return Response(201, _encode({kind: iter(simulation.state.seed(plan, kind))}))
-
-
-def _encode(document: dict[str, Any]) -> Iterator[bytes]:
-    """Encode a document in small parts, since encoding a large one at once would block all other requests."""
-    opening = "{"
-    for key, value in document.items():
-        part = f"{opening}{json.dumps(key)}: "
-        if not isinstance(value, Iterator):
-            yield (part + json.dumps(value)).encode()
-        else:
-            separator = "["
-            while items := list(itertools.islice(value, _ITEMS_PER_PART)):
-                part += separator + ", ".join(map(json.dumps, items))
-                yield part.encode()
-                part, separator = "", ", "
-            yield (part + ("]" if separator == ", " else "[]")).encode()
-        opening = ", "
-    yield b"}"
+    return json_response(201, {kind: simulation.state.seed(plan, kind)})

@@ -34,10 +34,10 @@ class ClientGoneError(Exception):
 
 @dataclasses.dataclass(slots=True)
 class Response:
-    """An HTTP response, JSON by default; a body that is an iterator is made in another thread, part by part."""
+    """An HTTP response, JSON by default."""
 
     status: int
-    body: Any = b""
+    body: bytes = b""
     headers: dict[str, str] = dataclasses.field(default_factory=lambda: _JSON_TYPE)
 
 
@@ -96,12 +96,12 @@ class Exchange:
         self.entry: Entry | None = None
         self.form: dict[str, Any] = {}
 
-    async def start(self, status: int, headers: dict[str, str], length: int | None) -> None:
+    async def start(self, status: int, headers: dict[str, str], length: int) -> None:
         """Send the head of a response."""
         if self.entry is not None:
             self.entry.status = status
         headers = {**headers, **self.extra_headers}
-        if length is not None and status not in _WITHOUT_BODY:
+        if status not in _WITHOUT_BODY:
             headers["Content-Length"] = str(length)
         encoded = [
             (name.lower().encode("latin-1"), text.encode("latin-1", "replace")) for name, text in headers.items()
@@ -114,15 +114,8 @@ class Exchange:
 
     async def respond(self, response: Response) -> None:
         """Send a whole response."""
-        body = response.body
-        if isinstance(body, bytes):
-            await self.start(response.status, response.headers, len(body))
-            await self.send_body(b"" if response.status in _WITHOUT_BODY else body)
-            return
-        await self.start(response.status, response.headers, None)
-        while part := await asyncio.to_thread(next, body, b""):
-            await self.send_body(part, more=True)
-        await self.send_body(b"")
+        await self.start(response.status, response.headers, len(response.body))
+        await self.send_body(b"" if response.status in _WITHOUT_BODY else response.body)
 
     async def pause(self, seconds: float) -> None:
         """Wait while the client does.

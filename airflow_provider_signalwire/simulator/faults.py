@@ -118,11 +118,11 @@ class Fault(BaseModel):
 
 
 _MODELS = tuple(
-    create_model(f"{kind.title()}Fault", __base__=Fault, kind=(Literal[kind], ...), **keys)  # type: ignore[arg-type]
+    create_model(f"{kind.title()}Fault", __base__=Fault, kind=(Literal[kind], ...), **keys)  # type: ignore[arg-type]  # computed
     for kind, keys in _KINDS.items()
 )
 # ruff: noqa: UP007  # a union of what a tuple holds cannot be written with "|"
-_AnyFault = Annotated[Union[_MODELS], Field(discriminator="kind")]  # type: ignore[valid-type]
+_AnyFault = Annotated[Union[_MODELS], Field(discriminator="kind")]  # type: ignore[valid-type]  # computed
 FaultList = Annotated[list[_AnyFault], Field(max_length=MAX_FAULTS)]
 _FAULTS: TypeAdapter[list[Any]] = TypeAdapter(FaultList)
 

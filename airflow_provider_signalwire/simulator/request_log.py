@@ -1,15 +1,14 @@
-"""A log of the API requests received, without secrets, bounded by its size in memory."""
+"""A log of the API requests received, without secrets. It drops the oldest ones."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-CAPACITY = 128 * 1024 * 1024  # bytes, estimated
+CAPACITY = 150_000
 
-_ENTRY_SIZE, _FIELD_SIZE = 600, 120  # bytes in memory beside the strings
 _SECRET_FIELDS = frozenset({"AuthorizationBearerToken", "SipAuthPassword", "authorization_bearer_token"})
 
 
@@ -41,25 +40,16 @@ class RequestLog:
     """The latest requests, oldest first, and how many there were in all."""
 
     def __init__(self) -> None:
-        self.total = self._size = 0
-        self._entries: collections.deque[tuple[int, Entry]] = collections.deque()
+        self.total = 0
+        self._entries: collections.deque[Entry] = collections.deque(maxlen=CAPACITY)
 
-    def add(self, entry: Entry, body_size: int) -> None:
-        """Append a request, and drop the oldest ones if the log is full."""
-        size = _ENTRY_SIZE + len(entry.path) + len(entry.query) + body_size + _FIELD_SIZE * len(entry.form)
+    def add(self, entry: Entry) -> None:
+        """Append a request."""
         self.total += 1
-        self._size += size
-        self._entries.append((size, entry))
-        while self._size > CAPACITY:
-            self._size -= self._entries.popleft()[0]
+        self._entries.append(entry)
 
-    def clear(self) -> None:
-        """Drop all entries, one by one: to free many objects at once blocks every request."""
-        while self._entries:
-            self._entries.popleft()
-
-    def entries(self, path_contains: str = "") -> Iterator[dict[str, object]]:
-        """Yield the requests whose path, as it was sent, contains a string."""
+    def entries(self, path_contains: str = "") -> list[dict[str, object]]:
+        """Return the requests whose path, as it was sent, contains a string."""
         # Copying the deque first is one step of the interpreter: another thread may be adding to it.
-        found = (entry for _, entry in self._entries.copy() if path_contains in entry.path)
-        return ({name: getattr(entry, name) for name in entry.__slots__} for entry in found)
+        found = (entry for entry in self._entries.copy() if path_contains in entry.path)
+        return [{name: getattr(entry, name) for name in entry.__slots__} for entry in found]

@@ -28,7 +28,6 @@ class Resource:
     """A call or a conference, with its streams.
 
     :param number: the order of creation
-    :param size: bytes in memory, with streams and recordings
     """
 
     kind: ClassVar[str]
@@ -40,18 +39,18 @@ class Resource:
     account_sid: str
     created_at: float
     number: int
-    size: int
+    initial_status: str = ""
     ended_at: float | None = None
     end_status: str = ""
     streams: dict[str, Stream] = dataclasses.field(default_factory=dict)
 
     def status(self, now: float) -> str:
         """Return its status."""
-        raise NotImplementedError
+        return self.end_status or self.initial_status
 
     def summary(self, now: float) -> Record:
         """Return what the simulator's state shows of it."""
-        raise NotImplementedError
+        return {"sid": self.sid, "account_sid": self.account_sid, "status": self.status(now)}
 
     @property
     def place(self) -> Place:
@@ -175,12 +174,6 @@ class Collection(Generic[ResourceT]):
         ordered = self._ordered[account_sid]
         end = len(ordered) if place is None else bisect.bisect_left(ordered, (place,))
         return (resource for _, resource in reversed(ordered[:end]))
-
-    def clear(self) -> None:
-        """Drop all of them, one by one: to free many objects at once blocks every request."""
-        self._ordered.clear()
-        while self._by_sid:
-            self._by_sid.popitem()
 
 
 def new_sid() -> str:

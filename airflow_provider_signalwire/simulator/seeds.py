@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
@@ -20,7 +20,6 @@ from airflow_provider_signalwire.simulator.native.calls import ENDED_STATUSES as
 from airflow_provider_signalwire.simulator.native.calls import NativeCall, NativeCallStatus
 from airflow_provider_signalwire.simulator.resources import Resource, Stream, new_sid
 
-RESOURCE_SIZE, STREAM_SIZE = 1000, 600  # bytes in memory beside their strings
 MAX_COUNT = 10_000  # of one request
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, strict=True)
@@ -46,6 +45,9 @@ class Seed(BaseModel):
 
     model_config = _STRICT
 
+    resource_type: ClassVar[type[Resource]]
+    ended_statuses: ClassVar[tuple[str, ...]]
+
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     status: str
     age_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0
@@ -62,22 +64,17 @@ class Seed(BaseModel):
             raise ValueError("two streams have the same sid")
         return self
 
-    @property
-    def size(self) -> int:
-        """Bytes that one of them takes in memory."""
-        streams = sum(STREAM_SIZE + len(stream.name) + len(stream.url) for stream in self.streams)
-        return RESOURCE_SIZE + streams + sum(len(value) for _, value in self if isinstance(value, str))
-
     def resources(self, project: str, now: float, numbers: Iterator[int]) -> Iterator[Resource]:
         """Yield the calls or conferences."""
-        created_at, account_sid, size = now - self.age_seconds, self.account_sid or project, self.size
+        created_at, account_sid = now - self.age_seconds, self.account_sid or project
+        own_fields = self._own_fields(created_at)
         for _ in range(self.count):
-            resource = self._resource(
+            resource = self.resource_type(
                 sid=self.sid or new_sid(),
                 account_sid=account_sid,
                 created_at=created_at,
                 number=next(numbers),
-                size=size,
+                **own_fields,
             )
             for seed in self.streams:
                 stream = Stream(
@@ -90,65 +87,54 @@ class Seed(BaseModel):
                     started_at=created_at,
                 )
                 resource.streams[stream.sid] = stream
-            if self.status in self._ended_statuses():
+            if self.status in self.ended_statuses:
                 resource.end(self.status, now)
             yield resource
 
-    def _resource(self, **common: Any) -> Resource:
-        raise NotImplementedError
-
-    def _ended_statuses(self) -> tuple[str, ...]:
-        raise NotImplementedError
+    def _own_fields(self, created_at: float) -> dict[str, Any]:
+        """Return the fields that only one kind of resource has."""
+        names = type(self).model_fields.keys() - Seed.model_fields.keys()
+        return {"initial_status": self.status, **{name: getattr(self, name) for name in names}}
 
 
 class CallSeed(Seed):
     """Calls of the Compatibility API. They were dialed and, if at all, answered when they were created."""
+
+    resource_type = Call
+    ended_statuses = ENDED_STATUSES
 
     status: CallStatus = "in-progress"
     to: Text = "+15550100001"
     from_: Annotated[Text, Field(alias="from")] = "+15550100002"
     parent_call_sid: Sid | None = None
 
-    def _resource(self, **common: Any) -> Call:
-        created_at = common["created_at"]
-        return Call(
-            to=self.to,
-            from_=self.from_,
-            dialed_at=NEVER if self.status == "queued" else created_at,
-            answered_at=created_at if self.status in ("in-progress", "completed") else NEVER,
-            parent_call_sid=self.parent_call_sid,
-            **common,
-        )
-
-    def _ended_statuses(self) -> tuple[str, ...]:
-        return ENDED_STATUSES
+    def _own_fields(self, created_at: float) -> dict[str, Any]:
+        return {
+            **super()._own_fields(created_at),
+            "dialed_at": NEVER if self.status == "queued" else created_at,
+            "answered_at": created_at if self.status in ("in-progress", "completed") else NEVER,
+        }
 
 
 class ConferenceSeed(Seed):
     """Conferences."""
 
+    resource_type = Conference
+    ended_statuses = ("completed",)
+
     status: ConferenceStatus = "in-progress"
     friendly_name: Text = "Conference"
-
-    def _resource(self, **common: Any) -> Conference:
-        return Conference(friendly_name=self.friendly_name, initial_status=self.status, **common)
-
-    def _ended_statuses(self) -> tuple[str, ...]:
-        return ("completed",)
 
 
 class NativeCallSeed(Seed):
     """Calls of the native engine: ``sid`` is the call's id, and that of a stream is its control id."""
 
+    resource_type = NativeCall
+    ended_statuses = ENDED_NATIVE_STATUSES
+
     status: NativeCallStatus = "answered"
     to: Text = "+15550100001"
     from_: Annotated[Text, Field(alias="from")] = "+15550100002"
-
-    def _resource(self, **common: Any) -> NativeCall:
-        return NativeCall(to=self.to, from_=self.from_, initial_status=self.status, **common)
-
-    def _ended_statuses(self) -> tuple[str, ...]:
-        return ENDED_NATIVE_STATUSES
 
 
 _SEEDS: dict[str, type[Seed]] = {"calls": CallSeed, "conferences": ConferenceSeed, "native_calls": NativeCallSeed}

@@ -30,7 +30,7 @@ def with_transport(base: Any) -> Any:
     :param base: ``HttpToolsProtocol`` or ``H11Protocol``
     """
 
-    class TransportProtocol(base):  # type: ignore[misc]
+    class TransportProtocol(base):  # type: ignore[misc]  # the base is chosen at run time
         app_state: dict[str, Any]
         head_size = 0
 
@@ -58,7 +58,7 @@ class SimulatorServer:
     :param port: 0 takes any free port
     :param ssl_certfile: certificate, to serve HTTPS
     :param ssl_keyfile: its key
-    :param clock: returns the time in seconds since the epoch; a test may pass its own
+    :param clock: returns the time in seconds since the epoch; the system's clock by default
     :param settings: as of ``simulator.settings.Settings``; ``project`` and ``token``
         are attributes, too
     :raises ValueError: for an invalid setting
@@ -149,7 +149,7 @@ class SimulatorServer:
 
     def requests(self, path_contains: str = "") -> list[dict[str, object]]:
         """Return the API requests received, oldest first."""
-        return list(self.simulation.request_log.entries(path_contains))
+        return self.simulation.request_log.entries(path_contains)
 
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, and return to the settings of the start."""
@@ -217,4 +217,4 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
         loops = importlib.import_module("uvloop")
     except ImportError:
         return asyncio.new_event_loop
-    return loops.new_event_loop  # type: ignore[no-any-return]
+    return loops.new_event_loop  # type: ignore[no-any-return]  # the module is imported by name, without its types

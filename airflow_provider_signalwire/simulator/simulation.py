@@ -39,10 +39,8 @@ class Simulation:
         """
         settings = self._initial.changed(changes)
         self._in_loop(self._cancel_all)  # after the callbacks that responses have planned already
-        forgotten = self.request_log
         self.state.reset(settings)
         self._forget(settings)
-        forgotten.clear()
 
     def _cancel_all(self) -> None:
         for task in self.in_flight | self.callbacks.pending:

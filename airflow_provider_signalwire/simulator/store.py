@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_signalwire.simulator.compatibility.calls import Call, Conference
 from airflow_provider_signalwire.simulator.errors import ApiError
 from airflow_provider_signalwire.simulator.native.calls import NativeCall
 from airflow_provider_signalwire.simulator.resources import Collection, Resource, Stream
-from airflow_provider_signalwire.simulator.seeds import STREAM_SIZE, parse_seeds
+from airflow_provider_signalwire.simulator.seeds import parse_seeds
 from airflow_provider_signalwire.simulator.settings import Settings
 
-CAPACITY = 128 * 1024 * 1024  # bytes, estimated
-_MANY = 1000
+CAPACITY = 200_000  # calls, conferences, streams and recordings together
 STARTED, STOPPED = "stream-started", "stream-stopped"
 
 Seeded = dict[str, Any]
@@ -42,34 +40,29 @@ class Store:
         self.lock = threading.RLock()
         self._on_stream_event = on_stream_event
         self._started_at = clock()
-        self._collections: dict[str, Collection[Any]] = {}
         self.reset(settings)
 
     def reset(self, settings: Settings) -> None:
         """Forget everything, and continue under these settings."""
         with self.lock:
-            forgotten = self._collections
             self.settings = settings
             self._numbers = itertools.count()
-            self._size = 0
+            self._count = 0
             self.calls: Collection[Call] = Collection()
             self.conferences: Collection[Conference] = Collection()
             self.native_calls: Collection[NativeCall] = Collection()
-            self._collections = {
+            self._collections: dict[str, Collection[Any]] = {
                 "calls": self.calls,
                 "conferences": self.conferences,
                 "native_calls": self.native_calls,
             }
-        for collection in forgotten.values():
-            collection.clear()
 
     def start(self, parent: Resource, stream: Stream) -> None:
         """Add a stream.
 
-        :raises ApiError: 503 if the memory is full
+        :raises ApiError: 503 if the simulator is full
         """
-        texts = itertools.chain((stream.url, stream.name), *stream.parameters.items())
-        self._reserve(parent, STREAM_SIZE + sum(len(str(text)) for text in texts))
+        self.reserve()
         parent.streams[stream.sid] = stream
         self._on_stream_event(stream, STARTED, stream.started_at, 0)
 
@@ -87,7 +80,7 @@ class Store:
         """
         with self.lock:
             now = self.clock()
-            collection = next(one for one in self._collections.values() if sid in one)
+            collection = next((one for one in self._collections.values() if sid in one), self.calls)
             for stream in collection[sid].end(status, now):
                 self._on_stream_event(stream, STOPPED, now, 0)
 
@@ -101,20 +94,16 @@ class Store:
         seeds = parse_seeds(plan, kind)
         if unknown := {seed.account_sid for seed in seeds} - {None, self.settings.project, *self.settings.subprojects}:
             raise ValueError(f"there is no account {unknown.pop()!r}")
-        size = sum(seed.count * seed.size for seed in seeds)
-        if self._size + size > CAPACITY:
-            raise ValueError(f"the {kind} do not fit in the simulator's memory of {CAPACITY >> 20} MiB")
+        count = sum(seed.count * (1 + len(seed.streams)) for seed in seeds)
+        if self._count + count > CAPACITY:
+            raise ValueError(f"the simulator would be full ({CAPACITY:,} calls, conferences and streams)")
         now = self.clock()
-        added: list[Resource] = []
-        for one in itertools.chain(*(seed.resources(self.settings.project, now, self._numbers) for seed in seeds)):
-            added.append(one)
-            if not len(added) % _MANY:
-                gc.freeze()  # they are in no cycles, and a collection that traverses many blocks every request
+        added = [one for seed in seeds for one in seed.resources(self.settings.project, now, self._numbers)]
         sids = {one.sid for one in added}
         with self.lock:
             if len(sids) < len(added) or any(sid in one for one in self._collections.values() for sid in sids):
                 raise ValueError("a sid is in use already")
-            self._size += size
+            self._count += count
             self._collections[kind].add(added)
         return [
             {"sid": one.sid, "streams": [{"sid": it.sid, "name": it.name} for it in one.streams.values()]}
@@ -123,26 +112,24 @@ class Store:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything there is, without secrets."""
-        return {key: list(value) if isinstance(value, Iterator) else value for key, value in self.describe().items()}
-
-    def describe(self) -> dict[str, Any]:
-        """Return the snapshot with iterators instead of lists."""
         now, found = self.clock(), {kind: list(collection) for kind, collection in self._collections.items()}
         streams = [one for resources in found.values() for parent in resources for one in list(parent.streams.values())]
-        counts = {
-            "calls": len(found["calls"]),
-            "streams": len(streams),
-            "running_streams": sum(stream.status(now) != "stopped" for stream in streams),
-        }
         return {
-            **{kind: (one.summary(now) for one in resources) for kind, resources in found.items()},
-            "streams": (stream.summary(now) for stream in streams),
-            "recordings": (one.record() for call in found["calls"] for one in list(call.recordings.values())),
-            "counts": counts,
+            **{kind: [one.summary(now) for one in resources] for kind, resources in found.items()},
+            "streams": [stream.summary(now) for stream in streams],
+            "recordings": [one.record() for call in found["calls"] for one in list(call.recordings.values())],
+            "counts": {
+                "calls": len(found["calls"]),
+                "streams": len(streams),
+                "running_streams": sum(stream.status(now) != "stopped" for stream in streams),
+            },
         }
 
-    def _reserve(self, resource: Resource, size: int) -> None:
-        if self._size + size > CAPACITY:
-            raise ApiError(503, f"The simulator's memory of {CAPACITY >> 20} MiB is full: reset it.")
-        self._size += size
-        resource.size += size
+    def reserve(self) -> None:
+        """Count one more resource.
+
+        :raises ApiError: 503 if the simulator is full
+        """
+        if self._count >= CAPACITY:
+            raise ApiError(503, f"The simulator is full ({CAPACITY:,} calls, conferences and streams): reset it.")
+        self._count += 1

@@ -26,7 +26,13 @@ SIGNALWIRE = load(Path(__file__).with_name("signalwire.yaml"))
 
 def operations(document: Document) -> list[tuple[str, str]]:
     """Return method and path of each operation."""
-    return [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
+    methods = ("get", "post", "delete")
+    return [(method.upper(), path) for path, item in document["paths"].items() for method in methods if method in item]
+
+
+def full_path(path: str) -> str:
+    """Return a path below the root of the server."""
+    return path if path.startswith("/api/") else API_ROOT + path
 
 
 def operation(document: Document, method: str, path: str) -> Document:
@@ -51,9 +57,9 @@ def parameters(document: Document, method: str, path: str, place: str) -> dict[s
 
 
 def form_schema(document: Document, method: str, path: str) -> Document | None:
-    """Return the schema of an operation's form; None if it has no body."""
-    body = operation(document, method, path).get("requestBody")
-    return resolve(document, body["content"][FORM]["schema"]) if body else None
+    """Return the schema of an operation's form; None if it has none."""
+    content = operation(document, method, path).get("requestBody", {"content": {}})["content"]
+    return resolve(document, content[FORM]["schema"]) if FORM in content else None
 
 
 def problems(document: Document, schema: Document, value: object) -> list[str]:

@@ -22,6 +22,7 @@ CHECKS = [
 ]
 # A description allows any URL, or none; the simulator requires these.
 URLS = {"Calls": NEW_CALL["Url"], "Streams": NEW_STREAM["Url"]}
+COMMAND_URLS = {"url": NEW_STREAM["Url"], "status_url": NEW_CALL["Url"]}
 
 
 def aim(case: Case, api: SimulatedApi) -> None:
@@ -30,6 +31,11 @@ def aim(case: Case, api: SimulatedApi) -> None:
     last = case.path.split("/")[-1]
     if isinstance(case.body, dict) and last in URLS:
         case.body["Url"] = URLS[last]
+    if isinstance(case.body, dict) and "command" in case.body:
+        case.body["id"] = api.command()["id"]
+        params = case.body.get("params")
+        if isinstance(params, dict):
+            params.update({name: url for name, url in COMMAND_URLS.items() if name in params})
 
 
 def send_made_up_requests(

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import requests
-from api_description import API_ROOT
+from api_description import full_path
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -14,17 +14,22 @@ NEW_CALL = {"To": "+13105550100", "From": "+13105550101", "Url": "https://exampl
 NEW_STREAM = {"Url": "wss://media.example.com/stream", "Name": "agent"}
 
 
+NEW_COMMAND = {"command": "calling.stream", "params": {"control_id": "control-1", "url": NEW_STREAM["Url"]}}
+
+
 class SimulatedApi:
     """Sends requests to a simulator, and makes the calls, streams and recordings that their paths name."""
 
     def __init__(self, server: SimulatorServer) -> None:
         self.server = server
-        self.root = server.url + API_ROOT
         self.session = requests.Session()
         self.session.auth = (server.project, server.token)
 
+    def base_url(self, path: str) -> str:
+        return self.server.url + full_path(path).removesuffix(path)
+
     def send(self, method: str, address: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.root + address, timeout=10, **options)
+        return self.session.request(method, self.server.url + full_path(address), timeout=10, **options)
 
     def post(self, address: str, **form: str) -> requests.Response:
         return self.send("POST", address, data=form)
@@ -41,6 +46,10 @@ class SimulatedApi:
             sids[name] = self._make(kind, here, {"status": "in-progress", **call})
             here += f"/{kind}/{sids[name]}"
         return sids
+
+    def command(self, **command: Any) -> dict[str, Any]:
+        """Make a native call, and return a command on it."""
+        return {**NEW_COMMAND, "id": self.server.seed_native_calls()[0]["sid"], **command}
 
     def _make(self, kind: str, here: str, call: dict[str, Any]) -> str:
         if kind == "Accounts":

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from api_description import API_ROOT, SIGNALWIRE, form_schema, operations, parameters, problems
+from api_description import SIGNALWIRE, form_schema, full_path, operations, parameters, problems
 
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.records import CALL_STATUSES
@@ -102,6 +102,8 @@ CASES: list[tuple[Any, tuple[str, ...], dict[str, Any]]] = [
 ]
 REQUESTS = [build(*ids, **options) for build, ids, options in CASES]
 
+# The client has no function for these.
+WITHOUT_A_FUNCTION = {path for _, path in operations(SIGNALWIRE) if "/Conferences" in path or "/calling/" in path}
 # The client asks for ranges of time, and follows a page's own link to the next one.
 UNUSED_FILTERS = {"StartTime", "EndTime", "Page", "PageToken"}
 
@@ -110,7 +112,7 @@ def described_operation(request: Any) -> tuple[str, str, dict[str, str]]:
     """Return method and path that describe a request, and the values of the path's parameters."""
     sent = urlsplit(request.target).path
     for method, path in operations(SIGNALWIRE):
-        pattern = API_ROOT + re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(full_path(path)))
         match = re.fullmatch(pattern, sent)
         if match and method == request.method:
             return method, path, {name: unquote(value) for name, value in match.groupdict().items()}
@@ -152,7 +154,11 @@ def test_request_is_described(request_sent):
         assert not problems(SIGNALWIRE, schema, typed(schema["properties"], sent_form(request_sent)))
 
 
-@pytest.mark.parametrize(("method", "path"), operations(SIGNALWIRE), ids=lambda part: part)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [one for one in operations(SIGNALWIRE) if one[1] not in WITHOUT_A_FUNCTION],
+    ids=lambda part: part,
+)
 def test_every_described_field_can_be_sent(method, path):
     requests = [request for request in REQUESTS if described_operation(request)[:2] == (method, path)]
     fields = {name for request in requests for name, _ in sent_query(request) + sent_form(request)}
@@ -163,6 +169,7 @@ def test_every_described_field_can_be_sent(method, path):
 
 
 def test_every_endpoint_is_checked():
+    assert not {described_operation(request)[1] for request in REQUESTS} & WITHOUT_A_FUNCTION
     functions = inspect.getmembers(endpoints, inspect.isfunction)
     built_here = {name for name, function in functions if function.__module__ == endpoints.__name__}
     public = {name for name in built_here if not name.startswith("_")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -15,6 +16,10 @@ STREAMS = f"{CALLS}/{{CallSid}}/Streams"
 STREAM = f"{STREAMS}/{{Sid}}"
 RECORDINGS = f"{CALLS}/{{CallSid}}/Recordings"
 RECORDING = f"{RECORDINGS}/{{Sid}}"
+CONFERENCES = "/Accounts/{AccountSid}/Conferences"
+CONFERENCE_STREAMS = f"{CONFERENCES}/{{ConferenceSid}}/Streams"
+CONFERENCE_STREAM = f"{CONFERENCE_STREAMS}/{{Sid}}"
+COMMANDS = "/api/calling/calls"
 NOT_JSON = {"data": "{", "headers": {"Content-Type": "application/json"}}
 
 # What each form needs to be accepted.
@@ -25,6 +30,8 @@ FORMS: dict[str, dict[str, str]] = {
     STREAM: {"Status": "stopped"},
     RECORDINGS: {},
     RECORDING: {"Status": "paused"},
+    CONFERENCE_STREAMS: NEW_STREAM | {"StreamCodec": "L16@16000h", "StreamRealTime": "true"},
+    CONFERENCE_STREAM: {"Status": "stopped"},
 }
 # Well-formed requests that cannot be carried out.
 UNPROCESSABLE: dict[tuple[str, str], dict[str, Any]] = {
@@ -36,19 +43,32 @@ UNPROCESSABLE: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", STREAM): {"data": {"Status": "paused"}},
     ("POST", RECORDINGS): {"data": {"RecordingTrack": "none"}},
     ("POST", RECORDING): {},
+    ("GET", CONFERENCES): {"params": {"Status": "over"}},
+    ("POST", CONFERENCE_STREAMS): {"data": NEW_STREAM | {"StreamCodec": "MP3"}},
+    ("POST", CONFERENCE_STREAM): {"data": {"Status": "paused"}},
+    ("POST", COMMANDS): {"json": {"command": "calling.stream"}},
 }
+
+
+def body_of(api, method, path) -> dict[str, Any]:
+    """Return a body that is accepted."""
+    if path == COMMANDS:
+        return {"json": api.command()}
+    return {"data": FORMS.get(path)} if method == "POST" else {}
 
 
 def refuse(api, method, path, status):
     """Get this status for a request: by what is wrong with it, or else by a fault."""
     sids = api.sids(path)
-    options: dict[str, Any] = {"data": FORMS.get(path)} if method == "POST" else {}
+    options = body_of(api, method, path)
     if status == 400 and method == "POST":
         options = NOT_JSON
-    elif status == 400 and path == CALLS:
+    elif status == 400 and path in (CALLS, CONFERENCES):
         options = {"params": {"PageSize": "0"}}
     elif status == 401:
         api.session.auth = (api.server.project, "wrong")
+    elif status == 404 and path == COMMANDS:
+        options["json"]["id"] = str(uuid.uuid4())
     elif status == 404 and path != ACCOUNT:
         sids[list(sids)[-1]] = "unknown"
     elif status == 422:
@@ -61,7 +81,7 @@ def refuse(api, method, path, status):
 @pytest.mark.parametrize(("method", "path"), operations(SIGNALWIRE), ids=lambda part: part)
 def test_success_is_described(api, method, path):
     address = api.address(path, status="completed" if method == "DELETE" else "in-progress")
-    response = api.send(method, address, data=FORMS[path] if method == "POST" else None)
+    response = api.send(method, address, **body_of(api, method, path))
     assert response.ok, response.text
     assert_described(method, path, response)
 
@@ -100,21 +120,39 @@ def test_page_between_two_others_is_described(api):
 
 
 @pytest.mark.parametrize(("stop_delay_ms", "status"), [(0, "stopped"), (3_600_000, "queued")])
-def test_stop_by_name_is_described(api, stop_delay_ms, status):
+@pytest.mark.parametrize("path", [STREAM, CONFERENCE_STREAM])
+def test_stop_by_name_is_described(api, path, stop_delay_ms, status):
     api.server.reset(stop_delay_ms=stop_delay_ms)
-    streams = api.address(STREAMS)
+    streams = api.address(path.removesuffix("/{Sid}"))
     api.post(streams, **NEW_STREAM)
     response = api.post(f"{streams}/{NEW_STREAM['Name']}", Status="stopped")
     assert response.json()["status"] == status
-    assert_described("POST", STREAM, response)
+    assert_described("POST", path, response)
 
 
-def test_stop_after_the_end_of_the_call_is_described(api):
-    stream = api.address(STREAM)
-    api.post(stream.partition("/Streams")[0], Status="completed")
+def test_conference_stream_without_a_name_is_described(api):
+    response = api.post(api.address(CONFERENCE_STREAMS), Url=NEW_STREAM["Url"])
+    assert response.json()["name"] is None
+    assert_described("POST", CONFERENCE_STREAMS, response)
+
+
+@pytest.mark.parametrize("path", [STREAM, CONFERENCE_STREAM])
+def test_stop_after_the_end_is_described(api, path):
+    stream = api.address(path)
+    api.server.state.end_call(stream.split("/")[4])
     response = api.post(stream, Status="stopped")
     assert response.status_code == 422
-    assert_described("POST", STREAM, response)
+    assert_described("POST", path, response)
+
+
+def test_stop_command_is_described(api):
+    start = api.command()
+    api.send("POST", COMMANDS, json=start)
+    response = api.send(
+        "POST", COMMANDS, json={**start, "command": "calling.stream.stop", "params": {"control_id": "control-1"}}
+    )
+    assert response.status_code == 200
+    assert_described("POST", COMMANDS, response)
 
 
 @pytest.mark.parametrize("patch", [{"set": {"odd": 1}}, {"set": {"sid": "CA1"}}, {"drop": ["status"]}], ids=str)

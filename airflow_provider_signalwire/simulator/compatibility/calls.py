@@ -92,11 +92,9 @@ class Call(Resource):
     def summary(self, now: float) -> Record:
         """Return what the simulator's state shows of the call."""
         return {
-            "sid": self.sid,
-            "account_sid": self.account_sid,
+            **Resource.summary(self, now),
             "to": self.to,
             "from": self.from_,
-            "status": self.status(now),
             "start_time": rfc_2822(self.started_at(now)),
             "end_time": rfc_2822(self.ended_at),
         }
@@ -111,11 +109,6 @@ class Conference(Resource):
     unnamed = None
 
     friendly_name: str
-    initial_status: str
-
-    def status(self, now: float) -> str:
-        """Return the conference's status."""
-        return self.end_status or self.initial_status
 
     def record(self, now: float) -> Record:
         """Return the conference's record."""
@@ -132,12 +125,7 @@ class Conference(Resource):
 
     def summary(self, now: float) -> Record:
         """Return what the simulator's state shows of the conference."""
-        return {
-            "sid": self.sid,
-            "account_sid": self.account_sid,
-            "friendly_name": self.friendly_name,
-            "status": self.status(now),
-        }
+        return {**Resource.summary(self, now), "friendly_name": self.friendly_name}
 
     @property
     def updated_at(self) -> float:

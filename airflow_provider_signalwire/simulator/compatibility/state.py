@@ -17,7 +17,6 @@ from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, C
 from airflow_provider_signalwire.simulator.errors import INVALID_STREAM_URL, WRONG_CALL_STATE, ApiError, not_found
 from airflow_provider_signalwire.simulator.resources import Collection, Record, Resource, Stream, new_sid
 from airflow_provider_signalwire.simulator.routing import Router
-from airflow_provider_signalwire.simulator.seeds import RESOURCE_SIZE, STREAM_SIZE
 from airflow_provider_signalwire.simulator.store import Store
 
 API = Router(API_PREFIX, errors=dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error"))
@@ -64,6 +63,7 @@ class State(Store):
         if missing:
             raise ApiError(400, *missing)
         check_fields(form, fields.NEW_CALL)
+        self.reserve()
         now, answer_delay = self.clock(), self.settings.answer_delay_ms / 1000
         call = Call(
             sid=new_sid(),
@@ -74,9 +74,7 @@ class State(Store):
             dialed_at=now + answer_delay / 2,
             answered_at=now + answer_delay,
             number=next(self._numbers),
-            size=0,
         )
-        self._reserve(call, RESOURCE_SIZE + len(call.to) + len(call.from_))
         self.calls.add([call])
         # A new call is always reported as queued, however soon it is answered.
         return {**call.record(now), "status": "queued"}
@@ -108,7 +106,7 @@ class State(Store):
         if call.ended_at is None:
             raise ApiError(422, "The call has not ended yet: its record cannot be deleted.", code=WRONG_CALL_STATE)
         self.calls.remove(call)
-        self._size -= call.size
+        self._count -= 1 + len(call.streams) + len(call.recordings)
 
     # A stream can be started and stopped, but not read: the API has no GET for it.
     @API.route("POST", f"{_CALL}/Streams", returns="Stream", form=fields.NEW_STREAM, required=("Url",))
@@ -152,7 +150,7 @@ class State(Store):
         call = self.calls.get(account_sid, call_sid)
         self._check_running(call, "a recording cannot be started")
         check_fields(form, fields.NEW_RECORDING)
-        self._reserve(call, STREAM_SIZE)
+        self.reserve()
         now = self.clock()
         recording = Recording(
             sid=new_sid(),

@@ -24,11 +24,6 @@ class NativeCall(Resource):
 
     to: str
     from_: str
-    initial_status: str
-
-    def status(self, now: float) -> str:
-        """Return the call's status."""
-        return self.end_status or self.initial_status
 
     def record(self, now: float) -> Record:
         """Return the call's record."""
@@ -50,10 +45,4 @@ class NativeCall(Resource):
 
     def summary(self, now: float) -> Record:
         """Return what the simulator's state shows of the call."""
-        return {
-            "sid": self.sid,
-            "account_sid": self.account_sid,
-            "to": self.to,
-            "from": self.from_,
-            "status": self.status(now),
-        }
+        return {**Resource.summary(self, now), "to": self.to, "from": self.from_}

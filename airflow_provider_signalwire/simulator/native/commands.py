@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from airflow_provider_signalwire.simulator.compatibility.fields import has_scheme
 from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
 from airflow_provider_signalwire.simulator.native.calls import NativeCall
 from airflow_provider_signalwire.simulator.resources import Record, Stream
@@ -29,8 +29,7 @@ _MODEL = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 def _check_scheme(*schemes: str) -> AfterValidator:
     def check(url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in schemes or not parts.hostname:
+        if not has_scheme(url, *schemes):
             raise ValueError(f"must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         return url
 

@@ -14,20 +14,23 @@ from hypothesis import strategies as st
 
 from airflow_provider_signalwire.simulator.compatibility.state import API
 from airflow_provider_signalwire.simulator.control import CONTROL
+from airflow_provider_signalwire.simulator.native.commands import CALLING
 
-ROUTES = [(route.method, router.prefix + route.path) for router in (API, CONTROL) for route in router.routes]
+ROUTES = [(route.method, router.prefix + route.path) for router in (API, CALLING, CONTROL) for route in router.routes]
 KEYS = (
     "Url Name Track Status To From Twiml StatusCallback Timeout PageSize Page PageToken StartTime StartTime< EndTime>"
     " Parameter1.Name Parameter1.Value kind match times skip probability seed status headers body when seconds set drop"
     " bytes location count age_seconds to from streams sid account_sid calls name url latency_ms rate_limit"
     " stop_delay_ms answer_delay_ms path path_contains method"
+    " command id params control_id custom_parameters status_url friendly_name"
 )
 STEADY = settings(
     max_examples=12, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 WORDS = (
-    "stopped completed wss://x https://[ http://x:99999/ status reset empty patch 1/1 PA 2023-02-30 (a+)+$ % PAbmFuIDE"
+    "calling.stream calling.stream.stop"
+    " stopped completed wss://x https://[ http://x:99999/ status reset empty patch 1/1 PA 2023-02-30 (a+)+$ % PAbmFuIDE"
 )
 words = st.sampled_from([*WORDS.split(), "Fri, 99 Jan 10000 03:04:35 GMT", "9" * 5000, "\ud800", "\0"])
 scalars = st.none() | st.booleans() | st.integers() | st.integers(2**64, 2**70) | st.floats() | st.text() | words
@@ -74,7 +77,7 @@ def test_any_request_gets_a_json_response(send, simulator, method, path, body, c
     simulator.reset()
     [call] = simulator.seed(sid="CA1", streams=[{"name": "known"}])
     names = {"AccountSid": simulator.project, "CallSid": call["sid"]} if sids == "known" else {}
-    for name in ("AccountSid", "CallSid", "StreamSid", "RecordingSid"):
+    for name in ("AccountSid", "CallSid", "ConferenceSid", "StreamSid", "RecordingSid"):
         path = path.replace(f"{{{name}}}", names.get(name, sids))
     text = "&".join(f"{quote(key, errors='replace')}={quote(value, errors='replace')}" for key, value in query.items())
     status = send(method, f"{path}?{text}", b"" if method == "GET" else body, content_type)
@@ -84,7 +87,7 @@ def test_any_request_gets_a_json_response(send, simulator, method, path, body, c
 
 @STEADY
 @given(path=st.lists(st.text(max_size=8) | st.sampled_from(["Accounts", "Calls", ".json", "..", ""]), max_size=7))
-@pytest.mark.parametrize("prefix", [API.prefix, CONTROL.prefix, ""])
+@pytest.mark.parametrize("prefix", [API.prefix, CALLING.prefix, CONTROL.prefix, ""])
 def test_any_path_gets_a_json_response(send, prefix, path):
     target = "/".join([prefix, *(quote(segment, safe="", errors="replace") for segment in path)]) or "/"
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):

@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import hmac
 import http.server
+import json
 import queue
 import threading
 from urllib.parse import parse_qsl
@@ -107,6 +108,28 @@ def test_start_and_stop_are_reported(api, simulator, receiver, call_sid):
     }
     api.stop(call_sid, sid)
     assert fields_of(receiver.next())["StreamEvent"] == "stream-stopped"
+
+
+def test_conference_stream_is_reported_with_its_conference(api, simulator, receiver):
+    [conference] = simulator.seed_conferences()
+    data = {"Url": "wss://media.example.com", "StatusCallback": receiver.url}
+    api.post(f"/Conferences/{conference['sid']}/Streams", data=data)
+    fields = fields_of(receiver.next())
+    assert (fields["ConferenceSid"], fields["StreamEvent"]) == (conference["sid"], "stream-started")
+    assert "CallSid" not in fields
+
+
+def test_native_stream_is_reported_as_json(api, simulator, receiver):
+    [call] = simulator.seed_native_calls()
+    params = {"control_id": "control-1", "url": "wss://media.example.com", "status_url": receiver.url, "name": "bot"}
+    for command in ("calling.stream", "calling.stream.stop"):
+        sent = params if command == "calling.stream" else {"control_id": "control-1"}
+        api.post(f"{simulator.url}/api/calling/calls", json={"command": command, "id": call["sid"], "params": sent})
+    started, finished = (json.loads(body) for _, _, body, _ in take(receiver, 2))
+    assert (started["event_type"], started["project_id"]) == ("calling.call.stream", simulator.project)
+    expected = {"call_id": call["sid"], "control_id": "control-1", "url": params["url"], "name": "bot"}
+    assert started["params"].items() >= {**expected, "state": "streaming"}.items()
+    assert finished["params"] == {**started["params"], "state": "finished"}
 
 
 @pytest.mark.parametrize("query", ["", "?kept=1"])

@@ -14,6 +14,8 @@ from airflow_provider_signalwire.simulator import store
 from airflow_provider_signalwire.simulator.compatibility.calls import Call, Recording
 from airflow_provider_signalwire.simulator.resources import Stream
 
+NEW_CALL = {"To": "a", "From": "b", "Twiml": "c"}
+
 
 @pytest.fixture
 def control(simulator):
@@ -118,7 +120,7 @@ def test_reset_forgets_everything(api, simulator, control):
         ('{"rate_limit": 5}', "rate_limit"),
         ('{"project": "other"}', "project: Extra inputs"),
         ('{"self": 1}', "self: Extra inputs"),
-        ('{"latency_ms": NaN}', "NaN"),
+        ('{"latency_ms": NaN}', "not valid JSON"),
         ("[]", "JSON object"),
         ("{", "not valid JSON"),
     ],
@@ -199,7 +201,7 @@ def test_seeded_calls_keep_their_status(api, simulator, clock, status, duration,
         *(({"age_seconds": value}, "age_seconds") for value in (-1, "old", 1e300)),
         ({"account_sid": "unknown"}, "no account"),
         ({"to": 5}, "to:"),
-        ({"to": "\ud800"}, "surrogate"),
+        ({"to": "\ud800"}, "not valid JSON"),
         ({"streams": ["a"]}, "streams.0"),
         ({"streams": [{"track": "a"}]}, "streams.0.track"),
         ({"streams": [{"sid": "x"}, {"sid": "x"}]}, "same sid"),
@@ -207,7 +209,7 @@ def test_seeded_calls_keep_their_status(api, simulator, clock, status, duration,
         ({"count": 2, "streams": [{"sid": "x"}]}, "count must be 1"),
         ([{"sid": "x"}, {"sid": "x"}], "already"),
         ({"from_": "x"}, "from_: Extra inputs"),
-        ({"count": 10_000, "streams": [{}] * 1000}, "memory"),
+        ({"count": 10_000, "streams": [{}] * 1000}, "full"),
         ({"count": 10_001}, "10000"),
         ([{"count": 6000}] * 2, "10,000"),
         ("call", "list"),
@@ -241,12 +243,12 @@ def test_reset_frees_calls_without_the_garbage_collector(api, simulator):
 
 
 def test_full_simulator_refuses_more_until_calls_are_deleted(api, simulator, monkeypatch):
-    monkeypatch.setattr(store, "CAPACITY", 10_000)
+    monkeypatch.setattr(store, "CAPACITY", 12)
     [call] = simulator.seed(streams=[{}] * 11)
-    assert api.post("/Calls", data={"To": "a" * 3000, "From": "b", "Twiml": "c"}).status_code == 503
+    assert api.post("/Calls", data=NEW_CALL).status_code == 503
     simulator.state.end_call(call["sid"])
     api.delete(f"/Calls/{call['sid']}")
-    assert api.post("/Calls", data={"To": "a" * 3000, "From": "b", "Twiml": "c"}).status_code == 200
+    assert api.post("/Calls", data=NEW_CALL).status_code == 200
 
 
 def test_reset_ends_requests_in_flight(api, simulator, control, eventually):
@@ -276,6 +278,6 @@ def test_unknown_control_endpoint_is_an_error(control, method, path, status):
 def test_unexpected_exception_is_an_internal_error(api, simulator, monkeypatch, caplog):
     monkeypatch.setattr(simulator.state, "clock", lambda: "not a time")
     monkeypatch.setattr(logging.getLogger("airflow_provider_signalwire.simulator.app"), "propagate", True)
-    response = api.post("/Calls", data={"To": "a", "From": "b", "Twiml": "c"})
+    response = api.post("/Calls", data=NEW_CALL)
     assert (response.status_code, response.json()["code"]) == (500, 20001)
     assert "TypeError" in caplog.text

@@ -112,10 +112,10 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
             ti.xcom_push(key="control_id", value=control_id)
         client = self.hook.get_conn()
         log.info("Starting the stream with the control id %s on call %r.", _masked(control_id), self.call_id)
+        if self._is_killed:
+            raise TaskKilled("Airflow has told the task to end.")
         self._context, self._start, self._is_sending = context, start, True
         try:
-            if self._is_killed:
-                raise TaskKilled("Airflow has told the task to end.")
             with client:
                 # Nobody else uses the default control id, so a stream of that id is what an earlier try left.
                 is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1

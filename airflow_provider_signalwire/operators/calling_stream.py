@@ -112,21 +112,21 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
             ti.xcom_push(key="control_id", value=control_id)
         client = self.hook.get_conn()
         log.info("Starting the stream with the control id %s on call %r.", _masked(control_id), self.call_id)
+        if self._is_killed:
+            raise TaskKilled("Airflow has told the task to end.")
         self._context, self._start, self._is_sending = context, start, True
         try:
-            if self._is_killed:
-                raise TaskKilled("Airflow has told the task to end.")
             with client:
                 # Nobody else uses the default control id, so a stream of that id is what an earlier try left.
                 is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
                 record, stats = client.run(start.run(stop_first=is_later_try))
+            self._is_sending = False  # from here on, on_kill stops the stream itself
         except SignalWireError:
             self._is_ending = True
             raise
         except BaseException as error:
             self._end(error)
             raise
-        self._is_sending = False
         log.info(
             "Stream start accepted: control id %s on call %r (%s). Attempts %d, %.0f ms, request id %s.",
             *(_masked(control_id), self.call_id, record["status"]),

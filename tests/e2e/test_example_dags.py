@@ -247,6 +247,17 @@ def test_calling_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRun
     assert BOT["password"] not in without_mask_requests(result.log)
 
 
+@pytest.mark.parametrize("failing_task", [None, "work_with_audio"])
+def test_stop_stream_on_failure(simulator: SimulatorServer, dag_runner: DagRunner, failing_task: str | None) -> None:
+    (call,) = simulator.seed()
+
+    result = dag_runner.run("stop_stream_on_failure", {"call_sid": call["sid"]}, failing_task=failing_task)
+
+    assert result.state == ("failed" if failing_task else "success")
+    started = result.xcom("start_call_stream")["sid"]
+    assert running_streams(simulator) == ([] if failing_task else [started])
+
+
 def test_every_example_dag_is_named_like_its_file(dag_runner: DagRunner) -> None:
     files = sorted(EXAMPLE_DAGS.glob("*.py"))
 

@@ -38,7 +38,7 @@ class Runs:
     planned: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
 
-    def plan(self, *, has_journal: bool) -> None:
+    def plan(self, *, has_journal: bool, has_retry_policies: bool) -> None:
         # Mapped ones come first: whatever has been masked in this process stays so.
         self._start_streams()
         self._stop_streams()
@@ -46,6 +46,9 @@ class Runs:
         self._run_blocks()
         self._run_examples()
         self._run_calls()
+        self._run_callbacks()
+        if has_retry_policies:
+            self._add("stop_with_policy", **self._stream({"kind": "status", "status": 429}))
         if has_journal:
             self._clean_up_by_journal()
         self._record_in_journal()
@@ -119,6 +122,10 @@ class Runs:
         [call] = self.server.seed_native_calls()
         self._add("calling_stream_lifecycle", call_id=call["sid"])
         self._add("calling_start", call_id=call["sid"])
+
+    def _run_callbacks(self) -> None:
+        self._add("stop_stream_on_failure", call_sid=self._call())
+        self._add("failing_work", "failed", call_sid=self._call(self._refusal(TOKEN), streams=[{"name": "media"}]))
 
     def _clean_up_by_journal(self) -> None:
         self._add("journal_start_conference", conference_sid=self._conference())

@@ -70,6 +70,19 @@ def test_template_that_renders_to_nothing_is_logged(connection, caplog, capsys):
     assert "Traceback (most recent call last)" in logged
 
 
+def test_deadline_alert_stops_the_stream(simulator, stream):
+    callback = pytest.importorskip("airflow.triggers.callback", reason="Airflow 3.2 or newer")
+    path = f"{StopCallStreamNotifier.__module__}.{StopCallStreamNotifier.__name__}"
+    context = {"dag_run": {"conf": {"call_sid": stream["call_sid"]}}}
+    arguments = {"call_sid": "{{ dag_run.conf.call_sid }}", "stream_sid": stream["stream_sid"], "context": context}
+
+    async def states():
+        return [event.payload["state"] async for event in callback.CallbackTrigger(path, arguments).run()]
+
+    assert asyncio.run(states()) == ["running", "success"]
+    assert running(simulator) == []
+
+
 def test_arguments_are_keyword_only():
     with pytest.raises(TypeError):
         StopCallStreamNotifier("call", "stream")

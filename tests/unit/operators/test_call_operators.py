@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from datetime import datetime
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from simulated import http_status, methods
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
@@ -193,6 +194,22 @@ def test_operator_takes_every_option_of_the_endpoint(operator, options, required
     assert set(inspect.signature(operator).parameters) == {
         *(*required, *options.__annotations__, "account_sid", "signalwire_conn_id", "kwargs")
     }
+
+
+@pytest.mark.parametrize(("operator", "options", "required"), OPTIONS)
+def test_fields_are_templated(operator, options, required):
+    names = operator.template_fields
+    task = operator(task_id="task", **{name: f"{{{{ {name} }}}}" for name in names})
+    task.render_template_fields({name: f"my-{name}" for name in names})
+    assert {name: getattr(task, name) for name in names} == {name: f"my-{name}" for name in names}
+
+
+def test_calls_can_be_mapped_over_numbers():
+    with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)):
+        mapped = CreateCallOperator.partial(task_id="create", from_="+15550100002", url=INSTRUCTIONS).expand(
+            to=["a", "b"]
+        )
+    assert mapped.unmap({"to": "b"}).to == "b"
 
 
 def test_every_option_is_sent(simulator, create):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 from simulated import http_status, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
@@ -197,7 +200,24 @@ def test_task_killed_before_it_starts_sends_nothing(simulator, make_operator, ru
     task.on_kill()
     with pytest.raises(TaskKilled):
         task.execute(run_task.context())
-    assert "calling.stream" not in commands(simulator)
+    assert commands(simulator) == []
+
+
+def test_task_can_be_mapped_over_calls():
+    with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)):
+        mapped = StartCallingStreamOperator.partial(task_id="start", url=URL).expand(call_id=["a", "b"])
+    unmapped = mapped.unmap({"call_id": "b"})
+    assert (unmapped.call_id, unmapped.url) == ("b", URL)
+
+
+@pytest.mark.parametrize("operator", [StartCallingStreamOperator, StopCallingStreamOperator])
+def test_fields_are_templated(operator):
+    names = [name for name in operator.template_fields if name != "custom_parameters"]
+    nested = {"custom_parameters": {"language": "{{ url }}"}} if operator is StartCallingStreamOperator else {}
+    task = operator(task_id="task", **{name: f"{{{{ {name} }}}}" for name in names}, **nested)
+    task.render_template_fields({name: f"my-{name}" for name in names})
+    assert {name: getattr(task, name) for name in names} == {name: f"my-{name}" for name in names}
+    assert getattr(task, "custom_parameters", {"language": "my-url"}) == {"language": "my-url"}
 
 
 class TestOtherApi:

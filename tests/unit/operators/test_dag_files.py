@@ -37,8 +37,9 @@ from airflow.triggers.base import BaseTrigger
 LIBRARIES = ("requests", "urllib3", "aiohttp", "tenacity")
 for name in [name for name in sys.modules if name.partition(".")[0] in LIBRARIES]:
     del sys.modules[name]  # what Airflow itself has imported
-import airflow_provider_signalwire.operators, airflow_provider_signalwire.sensors
-for package in (airflow_provider_signalwire.operators, airflow_provider_signalwire.sensors):
+import airflow_provider_signalwire.notifications, airflow_provider_signalwire.operators
+import airflow_provider_signalwire.sensors as sensors
+for package in (airflow_provider_signalwire.notifications, airflow_provider_signalwire.operators, sensors):
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator

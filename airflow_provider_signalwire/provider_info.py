@@ -72,10 +72,17 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "operators": [_modules("operators.call_stream", "operators.call_stream_block", "operators.stream_cleanup")],
+        "operators": [
+            _modules(
+                "operators.call_stream",
+                "operators.call_stream_block",
+                "operators.run_call_stream",
+                "operators.stream_cleanup",
+            )
+        ],
         "sensors": [_modules("sensors.call_stream", "sensors.call")],
         "hooks": [_modules("hooks.signalwire")],
-        "triggers": [_modules("triggers.call_stream", "triggers.call")],
+        "triggers": [_modules("triggers.call_stream", "triggers.call", "triggers.run_call_stream")],
         "cli": ["airflow_provider_signalwire.cli.definition.get_signalwire_commands"],
         "connection-types": [
             {

@@ -48,6 +48,17 @@ def stream_record_of(
     raise _invalid(event)
 
 
+def stream_end_of(event: Any, *, call_sid: str) -> tuple[StreamRecord, str]:
+    """Return the stopped stream that an event carries, and why it ended; see :func:`stream_record_of`."""
+    requested = event.get("requested") if isinstance(event, dict) else None
+    stream_sid = requested.get("stream_sid", "") if isinstance(requested, dict) else ""
+    record = stream_record_of(event, call_sid=call_sid, stream_sid=stream_sid)
+    reason = event.get("reason")
+    if record is None or not isinstance(reason, str):
+        raise _invalid(event)
+    return record, reason
+
+
 def call_record_of(event: Any, *, call_sid: str, target_statuses: Collection[str]) -> CallRecord:
     """Return the call in a target status that an event carries; see :func:`stream_record_of`."""
     record = _record_of(event)

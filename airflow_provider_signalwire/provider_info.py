@@ -77,6 +77,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.call_stream",
                 "operators.call_stream_block",
                 "operators.conference_stream",
+                "operators.run_call_stream",
                 "operators.stream_cleanup",
                 "operators.call",
                 "operators.calling_stream",
@@ -85,7 +86,14 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors.call_stream", "sensors.conference_stream", "sensors.call")],
         "hooks": [_modules("hooks.signalwire")],
         "notifications": ["airflow_provider_signalwire.notifications.call_stream.StopCallStreamNotifier"],
-        "triggers": [_modules("triggers.call_stream", "triggers.conference_stream", "triggers.call")],
+        "triggers": [
+            _modules(
+                "triggers.call_stream",
+                "triggers.conference_stream",
+                "triggers.call",
+                "triggers.run_call_stream",
+            )
+        ],
         "cli": ["airflow_provider_signalwire.cli.definition.get_signalwire_commands"],
         "connection-types": [
             {

@@ -80,6 +80,11 @@ class StartGuard:
         self._has_returned = False
         self._start = self._make_start(self._unproven_since(is_default_name))
 
+    @property
+    def stop_by(self) -> str:
+        """What the started stream can be stopped by: its SID, or its name."""
+        return self._start.stop_by
+
     def run(self) -> StreamRecord:
         """Start the stream, store its record and return it.
 

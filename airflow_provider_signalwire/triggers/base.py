@@ -13,6 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows.wait import Poller, PollSchedule, timeout_error, wait_until
+from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.transport.shared_client import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
@@ -60,6 +61,10 @@ class PollingTrigger(BaseTrigger):
         """Return what polls."""
         raise NotImplementedError
 
+    def make_wait(self, poller: Any) -> Flow[Any]:
+        """Return the flow that waits."""
+        return wait_until(poller, self._schedule(), polled_before=True, retry_after=self.retry_after)
+
     def make_event(self, result: Any) -> dict[str, Any]:
         """Return the event for the result of the wait."""
         raise NotImplementedError
@@ -75,8 +80,7 @@ class PollingTrigger(BaseTrigger):
             settings = await self._settings()
             poller = self.make_poller(self.account_sid if self.account_sid is not None else settings.project_id)
             async with shared_client(settings, observer=AIRFLOW_STATS) as client:
-                wait = wait_until(poller, self._schedule(), polled_before=True, retry_after=self.retry_after)
-                result = await client.run(wait)
+                result = await client.run(self.make_wait(poller))
         except SignalWireError as error:
             yield TriggerEvent(error_event(error))
         else:

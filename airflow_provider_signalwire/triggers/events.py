@@ -13,7 +13,7 @@ from airflow_provider_signalwire.client.protocol.records import (
     stream_is_stopped,
 )
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
-from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireTimeoutError
 
 
@@ -49,6 +49,17 @@ def stream_record_of(
         if event.get("requested") == requested or parent.stream_matches(record, parent_sid, stream_sid):
             return cast("StreamRecord", record)
     raise _invalid(event)
+
+
+def stream_end_of(event: Any, *, call_sid: str) -> tuple[StreamRecord, str]:
+    """Return the stopped stream that an event carries, and why it ended; see :func:`stream_record_of`."""
+    requested = event.get("requested") if isinstance(event, dict) else None
+    stream_sid = requested.get("stream_sid", "") if isinstance(requested, dict) else ""
+    record = stream_record_of(event, CALL, call_sid, stream_sid)
+    reason = event.get("reason")
+    if record is None or not isinstance(reason, str):
+        raise _invalid(event)
+    return record, reason
 
 
 def call_record_of(event: Any, *, call_sid: str, target_statuses: Collection[str]) -> CallRecord:

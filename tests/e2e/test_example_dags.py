@@ -153,6 +153,20 @@ def test_conference_stream_is_stopped_if_the_work_fails(simulator: SimulatorServ
     assert running_streams(simulator) == []
 
 
+def test_run_call_stream(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    (call,) = simulator.seed()
+    read = {"method": "GET", "path_contains": call["sid"]}
+    simulator.set_faults([{"match": read, "kind": "patch", "set": {"status": "completed"}}])
+
+    result = dag_runner.run("run_call_stream", {"call_sid": call["sid"]})
+
+    assert result.state == "success"
+    assert result.triggers == ["RunCallStreamTrigger"]
+    (stream,) = simulator.state.snapshot()["streams"]
+    assert_stopped(result.xcom("run_call_stream"), call_sid=call["sid"], stream_sid=stream["sid"])
+    assert running_streams(simulator) == []
+
+
 def test_stop_mapped_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     calls = simulator.seed(count=3, streams=[{"name": "bot"}])
     streams = [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]

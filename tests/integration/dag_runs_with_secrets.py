@@ -109,6 +109,9 @@ class Runs:
         self._add("stop_call_stream", **self._stream())
         self._add("call_stream_lifecycle", call_sid=self._call())
         self._add("conference_stream", conference_sid=self._conference())
+        ended = {"skip": 1, "kind": "patch", "set": {"status": "completed"}}
+        self._add("run_call_stream", call_sid=self._call(ended))
+        self._add("run_call_stream", "failed", call_sid=self._call({"skip": 1, **self._refusal(TOKEN)}))
         self._add("stop_mapped_streams", streams=[self._stream(), self._stream()])
         self._add("stop_many_streams", streams=[self._stream() for _ in range(5)])
         refused = [self._stream(self._refusal(TOKEN)), self._stream({"kind": "status", "status": 500})]

@@ -14,12 +14,14 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator
 
 PACKAGE = "airflow_provider_signalwire"
 READ_THE_TIME = (
+    "client.flows.run_stream",
     "client.flows.start",
     "client.flows.wait",
     "client.policy.retry",
     "client.transport.async_client",
     "client.transport.sync_client",
     "operators.stream",
+    "operators.run_call_stream",
     "operators.start_guard",
     "sensors.base",
     "triggers.base",

@@ -14,6 +14,7 @@ from airflow.serialization import serialized_objects
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
 from airflow_provider_signalwire.sensors.call import CallStatusSensor
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 
@@ -23,6 +24,7 @@ START_FIELDS = ["call_sid", "url", "name", "track", "status_callback", "authoriz
 CLASSES = {
     StopCallStreamOperator: ({"call_sid": "call", "stream_sid": "stream"}, ["call_sid", "stream_sid"]),
     StartCallStreamOperator: ({"call_sid": "call", "url": "wss://media.example.com"}, START_FIELDS),
+    RunCallStreamOperator: ({"call_sid": "call", "url": "wss://media.example.com", "max_duration": 60}, START_FIELDS),
     CallStreamStatusSensor: ({"call_sid": "call", "stream_sid": "stream"}, ["call_sid", "stream_sid"]),
     CallStatusSensor: ({"call_sid": "call"}, ["call_sid"]),
 }
@@ -119,7 +121,9 @@ def test_missing_or_malformed_id_is_refused_before_any_request(simulator, connec
     values = ["", "None", "call ", "..", 7]
     values += [None] if field in required else []
     for value in values:
-        for deferrable in [{}, {"deferrable": True}] if hasattr(task_class, "execute_complete") else [{}]:
+        for deferrable in (
+            [{}, {"deferrable": True}] if hasattr(task_class(task_id="task", **required), "deferrable") else [{}]
+        ):
             task = task_class(task_id="task", **{**required, field: value}, **deferrable)
             with pytest.raises(SignalWireConfigurationError, match=f"'{field}'") as caught:
                 task.execute({"ti": None})

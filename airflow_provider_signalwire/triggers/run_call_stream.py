@@ -1,0 +1,93 @@
+"""Wait in the triggerer until a stream has to end, and stop it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from airflow_provider_signalwire.client.flows.run_stream import MAX_DURATION, StreamEnd, run_stream, stop_running_stream
+from airflow_provider_signalwire.client.flows.wait import CallPoller, PollSchedule, StreamPoller
+from airflow_provider_signalwire.client.policy.steps import Flow
+from airflow_provider_signalwire.client.protocol.records import CALL_ENDED_STATUSES
+from airflow_provider_signalwire.client.transport.shared_client import shared_client
+from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+from airflow_provider_signalwire.triggers.base import PollingTrigger
+from airflow_provider_signalwire.triggers.connection_lookup import connection_settings
+from airflow_provider_signalwire.triggers.events import error_event, success_event
+
+log = logging.getLogger(__name__)
+
+# Airflow gives on_kill 30 seconds.
+_KILL_SECONDS = 20.0
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class RunCallStreamTrigger(PollingTrigger):
+    """Wait until the call ends or the deadline has passed, then stop the stream and wait until it has stopped.
+
+    If a user marks the deferred task or clears it, the stream is stopped, too (Airflow 3.3 and newer).
+
+    :param call_sid: The call.
+    :param stream_sid: What the stream is stopped by: its SID or its name.
+    :param stream_status: The status in the start's record; None if the stream is known by its name only.
+    :param stop_timeout: Seconds to wait until the stream has stopped.
+    :param account_sid: Subproject; None means the connection's Project ID.
+    :param signalwire_conn_id: The connection.
+    :param poll_interval: Seconds between two reads of the call.
+    :param deadline: Seconds since the epoch at which ``max_duration`` has passed.
+    :param last_status: Status of the call at the last poll.
+    :param execution_deadline: Seconds since the epoch at which the task's ``execution_timeout`` ends.
+    :param exponential_backoff: Whether each interval is twice as long as the one before it.
+    :param max_wait: Longest interval in seconds.
+    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
+    :param retry_after: Seconds that the last response asked to wait.
+    """
+
+    call_sid: str
+    stream_sid: str
+    stream_status: str | None
+    stop_timeout: float
+
+    def make_poller(self, account_sid: str) -> CallPoller:
+        """Return what polls the call until it has ended."""
+        return CallPoller(account_sid, self.call_sid, sorted(CALL_ENDED_STATUSES), last_status=self.last_status)
+
+    def make_wait(self, poller: CallPoller) -> Flow[StreamEnd]:
+        """Return the flow that waits and stops the stream."""
+        stream = self._make_stream_poller(poller.account_sid)
+        return run_stream(
+            poller, stream, self._schedule(), stop_timeout=self.stop_timeout, retry_after=self.retry_after
+        )
+
+    def make_event(self, result: StreamEnd) -> dict[str, Any]:
+        """Log and count the stop, and return the event with the stream's record and the reason."""
+        if result.stop is not None:
+            self._log_stop(result.stop)
+        if result.error is not None or result.stop is None:
+            error = result.error or SignalWireError("The stream was not stopped.")
+            return {**error_event(error), "stopped": result.stop is not None}
+        event = success_event(result.stop.record, call_sid=self.call_sid, stream_sid=self.stream_sid)
+        return {**event, "reason": result.reason}
+
+    async def on_kill(self) -> None:
+        """Stop the stream: a user has marked the task failed or successful, or cleared it."""
+        try:
+            settings = await connection_settings(self.signalwire_conn_id)
+            stream = self._make_stream_poller(self.account_sid if self.account_sid is not None else settings.project_id)
+            async with shared_client(settings, observer=AIRFLOW_STATS) as client:
+                self._log_stop(await client.run(stop_running_stream(stream, timeout=_KILL_SECONDS)))
+        except SignalWireError as error:
+            log.error("The task was ended by a user, and its stream could not be stopped: %s", error)
+
+    def _make_stream_poller(self, account_sid: str) -> StreamPoller:
+        return StreamPoller(account_sid, self.call_sid, self.stream_sid, last_status=self.stream_status)
+
+    def _log_stop(self, stop: Any) -> None:
+        log.log(stop.log_level, "%s", stop.describe(self.call_sid, self.stream_sid))
+        AIRFLOW_STATS.on_stream_stopped(stop.outcome)
+
+    def _schedule(self) -> PollSchedule:
+        schedule = super()._schedule()
+        return replace(schedule, limit=MAX_DURATION) if schedule.limit == "timeout" else schedule

@@ -1,0 +1,269 @@
+"""RunCallStreamOperator: one stream from its start to its end, and none left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from simulated import READS, STARTS, call_returns, http_status, running, stop_always_returns, streams
+from task_runner import rebuild, run_trigger
+
+from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.exceptions import (
+    SignalWireAuthenticationError,
+    SignalWireConfigurationError,
+    SignalWireError,
+    SignalWireRequestError,
+    SignalWireTimeoutError,
+)
+from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
+from airflow_provider_signalwire.operators.start_guard import TaskKilled
+
+URL = "wss://media.example.com/stream"
+
+
+@pytest.fixture
+def call_sid(simulator, connection, no_backoff):
+    [call] = simulator.seed()
+    return call["sid"]
+
+
+@pytest.fixture
+def make_task(call_sid):
+    def make(**arguments):
+        defaults = {"call_sid": call_sid, "url": URL, "max_duration": 60}
+        return RunCallStreamOperator(task_id="media", **{**defaults, **arguments})
+
+    return make
+
+
+@pytest.fixture
+def run(make_task, run_task):
+    """Run a RunCallStreamOperator to its end."""
+    return lambda **arguments: run_task(lambda: make_task(**arguments))
+
+
+@pytest.fixture
+def defer(make_task, run_task):
+    """Run a RunCallStreamOperator until it defers."""
+
+    def defer(*, max_tries=0, **arguments):
+        task = make_task(**arguments)
+        with pytest.raises(TaskDeferred) as caught:
+            task.execute(run_task.context(max_tries=max_tries))
+        return task, caught.value
+
+    return defer
+
+
+def assert_one_stream_that_has_stopped(simulator):
+    assert [stream["status"] for stream in streams(simulator)] == ["stopped"]
+
+
+def test_stream_runs_until_max_duration(simulator, run, run_task, clock):
+    begun = clock.now
+    record = run(max_duration=60)
+    assert 60 <= clock.now - begun < 65
+    assert_one_stream_that_has_stopped(simulator)
+    [stream] = streams(simulator)
+    assert (record["sid"], record["status"]) == (stream["sid"], "stopped")
+    assert ("reason", "max_duration") in run_task.pushed
+
+
+def test_stream_runs_until_the_call_ends(simulator, run, run_task, clock):
+    simulator.set_faults([*call_returns("in-progress", "in-progress"), {**call_returns("completed")[0], "times": None}])
+    begun = clock.now
+    run(max_duration=3600, poll_interval=10)
+    assert clock.now - begun < 60
+    assert ("reason", "call_ended") in run_task.pushed
+
+
+def test_stream_that_ended_with_its_call_counts_as_stopped(simulator, run, run_task, call_sid, monkeypatch):
+    defer_and_hang_up = lambda trigger: (simulator.state.end_call(call_sid), run_trigger(trigger))[1]  # noqa: E731
+    monkeypatch.setattr("task_runner.run_trigger", defer_and_hang_up)
+    record = run()
+    assert (record["status"], record["name"]) == ("stopped", None)
+    assert ("reason", "call_ended") in run_task.pushed
+
+
+def test_keys_of_the_record_are_pushed_when_the_stream_has_started(simulator, defer, run_task):
+    defer()
+    assert [("sid", running(simulator)[0])] == [push for push in run_task.pushed if push[0] == "sid"]
+
+
+def test_do_xcom_push_false_pushes_nothing(run, run_task):
+    run(do_xcom_push=False)
+    assert run_task.pushed == []
+
+
+def test_result_is_pushed_by_airflow_also_where_the_task_object_is_used_again(defer):
+    task, _ = defer()
+    assert task.do_xcom_push
+
+
+def test_trigger_row_holds_no_secret(defer):
+    _, deferral = defer(url=f"{URL}?key=long-key-1", authorization_bearer_token="bot-secret")
+    stored = json.dumps(deferral.trigger.serialize()[1])
+    assert "long-key-1" not in stored
+    assert "bot-secret" not in stored
+
+
+def test_refused_start_fails_without_deferring(simulator, run, run_task, call_sid):
+    simulator.state.end_call(call_sid)
+    with pytest.raises(SignalWireRequestError):
+        run()
+    assert run_task.deferrals == []
+
+
+def test_wait_that_fails_stops_the_stream(simulator, run, run_task):
+    simulator.set_faults([http_status(401, match=READS)])
+    with pytest.raises(SignalWireAuthenticationError) as caught:
+        run()
+    assert isinstance(caught.value, AirflowFailException)
+    assert_one_stream_that_has_stopped(simulator)
+    assert run_task.store.get("signalwire_run") is None
+
+
+def test_stop_that_fails_says_that_the_stream_may_be_running(simulator, run, run_task):
+    simulator.set_faults([http_status(401)])
+    with pytest.raises(SignalWireAuthenticationError, match="may be running on call"):
+        run()
+    assert run_task.store.get("signalwire_run")["stream_sid"] in running(simulator)
+
+
+def test_stop_that_is_never_completed_ends_at_stop_timeout(simulator, run, clock):
+    simulator.set_faults([stop_always_returns("queued")])
+    begun = clock.now
+    with pytest.raises(SignalWireTimeoutError, match="Raise 'stop_timeout'"):
+        run(max_duration=60, stop_timeout=30)
+    assert clock.now - begun < 60 + 30 + 30 + 5  # the worker tries once more
+
+
+def test_execution_timeout_ends_the_wait_and_stops_the_stream(simulator, run, clock):
+    begun = clock.now
+    with pytest.raises(AirflowTaskTimeout):
+        run(max_duration=3600, execution_timeout=timedelta(seconds=40))
+    assert 40 <= clock.now - begun < 45
+    assert_one_stream_that_has_stopped(simulator)
+
+
+def test_outage_does_not_end_the_wait(simulator, run, run_task):
+    simulator.set_faults([{"match": READS, "times": 6, "kind": "status", "status": 503}])
+    run()
+    assert ("reason", "max_duration") in run_task.pushed
+    assert_one_stream_that_has_stopped(simulator)
+
+
+@pytest.mark.parametrize("next_kwargs", [{"error": "Trigger timeout"}, {"error": "Trigger failure"}])
+def test_stream_of_a_trigger_that_is_gone_is_stopped(simulator, defer, make_task, run_task, next_kwargs):
+    defer()
+    with pytest.raises(Exception, match=r"(?i)trigger"):
+        make_task().resume_execution("__fail__", next_kwargs, run_task.context())
+    assert_one_stream_that_has_stopped(simulator)
+    assert run_task.store.get("signalwire_run") is None
+
+
+def test_stream_of_a_trigger_that_is_gone_is_stopped_by_name_before_airflow_3_3(simulator, make_task, run_task):
+    context = run_task.context()
+    del context["task_state_store"]
+    with pytest.raises(TaskDeferred):
+        make_task().execute(context)
+    with pytest.raises(Exception, match=r"(?i)trigger"):
+        make_task().resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    assert_one_stream_that_has_stopped(simulator)
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "success", "record": {}}, {"status": "success"}, "text"])
+def test_event_of_another_kind_stops_the_stream_and_fails(simulator, defer, make_task, run_task, event):
+    defer()
+    with pytest.raises(SignalWireError, match="does not fit this task"):
+        make_task().execute_complete(run_task.context(), event)
+    assert_one_stream_that_has_stopped(simulator)
+
+
+def test_killed_while_deferred_stops_the_stream(simulator, defer):
+    _, deferral = defer()
+    asyncio.run(rebuild(deferral.trigger).on_kill())
+    assert_one_stream_that_has_stopped(simulator)
+
+
+def test_kill_whose_stop_fails_is_logged(simulator, defer, caplog):
+    _, deferral = defer()
+    simulator.set_faults([http_status(401)])
+    asyncio.run(rebuild(deferral.trigger).on_kill())
+    assert "could not be stopped" in caplog.text
+    assert "may be running on call" in caplog.text
+
+
+def test_killed_after_the_start_stops_the_stream(simulator, defer):
+    task, _ = defer()
+    with pytest.raises(TaskKilled):
+        task.on_kill()
+    assert_one_stream_that_has_stopped(simulator)
+
+
+def test_retry_by_airflow_resumes_the_stream(simulator, defer, clock, run_task):
+    _, first = defer()
+    clock.now += 20
+    task, second = defer()
+    assert len(streams(simulator)) == 1
+    assert second.trigger.serialize() == first.trigger.serialize()
+    with pytest.raises(TaskKilled):
+        task.on_kill()
+    assert_one_stream_that_has_stopped(simulator)
+
+
+def test_resumed_stream_whose_time_is_up_is_stopped(simulator, defer, run, run_task, clock):
+    defer(max_duration=60)
+    clock.now += 3600
+    run(max_duration=60)
+    assert_one_stream_that_has_stopped(simulator)
+    assert ("reason", "max_duration") in run_task.pushed
+
+
+def test_cleared_task_stops_the_earlier_stream_and_starts_another(simulator, defer):
+    defer(max_tries=0)
+    [first] = running(simulator)
+    defer(max_tries=1)
+    [second] = running(simulator)
+    assert first != second
+
+
+def test_cleared_task_whose_stream_was_stopped_starts_another(simulator, defer):
+    _, deferral = defer(max_tries=0)
+    asyncio.run(rebuild(deferral.trigger).on_kill())
+    defer(max_tries=1)
+    assert len(running(simulator)) == 1
+    assert len(streams(simulator)) == 2
+
+
+def test_task_that_succeeded_remembers_no_stream(simulator, run, run_task):
+    run()
+    assert run_task.store.get("signalwire_run") is None
+
+
+def test_start_with_an_unknown_outcome_leaves_one_stream(simulator, run):
+    simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}])
+    record = run()
+    assert running(simulator) == []
+    assert record["sid"] in {stream["sid"] for stream in streams(simulator)}
+
+
+@pytest.mark.parametrize("name", ["max_duration", "poll_interval", "stop_timeout"])
+@pytest.mark.parametrize("value", [True, "60", -1, None, float("nan")])
+def test_invalid_durations_are_refused(make_task, name, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
+        make_task(**{name: value})
+
+
+def test_record_about_another_stream_is_stopped_by_name(simulator, run):
+    simulator.set_faults(
+        [{"match": STARTS, "skip": 0, "times": 1, "kind": "patch", "set": {"sid": "ST-other", "name": "x"}}]
+    )
+    record = run(name="bot")
+    assert_one_stream_that_has_stopped(simulator)
+    assert record["name"] == "bot"
+    assert [request["path"].rpartition("/")[2] for request in simulator.requests("/Streams/")] == ["bot"]

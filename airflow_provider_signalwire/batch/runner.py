@@ -89,8 +89,12 @@ class StreamBatch:
         :raises SignalWireAuthenticationError: if SignalWire refuses the login.
         :raises SignalWireError: if the batch was cancelled.
         """
+        # Imported when a task runs, so that parsing a DAG file loads no HTTP library.
+        from airflow_provider_signalwire.client.policy.tracing import batch_span
+
         try:
-            self._loop.run()
+            with batch_span().as_current():  # the loop's thread copies this context
+                self._loop.run()
         except asyncio.CancelledError:
             self._take_outcomes()
             self._checkpoint.save()

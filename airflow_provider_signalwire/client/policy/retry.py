@@ -21,6 +21,7 @@ from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.policy.failures import error_of_attempt
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, OUTCOME_BY_ERROR, OUTCOME_OK, Observer
 from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, Pause, RequestStats, Send
+from airflow_provider_signalwire.client.policy.tracing import Span, attempt_span, operation_span
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.protocol.redaction import Secrets
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
@@ -67,6 +68,16 @@ class RetryPolicy:
 
     def drive(self, flow: Flow[T]) -> Attempts[T]:
         """Run a flow to its end and return its result."""
+        span = operation_span(flow)
+        try:
+            result = yield from self._run(flow, span)
+        except BaseException as error:
+            span.end(error_type=type(error).__name__)
+            raise
+        span.end()
+        return result
+
+    def _run(self, flow: Flow[T], span: Span) -> Attempts[T]:
         try:
             step = next(flow)
             while True:
@@ -75,7 +86,7 @@ class RetryPolicy:
                     if isinstance(step, Pause):
                         yield step
                     else:
-                        response = yield from self._send(step)
+                        response = yield from self._send(step, span)
                 except SignalWireError as error:
                     step = flow.throw(error)
                 else:
@@ -85,7 +96,7 @@ class RetryPolicy:
         finally:
             flow.close()
 
-    def _send(self, step: Send[T]) -> Attempts[ApiResponse[T]]:
+    def _send(self, step: Send[T], span: Span) -> Attempts[ApiResponse[T]]:
         progress = _Progress()
         request = step.request
         while True:
@@ -93,14 +104,14 @@ class RetryPolicy:
             if step.on_attempt is not None:
                 step.on_attempt()
             try:
-                return (yield from self._attempt(request, self._timeout(step), progress))
+                return (yield from self._attempt(request, self._timeout(step), progress, span))
             except SignalWireError as error:
                 failure = error
             failure.attempts, failure.seconds = progress.attempts, progress.elapsed
             failure.after_unknown_outcome = progress.had_unknown_outcome
             progress.had_unknown_outcome |= failure.outcome == "unknown"
             if step.recover is not None:
-                may_repeat = yield from self.drive(step.recover(failure))
+                may_repeat = yield from self._run(step.recover(failure), span)
             else:
                 is_safe = request.safe_to_repeat or failure.outcome == "not_processed"
                 may_repeat = failure.is_transient and is_safe
@@ -113,7 +124,10 @@ class RetryPolicy:
             yield Pause(pause)
             progress.elapsed += pause
 
-    def _attempt(self, request: ApiRequest[T], timeout: float, progress: _Progress) -> Attempts[ApiResponse[T]]:
+    def _attempt(
+        self, request: ApiRequest[T], timeout: float, progress: _Progress, operation: Span
+    ) -> Attempts[ApiResponse[T]]:
+        span = attempt_span(request, progress.attempts, operation)
         try:
             response = yield HttpRequest(
                 method=request.method,
@@ -126,14 +140,20 @@ class RetryPolicy:
             progress.elapsed += failed.seconds
             error = error_of_attempt(request, self._settings, failed)
             self._observer.on_request_finished(request.operation, _outcome(error), failed.seconds)
+            span.end(status_code=failed.status, error_type=_outcome(error))
             raise error from None
+        except BaseException as interruption:
+            span.end(error_type=type(interruption).__name__)
+            raise
         assert response is not None  # noqa: S101 - the driver sends a response for each HttpRequest
         progress.elapsed += response.seconds
         try:
             record = read_response(request, response, self._secrets)
         except SignalWireError as error:
             self._observer.on_request_finished(request.operation, _outcome(error), response.seconds)
+            span.end(status_code=response.status, error_type=_outcome(error))
             raise
+        span.end(status_code=response.status)
         self._observer.on_request_finished(request.operation, OUTCOME_OK, response.seconds)
         request_id = read_request_id(response.headers, self._secrets)
         return ApiResponse(record, RequestStats(progress.attempts, progress.elapsed, request_id))

@@ -1,27 +1,15 @@
-"""The hook: an Airflow connection becomes a client."""
+"""The hook: what SignalWire can be asked for with an Airflow connection."""
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta
-from typing import Any, TypeVar, Unpack, cast
+from datetime import datetime, timedelta
+from typing import Any, Unpack
 
-from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, Connection
-
-from airflow_provider_signalwire._compat import mask_secret
-from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows import calls
 from airflow_provider_signalwire.client.flows.calling import run_command
-from airflow_provider_signalwire.client.flows.check_connection import check_connection
 from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.start import StreamStart
-from airflow_provider_signalwire.client.flows.stop import stop_stream
-from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import calling, endpoints
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
@@ -32,25 +20,16 @@ from airflow_provider_signalwire.client.protocol.records import (
     AccountRecord,
     CallingCallRecord,
     CallRecord,
-    ConferenceRecord,
     RecordingRecord,
     StreamRecord,
 )
-from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
-from airflow_provider_signalwire.client.protocol.request import ApiRequest
-from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
-from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
-from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_sid, validate_text
-from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.hooks.call_stream_context import CallStreamContext
-from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-
-T = TypeVar("T")
+from airflow_provider_signalwire.hooks.conferences import ConferenceMethods, page_size_within
 
 
-class SignalWireHook(BaseHook):
+class SignalWireHook(ConferenceMethods):
     """Call SignalWire's `Compatibility API <https://signalwire.com/docs/compatibility-api/rest>`__.
 
     Every method raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`; transient failures have
@@ -60,10 +39,7 @@ class SignalWireHook(BaseHook):
     :param account_sid: Project ID of a subproject to act in. Default: the connection's Project ID.
     """
 
-    conn_name_attr = "signalwire_conn_id"
-    default_conn_name = "signalwire_default"
-    conn_type = "signalwire"
-    hook_name = "SignalWire"
+    # Airflow looks for these two in the class itself, not in its bases.
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -78,68 +54,6 @@ class SignalWireHook(BaseHook):
         from airflow_provider_signalwire.connection_form import field_behaviour
 
         return field_behaviour()
-
-    def __init__(self, signalwire_conn_id: str = default_conn_name, *, account_sid: str | None = None) -> None:
-        super().__init__()
-        self.signalwire_conn_id = signalwire_conn_id
-        self._account_sid = account_sid
-        self._settings: ClientSettings | None = None
-        self._client: SignalWireClient | None = None
-
-    @property
-    def settings(self) -> ClientSettings:
-        """The connection's settings; the connection is looked up once.
-
-        :raises SignalWireConfigurationError: if there is no such connection, or it cannot be used.
-        """
-        if self._settings is None:
-            with self._lookup_errors():
-                connection = self.get_connection(self._checked_conn_id)
-            with self._naming_connection():
-                self._settings = _load_settings(connection)
-            self._mask_secrets(self._settings)
-        return self._settings
-
-    @property
-    def account_sid(self) -> str:
-        """The project or subproject to act in.
-
-        :raises SignalWireConfigurationError: if it cannot be a SID.
-        """
-        account_sid = self._account_sid if self._account_sid is not None else self.settings.project_id
-        return validate_sid("account_sid", account_sid)
-
-    def get_conn(self) -> SignalWireClient:
-        """Return the synchronous client; it is made once and keeps its connections open between requests."""
-        if self._client is None:
-            self._client = SignalWireClient(self.settings, observer=AIRFLOW_STATS)
-        return self._client
-
-    def make_client(self, *, timeout: float) -> SignalWireClient:
-        """Return a new client that shares no connection with the one of :meth:`get_conn`.
-
-        :param timeout: Seconds that one attempt may take, if the connection allows more.
-        """
-        settings = dataclasses.replace(self.settings, timeout=min(self.settings.timeout, timeout))
-        return SignalWireClient(settings, observer=AIRFLOW_STATS)
-
-    async def get_async_conn(self) -> SignalWireAsyncClient:
-        """Return a new asynchronous client, to be used in an ``async with`` statement."""
-        return SignalWireAsyncClient(await self.get_async_settings(), observer=AIRFLOW_STATS)
-
-    async def get_async_settings(self) -> ClientSettings:
-        """Return the connection's settings without blocking the event loop; the connection is looked up once.
-
-        :raises SignalWireConfigurationError: if there is no such connection, or it cannot be used.
-        """
-        if self._settings is None:
-            with self._lookup_errors():
-                connection = await get_async_connection(self._checked_conn_id)
-            with self._naming_connection():
-                self._settings = _load_settings(connection)
-            # Masking talks to the supervisor and blocks, so it must not do so on the event loop.
-            await asyncio.to_thread(self._mask_secrets, self._settings)
-        return self._settings
 
     def get_account(self) -> AccountRecord:
         """Return the project's record; the token needs the scope Management."""
@@ -279,7 +193,7 @@ class SignalWireHook(BaseHook):
             started_after=started_after,
             ended_before=ended_before,
             ended_after=ended_after,
-            page_size=_page_size(page_size, limit),
+            page_size=page_size_within(page_size, limit),
         )
         return self.get_conn().iterate(RecordPager(first=first, limit=limit))
 
@@ -325,183 +239,3 @@ class SignalWireHook(BaseHook):
             self.account_sid, call_sid, recording_sid, status=status, pause_behavior=pause_behavior
         )
         return self.get_conn().run(update)
-
-    def get_conference(self, conference_sid: str) -> ConferenceRecord:
-        """Return a conference's record."""
-        return self._send(endpoints.get_conference(self.account_sid, conference_sid))
-
-    def list_conferences(
-        self,
-        *,
-        status: str | None = None,
-        friendly_name: str | None = None,
-        created_before: date | str | None = None,
-        created_after: date | str | None = None,
-        updated_before: date | str | None = None,
-        updated_after: date | str | None = None,
-        page_size: int = endpoints.MAX_PAGE_SIZE,
-        limit: int | None = None,
-    ) -> Iterator[ConferenceRecord]:
-        """Iterate over the conferences that match all given filters; a page is fetched when it is needed.
-
-        An entry that is not a conference is logged and skipped.
-
-        :param status: ``init``, ``in-progress`` or ``completed``.
-        :param friendly_name: Name of the conference room.
-        :param created_before: A date, or a string such as ``2026-01-31``; the three below alike.
-        :param created_after: See ``created_before``.
-        :param updated_before: See ``created_before``.
-        :param updated_after: See ``created_before``.
-        :param page_size: Conferences per request, 1 to 1000.
-        :param limit: Maximum number of conferences. Default: all.
-        """
-        first = endpoints.list_conferences(
-            self.account_sid,
-            status=status,
-            friendly_name=friendly_name,
-            created_before=created_before,
-            created_after=created_after,
-            updated_before=updated_before,
-            updated_after=updated_after,
-            page_size=_page_size(page_size, limit),
-        )
-        return self.get_conn().iterate(RecordPager(first=first, limit=limit))
-
-    @clears_locals
-    def start_conference_stream(
-        self,
-        conference_sid: str,
-        url: str,
-        *,
-        name: str,
-        track: str | None = None,
-        status_callback: str | None = None,
-        status_callback_method: str | None = None,
-        parameters: Mapping[str, str] | None = None,
-        authorization_bearer_token: str | None = None,
-        codec: str | None = None,
-        real_time: bool | None = None,
-    ) -> StreamRecord:
-        """Start a media stream of a conference and return its record.
-
-        The name is treated as the caller's own on that conference, as in :meth:`start_call_stream`.
-
-        :param conference_sid: The conference, which must be in progress.
-        :param url: WebSocket that receives the audio, ``wss://…``.
-        :param name: The stream's name, unique in its conference.
-        :param track: ``inbound_track``, ``outbound_track`` or ``both_tracks`` (SignalWire's default).
-        :param status_callback: URL that SignalWire reports the stream's events to.
-        :param status_callback_method: ``GET`` or ``POST`` (SignalWire's default).
-        :param parameters: Up to 99 custom parameters for the WebSocket server.
-        :param authorization_bearer_token: Bearer token for the WebSocket server.
-        :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h``.
-        :param real_time: Whether to stream in real time, the API's ``StreamRealTime``.
-        """
-        request = start_stream(
-            CONFERENCE,
-            self.account_sid,
-            conference_sid,
-            url=url,
-            name=name,
-            track=track,
-            status_callback=status_callback,
-            status_callback_method=status_callback_method,
-            parameters=parameters,
-            authorization_bearer_token=authorization_bearer_token,
-            codec=codec,
-            real_time=real_time,
-        )
-        start = StreamStart(
-            request, account_sid=self.account_sid, parent_sid=conference_sid, name=name, parent=CONFERENCE
-        )
-        return self.get_conn().run(start.run()).record
-
-    def stop_conference_stream(self, conference_sid: str, stream_sid: str) -> StreamRecord:
-        """Request the stop of a conference's stream and return its record, whose status is usually ``queued``.
-
-        Safe to repeat. If the conference has ended, the record is derived from the conference's.
-
-        :param conference_sid: The conference.
-        :param stream_sid: The stream's SID or its name.
-        """
-        return self._stop_stream(CONFERENCE, conference_sid, stream_sid)
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Try the connection once, as the Test button of Airflow's connection list does. It only reads."""
-        try:
-            with self._lookup_errors():
-                connection = self.get_connection(self._checked_conn_id)
-            settings = dataclasses.replace(_load_settings(connection), max_attempts=1)
-            self._mask_secrets(settings)
-            account_sid = self._account_sid if self._account_sid is not None else settings.project_id
-            with SignalWireClient(settings, observer=AIRFLOW_STATS) as client:
-                return client.run(check_connection(account_sid, settings.origin))
-        except SignalWireError as error:
-            return False, str(error)
-
-    def _stop_stream(self, parent: StreamParent, parent_sid: str, stream_sid: str) -> StreamRecord:
-        result = self.get_conn().run(stop_stream(self.account_sid, parent_sid, stream_sid, parent=parent))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
-        return cast("StreamRecord", result.record)  # only ignore_if_missing makes it None
-
-    def _send(self, request: ApiRequest[T]) -> T:
-        return self.get_conn().run(send(request)).record
-
-    @property
-    def _checked_conn_id(self) -> str:
-        return validate_text("signalwire_conn_id", self.signalwire_conn_id)
-
-    @contextmanager
-    def _lookup_errors(self) -> Iterator[None]:
-        """Raise a configuration error for a connection that is missing or cannot be read.
-
-        The original message is not repeated, because it may quote the connection's URI or JSON with its password. An
-        Airflow that cannot be reached is not the connection's fault: that error passes through.
-        """
-        try:
-            yield
-        except SignalWireError:
-            raise  # it names what is wrong
-        except AirflowNotFoundException:
-            problem = "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id"
-        except (AirflowException, ValueError, TypeError, KeyError, LookupError) as error:
-            problem = f"cannot be read ({type(error).__name__}). Check how it is defined"
-        else:
-            return
-        raise SignalWireConfigurationError(f"The connection {short_repr(self.signalwire_conn_id)} {problem}.")
-
-    @contextmanager
-    def _naming_connection(self) -> Iterator[None]:
-        try:
-            yield
-        except SignalWireConfigurationError as error:
-            error.add_advice(f"Correct the connection {self.signalwire_conn_id!r}.")
-            raise
-
-    @staticmethod
-    def _mask_secrets(settings: ClientSettings) -> None:
-        for secret in settings.secrets:
-            mask_secret(secret)
-
-
-def _page_size(page_size: int, limit: int | None) -> int:
-    """Return how many records to ask for: no more than are wanted."""
-    page_size = validate_integer("page_size", page_size, minimum=1, maximum=endpoints.MAX_PAGE_SIZE)
-    if limit is None:
-        return page_size
-    return min(page_size, max(validate_integer("limit", limit, minimum=0, maximum=sys.maxsize), 1))
-
-
-def _load_settings(connection: Connection) -> ClientSettings:
-    if connection.conn_type != SignalWireHook.conn_type:
-        raise SignalWireConfigurationError(
-            f"The connection has the type {connection.conn_type!r}: expected {SignalWireHook.conn_type!r}."
-        )
-    return ClientSettings.from_connection_fields(
-        host=connection.host,
-        schema=connection.schema,
-        port=connection.port,
-        login=connection.login,
-        password=connection.password,
-        extra=connection.extra,
-    )

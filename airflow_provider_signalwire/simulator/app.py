@@ -57,7 +57,7 @@ class Application:
             await self._lifespan(receive, send)
             return
         path = scope["raw_path"].decode("ascii", "replace")
-        router = next((one for one in (CONTROL, CALLING) if path.startswith(f"{one.prefix}/")), API)
+        router = next((one for one in (CONTROL, CALLING) if path.startswith(one.prefix)), API)
         is_control = router is CONTROL
         try:
             body = await read_body(receive, _MAX_CONTROL_BODY if is_control else _MAX_BODY)

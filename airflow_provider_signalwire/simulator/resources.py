@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import collections
 import dataclasses
 import datetime
 import email.utils
@@ -127,11 +126,11 @@ ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 class Collection(Generic[ResourceT]):
-    """Resources of one kind, by SID, and by account in the order of their creation."""
+    """Resources of one kind, by SID and in the order of their creation."""
 
     def __init__(self) -> None:
         self._by_sid: dict[str, ResourceT] = {}
-        self._ordered: dict[str, list[tuple[Place, ResourceT]]] = collections.defaultdict(list)
+        self._ordered: list[tuple[Place, ResourceT]] = []
 
     def __iter__(self) -> Iterator[ResourceT]:
         return iter(list(self._by_sid.values()))
@@ -154,26 +153,21 @@ class Collection(Generic[ResourceT]):
 
     def add(self, resources: list[ResourceT]) -> None:
         """Add resources. A single one nearly always belongs at the end."""
-        self._by_sid |= {resource.sid: resource for resource in resources}
-        for account_sid in {resource.account_sid for resource in resources}:
-            ordered = self._ordered[account_sid]
-            entries = [(one.place, one) for one in resources if one.account_sid == account_sid]
-            must_sort = len(entries) > 1 or (bool(ordered) and entries[0] < ordered[-1])
-            ordered += entries
-            if must_sort:
-                ordered.sort()
+        self._by_sid |= {one.sid: one for one in resources}
+        if len(resources) == 1:
+            bisect.insort(self._ordered, (resources[0].place, resources[0]))
+        else:
+            self._ordered = sorted([*self._ordered, *((one.place, one) for one in resources)])
 
     def remove(self, resource: ResourceT) -> None:
         """Remove a resource."""
         del self._by_sid[resource.sid]
-        ordered = self._ordered[resource.account_sid]
-        del ordered[bisect.bisect_left(ordered, (resource.place,))]
+        del self._ordered[bisect.bisect_left(self._ordered, (resource.place,))]
 
     def before(self, account_sid: str, place: Place | None) -> Iterator[ResourceT]:
-        """Return the resources before a place, or all of the account, newest first."""
-        ordered = self._ordered[account_sid]
-        end = len(ordered) if place is None else bisect.bisect_left(ordered, (place,))
-        return (resource for _, resource in reversed(ordered[:end]))
+        """Return the resources of an account before a place, or all of them, newest first."""
+        end = len(self._ordered) if place is None else bisect.bisect_left(self._ordered, (place,))
+        return (one for _, one in reversed(self._ordered[:end]) if one.account_sid == account_sid)
 
 
 def new_sid() -> str:

@@ -1,0 +1,164 @@
+"""What the hook knows of its connection: an Airflow connection becomes a client."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, Connection
+
+from airflow_provider_signalwire._compat import mask_secret
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.flows.check_connection import check_connection
+from airflow_provider_signalwire.client.policy.steps import send
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.validation import validate_sid, validate_text
+from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+
+T = TypeVar("T")
+
+
+class ConnectionHook(BaseHook):
+    """The connection of a :class:`.SignalWireHook`, and its clients. See there for the parameters."""
+
+    conn_name_attr = "signalwire_conn_id"
+    default_conn_name = "signalwire_default"
+    conn_type = "signalwire"
+    hook_name = "SignalWire"
+
+    def __init__(self, signalwire_conn_id: str = default_conn_name, *, account_sid: str | None = None) -> None:
+        super().__init__()
+        self.signalwire_conn_id = signalwire_conn_id
+        self._account_sid = account_sid
+        self._settings: ClientSettings | None = None
+        self._client: SignalWireClient | None = None
+
+    @property
+    def settings(self) -> ClientSettings:
+        """The connection's settings; the connection is looked up once.
+
+        :raises SignalWireConfigurationError: if there is no such connection, or it cannot be used.
+        """
+        if self._settings is None:
+            with self._lookup_errors():
+                connection = self.get_connection(self._checked_conn_id)
+            with self._naming_connection():
+                self._settings = _load_settings(connection)
+            self._mask_secrets(self._settings)
+        return self._settings
+
+    @property
+    def account_sid(self) -> str:
+        """The project or subproject to act in.
+
+        :raises SignalWireConfigurationError: if it cannot be a SID.
+        """
+        account_sid = self._account_sid if self._account_sid is not None else self.settings.project_id
+        return validate_sid("account_sid", account_sid)
+
+    def get_conn(self) -> SignalWireClient:
+        """Return the synchronous client; it is made once and keeps its connections open between requests."""
+        if self._client is None:
+            self._client = SignalWireClient(self.settings, observer=AIRFLOW_STATS)
+        return self._client
+
+    def make_client(self, *, timeout: float) -> SignalWireClient:
+        """Return a new client that shares no connection with the one of :meth:`get_conn`.
+
+        :param timeout: Seconds that one attempt may take, if the connection allows more.
+        """
+        settings = dataclasses.replace(self.settings, timeout=min(self.settings.timeout, timeout))
+        return SignalWireClient(settings, observer=AIRFLOW_STATS)
+
+    async def get_async_conn(self) -> SignalWireAsyncClient:
+        """Return a new asynchronous client, to be used in an ``async with`` statement."""
+        return SignalWireAsyncClient(await self.get_async_settings(), observer=AIRFLOW_STATS)
+
+    async def get_async_settings(self) -> ClientSettings:
+        """Return the connection's settings without blocking the event loop; the connection is looked up once.
+
+        :raises SignalWireConfigurationError: if there is no such connection, or it cannot be used.
+        """
+        if self._settings is None:
+            with self._lookup_errors():
+                connection = await get_async_connection(self._checked_conn_id)
+            with self._naming_connection():
+                self._settings = _load_settings(connection)
+            # Masking talks to the supervisor and blocks, so it must not do so on the event loop.
+            await asyncio.to_thread(self._mask_secrets, self._settings)
+        return self._settings
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Try the connection once, as the Test button of Airflow's connection list does. It only reads."""
+        try:
+            with self._lookup_errors():
+                connection = self.get_connection(self._checked_conn_id)
+            settings = dataclasses.replace(_load_settings(connection), max_attempts=1)
+            self._mask_secrets(settings)
+            account_sid = self._account_sid if self._account_sid is not None else settings.project_id
+            with SignalWireClient(settings, observer=AIRFLOW_STATS) as client:
+                return client.run(check_connection(account_sid, settings.origin))
+        except SignalWireError as error:
+            return False, str(error)
+
+    def _send(self, request: ApiRequest[T]) -> T:
+        return self.get_conn().run(send(request)).record
+
+    @property
+    def _checked_conn_id(self) -> str:
+        return validate_text("signalwire_conn_id", self.signalwire_conn_id)
+
+    @contextmanager
+    def _lookup_errors(self) -> Iterator[None]:
+        """Raise a configuration error for a connection that is missing or cannot be read.
+
+        The original message is not repeated, because it may quote the connection's URI or JSON with its password. An
+        Airflow that cannot be reached is not the connection's fault: that error passes through.
+        """
+        try:
+            yield
+        except SignalWireError:
+            raise  # it names what is wrong
+        except AirflowNotFoundException:
+            problem = "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id"
+        except (AirflowException, ValueError, TypeError, KeyError, LookupError) as error:
+            problem = f"cannot be read ({type(error).__name__}). Check how it is defined"
+        else:
+            return
+        raise SignalWireConfigurationError(f"The connection {short_repr(self.signalwire_conn_id)} {problem}.")
+
+    @contextmanager
+    def _naming_connection(self) -> Iterator[None]:
+        try:
+            yield
+        except SignalWireConfigurationError as error:
+            error.add_advice(f"Correct the connection {self.signalwire_conn_id!r}.")
+            raise
+
+    @staticmethod
+    def _mask_secrets(settings: ClientSettings) -> None:
+        for secret in settings.secrets:
+            mask_secret(secret)
+
+
+def _load_settings(connection: Connection) -> ClientSettings:
+    if connection.conn_type != ConnectionHook.conn_type:
+        raise SignalWireConfigurationError(
+            f"The connection has the type {connection.conn_type!r}: expected {ConnectionHook.conn_type!r}."
+        )
+    return ClientSettings.from_connection_fields(
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        login=connection.login,
+        password=connection.password,
+        extra=connection.extra,
+    )

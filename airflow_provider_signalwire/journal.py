@@ -15,7 +15,7 @@ JOURNAL_KEY = "signalwire_streams"
 _VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamOwner:
     """The task that wrote an event. An event that was created through Airflow's API has none: its ids are empty."""
 
@@ -48,7 +48,7 @@ class StreamEvent:
     outlives_run: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunningStream:
     """A stream that was started, and of which no end is known. See :class:`StreamEvent`.
 

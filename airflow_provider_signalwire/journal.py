@@ -16,7 +16,7 @@ JOURNAL_KEY = "signalwire_streams"
 _VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamOwner:
     """The task that wrote an event. An event that was created through Airflow's API has none: its ids are empty."""
 
@@ -51,7 +51,7 @@ class StreamEvent:
     parent: StreamParent = CALL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunningStream:
     """A stream that was started, and of which no end is known. See :class:`StreamEvent`.
 

@@ -17,6 +17,7 @@ from airflow_provider_signalwire.client.protocol.validation import validate_bool
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.journal_store import write_stream_event
 from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
+from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
@@ -178,6 +179,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
     :param parameters: Up to 99 custom parameters for the WebSocket server (templated).
     :param authorization_bearer_token: Bearer token for the WebSocket server (templated). Template it from a
         connection, ``{{ conn.my_bot.password }}``: a string in a DAG file is not secret.
+    :param owner_parameters: Whether to add custom parameters that name the DAG, the run and the task.
     :param outlives_run: Whether the stream is meant to run on after its DAG run, so that a cleanup by journal stops it
         for its age only.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
@@ -209,6 +211,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         status_callback_method: str | None = None,
         parameters: Mapping[str, str] | None = None,
         authorization_bearer_token: str | None = None,
+        owner_parameters: bool = False,
         outlives_run: bool = False,
         account_sid: str | None = None,
         signalwire_conn_id: str = "signalwire_default",
@@ -223,6 +226,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         self.status_callback_method = status_callback_method
         self.parameters = parameters
         self.authorization_bearer_token = authorization_bearer_token
+        self.owner_parameters = validate_boolean("owner_parameters", owner_parameters)
         self.outlives_run = validate_boolean("outlives_run", outlives_run)
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
@@ -256,7 +260,7 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
             track=self.track,
             status_callback=self.status_callback,
             status_callback_method=self.status_callback_method,
-            parameters=self.parameters,
+            parameters=self._make_parameters(context),
             authorization_bearer_token=self.authorization_bearer_token,
         )
         guard = StartGuard(
@@ -282,6 +286,9 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
             self.do_xcom_push = False
         return record
 
+    def _make_parameters(self, context: Context) -> Mapping[str, str] | None:
+        return add_owner_parameters(self.parameters, self, context) if self.owner_parameters else self.parameters
+
     def _has_mapped_dependants(self) -> bool:
         return self.get_dag() is not None and any(self.iter_mapped_dependants())
 
@@ -290,11 +297,3 @@ class StartCallStreamOperator(HookMixin, BaseOperator):
         self._is_killed = True
         if self._guard is not None:
             self._guard.on_kill()
-
-
-def default_stream_name(task: BaseOperator, context: Any) -> str:
-    """Return the name of a stream whose task does not set one: the DAG, the task and, in a mapped task, its index."""
-    ti = context.get("ti")
-    map_index = getattr(ti, "map_index", -1)
-    name = f"{task.dag_id}.{task.task_id}"
-    return name if map_index is None or map_index < 0 else f"{name}.{map_index}"

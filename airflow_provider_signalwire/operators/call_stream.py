@@ -106,6 +106,7 @@ class StartCallStreamOperator(StartStreamOperator):
     :param parameters: Up to 99 custom parameters for the WebSocket server (templated).
     :param authorization_bearer_token: Bearer token for the WebSocket server (templated). Template it from a
         connection, ``{{ conn.my_bot.password }}``: a string in a DAG file is not secret.
+    :param owner_parameters: Whether to add custom parameters that name the DAG, the run and the task.
     :param outlives_run: Whether the stream is meant to run on after its DAG run, so that a cleanup by journal stops it
         for its age only.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
@@ -138,6 +139,7 @@ class StartCallStreamOperator(StartStreamOperator):
         status_callback_method: str | None = None,
         parameters: Mapping[str, str] | None = None,
         authorization_bearer_token: str | None = None,
+        owner_parameters: bool = False,
         outlives_run: bool = False,
         account_sid: str | None = None,
         signalwire_conn_id: str = "signalwire_default",
@@ -151,6 +153,7 @@ class StartCallStreamOperator(StartStreamOperator):
             status_callback_method=status_callback_method,
             parameters=parameters,
             authorization_bearer_token=authorization_bearer_token,
+            owner_parameters=owner_parameters,
             outlives_run=outlives_run,
             account_sid=account_sid,
             signalwire_conn_id=signalwire_conn_id,

@@ -29,6 +29,7 @@ def call_stream(
     status_callback_method: str | None = None,
     parameters: Mapping[str, str] | None = None,
     authorization_bearer_token: str | None = None,
+    owner_parameters: bool = False,
     ignore_if_missing: bool = False,
     poll_interval: float | timedelta = 5,
     timeout: float | timedelta = 300,
@@ -57,6 +58,8 @@ def call_stream(
     :param status_callback_method: ``GET`` or ``POST`` (SignalWire's default).
     :param parameters: Up to 99 custom parameters for the WebSocket server (templated).
     :param authorization_bearer_token: Bearer token for the WebSocket server (templated).
+    :param owner_parameters: Whether to add custom parameters that name the DAG, the run and the task that starts the
+        stream.
     :param ignore_if_missing: Whether the stop succeeds if SignalWire has no such stream or call.
     :param poll_interval: Seconds or timedelta between two polls while the stop waits.
     :param timeout: Seconds or timedelta after which the stop gives up waiting, and fails.
@@ -75,6 +78,7 @@ def call_stream(
         status_callback_method=status_callback_method,
         parameters=parameters,
         authorization_bearer_token=authorization_bearer_token,
+        owner_parameters=owner_parameters,
         **call,
         **kwargs,
     )

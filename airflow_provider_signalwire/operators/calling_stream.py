@@ -12,7 +12,7 @@ from airflow_provider_signalwire.client.protocol.redaction import clears_locals,
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
 from airflow_provider_signalwire.operators.start_guard import TaskKilled, is_current_try, is_success_reported
-from airflow_provider_signalwire.operators.stream import default_stream_name
+from airflow_provider_signalwire.operators.stream_owner import default_stream_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -110,6 +110,7 @@ class StartConferenceStreamOperator(StartStreamOperator):
         connection, ``{{ conn.my_bot.password }}``: a string in a DAG file is not secret.
     :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h`` (templated). Default: SignalWire's.
     :param real_time: Whether to stream in real time, the API's ``StreamRealTime`` (templated). Default: SignalWire's.
+    :param owner_parameters: Whether to add custom parameters that name the DAG, the run and the task.
     :param outlives_run: Whether the stream is meant to run on after its DAG run, so that a cleanup by journal stops it
         for its age only.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
@@ -144,6 +145,7 @@ class StartConferenceStreamOperator(StartStreamOperator):
         status_callback_method: str | None = None,
         parameters: Mapping[str, str] | None = None,
         authorization_bearer_token: str | None = None,
+        owner_parameters: bool = False,
         codec: str | None = None,
         real_time: bool | str | None = None,
         outlives_run: bool = False,
@@ -159,6 +161,7 @@ class StartConferenceStreamOperator(StartStreamOperator):
             status_callback_method=status_callback_method,
             parameters=parameters,
             authorization_bearer_token=authorization_bearer_token,
+            owner_parameters=owner_parameters,
             outlives_run=outlives_run,
             account_sid=account_sid,
             signalwire_conn_id=signalwire_conn_id,

@@ -13,7 +13,7 @@ from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.journal_store import write_stream_event
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
-from airflow_provider_signalwire.operators.stream import default_stream_name
+from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
 from airflow_provider_signalwire.task_state import TaskState
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 from airflow_provider_signalwire.triggers.events import stream_end_of
@@ -51,6 +51,8 @@ class RunCallStreamOperator(StartCallStreamOperator):
     :param status_callback_method: ``GET`` or ``POST`` (SignalWire's default).
     :param parameters: Up to 99 custom parameters for the WebSocket server (templated).
     :param authorization_bearer_token: Bearer token for the WebSocket server (templated).
+    :param owner_parameters: Whether to add custom parameters that name the DAG, the run and the task, and the time at
+        which ``max_duration`` has passed.
     :param poll_interval: Seconds or timedelta between two reads of the call, at least 0.1 s.
     :param stop_timeout: Seconds or timedelta to wait until the stream has stopped.
     :param account_sid: Project ID of a subproject (templated). Default: the connection's Project ID.
@@ -70,6 +72,7 @@ class RunCallStreamOperator(StartCallStreamOperator):
         status_callback_method: str | None = None,
         parameters: Mapping[str, str] | None = None,
         authorization_bearer_token: str | None = None,
+        owner_parameters: bool = False,
         poll_interval: float | timedelta = 10,
         stop_timeout: float | timedelta = 300,
         account_sid: str | None = None,
@@ -85,6 +88,7 @@ class RunCallStreamOperator(StartCallStreamOperator):
             status_callback_method=status_callback_method,
             parameters=parameters,
             authorization_bearer_token=authorization_bearer_token,
+            owner_parameters=owner_parameters,
             account_sid=account_sid,
             signalwire_conn_id=signalwire_conn_id,
             **kwargs,
@@ -158,6 +162,11 @@ class RunCallStreamOperator(StartCallStreamOperator):
             "stream_status": record["status"] if stream_sid == record["sid"] else None,
             "deadline": time.time() + self.max_duration,
         }
+
+    def _make_parameters(self, context: Context) -> Mapping[str, str] | None:
+        if not self.owner_parameters:
+            return self.parameters
+        return add_owner_parameters(self.parameters, self, context, ends_at=time.time() + self.max_duration)
 
     def _resume_key(self, context: Any) -> list[Any]:
         """Return what is the same in a retry by Airflow. Clearing a task changes its ``max_tries``."""

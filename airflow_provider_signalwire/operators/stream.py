@@ -18,6 +18,7 @@ from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.journal_store import write_stream_event
 from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
+from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
@@ -160,6 +161,7 @@ class StartStreamOperator(HookMixin, BaseOperator):
         status_callback_method: str | None,
         parameters: Mapping[str, str] | None,
         authorization_bearer_token: str | None,
+        owner_parameters: bool,
         outlives_run: bool,
         account_sid: str | None,
         signalwire_conn_id: str,
@@ -173,6 +175,7 @@ class StartStreamOperator(HookMixin, BaseOperator):
         self.status_callback_method = status_callback_method
         self.parameters = parameters
         self.authorization_bearer_token = authorization_bearer_token
+        self.owner_parameters = validate_boolean("owner_parameters", owner_parameters)
         self.outlives_run = validate_boolean("outlives_run", outlives_run)
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
@@ -217,7 +220,7 @@ class StartStreamOperator(HookMixin, BaseOperator):
             track=self.track,
             status_callback=self.status_callback,
             status_callback_method=self.status_callback_method,
-            parameters=self.parameters,
+            parameters=self._make_parameters(context),
             authorization_bearer_token=self.authorization_bearer_token,
             **self.more_options(),
         )
@@ -244,6 +247,9 @@ class StartStreamOperator(HookMixin, BaseOperator):
             self.do_xcom_push = False  # Airflow's own push would be another chance to fail after the start.
         return record
 
+    def _make_parameters(self, context: Context) -> Mapping[str, str] | None:
+        return add_owner_parameters(self.parameters, self, context) if self.owner_parameters else self.parameters
+
     def _has_mapped_dependants(self) -> bool:
         return self.get_dag() is not None and any(self.iter_mapped_dependants())
 
@@ -252,11 +258,3 @@ class StartStreamOperator(HookMixin, BaseOperator):
         self._is_killed = True
         if self._guard is not None:
             self._guard.on_kill()
-
-
-def default_stream_name(task: BaseOperator, context: Any) -> str:
-    """Return the name of a stream whose task does not set one: the DAG, the task and, in a mapped task, its index."""
-    ti = context.get("ti")
-    map_index = getattr(ti, "map_index", -1)
-    name = f"{task.dag_id}.{task.task_id}"
-    return name if map_index is None or map_index < 0 else f"{name}.{map_index}"

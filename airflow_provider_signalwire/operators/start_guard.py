@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.client.flows.start import StreamStart
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.task_state import TaskState
 
@@ -72,6 +73,7 @@ class StartGuard:
         self._parent = parent
         self._parent_sid = parent_sid
         self._name = name
+        self._stored_name = mask_phone_numbers(name)
         self._push_record = push_record
         self._intent = TaskState(context, _INTENT_KEY)
         self._journal_intent = journal_intent
@@ -94,7 +96,7 @@ class StartGuard:
         """
         try:
             since = self._start.possibly_running_since or time.time()
-            self._intent.save({self._parent.id_name: self._parent_sid, "name": self._name, "since": since})
+            self._intent.save({self._parent.id_name: self._parent_sid, "name": self._stored_name, "since": since})
             self._journal_intent.save()
             with self._hook.get_conn() as client:
                 record, stats = client.run(self._start.run())
@@ -150,7 +152,7 @@ class StartGuard:
         ti = self._context.get("ti")
         if self._intent.is_available:
             intent = self._intent.load() or {}
-            is_same = intent.get(self._parent.id_name) == self._parent_sid and intent.get("name") == self._name
+            is_same = intent.get(self._parent.id_name) == self._parent_sid and intent.get("name") == self._stored_name
             return float(intent["since"]) if is_same else None
         if is_default_name and getattr(ti, "try_number", 1) > 1:
             start_date = getattr(ti, "start_date", None)

@@ -189,6 +189,17 @@ def test_next_try_replaces_the_stream_of_a_try_with_an_unknown_outcome(
     assert len(streams(simulator)) == 2
 
 
+def test_stored_intent_has_no_telephone_number(simulator, start, run_task, make_connection):
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}, http_status(401)])
+    with pytest.raises(SignalWireConnectionError):
+        start(name="caller +15550100001")
+    assert "5550100001" not in str(run_task.store.get("signalwire_start"))
+    simulator.set_faults([])
+    assert start(name="caller +15550100001", try_number=2)["name"] == "caller +15550100001"
+    assert len(running(simulator)) == 1
+
+
 def test_next_try_that_cannot_clean_up_starts_nothing_and_says_so(simulator, start, run_task, parent):
     intent = {parent.id_name: start()[parent.id_name], "name": "adhoc_airflow.media", "since": 1_790_000_000.0}
     run_task.store.set("signalwire_start", intent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,9 +74,15 @@ class RunningStream:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the stream for Airflow's state stores."""
-        stored = {**vars(self), self.parent.id_name: self.parent_sid}
-        del stored["parent"], stored["parent_sid"]
-        return {**stored, "started_at": self.started_at.isoformat(), "owner": vars(self.owner)}
+        return {
+            "account_sid": self.account_sid,
+            self.parent.id_name: self.parent_sid,
+            "stream_sid": self.stream_sid,
+            "name": self.name,
+            "started_at": self.started_at.isoformat(),
+            "owner": asdict(self.owner),
+            "outlives_run": self.outlives_run,
+        }
 
     @classmethod
     def from_dict(cls, stored: Any) -> RunningStream:

@@ -29,7 +29,7 @@ _DIGEST_BYTES = 15
 
 _SID = re.compile("[0-9A-Za-z-]{32,36}")
 
-_EXPECTED = "{'call_sid': …, 'stream_sid': …} or {'conference_sid': …, 'stream_sid': …}"
+_EXPECTED = "{'call_sid': …, 'stream_sid': …}"
 
 # Retrying does not make a file appear, give it another path, or install the library for its storage.
 _PERMANENT_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ValueError, ImportError)

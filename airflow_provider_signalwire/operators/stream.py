@@ -62,7 +62,7 @@ class StopStreamOperator(HookMixin, BaseOperator):
         is_default = conf.getboolean("operators", "default_deferrable", fallback=False)
         if deferrable and not wait_for_completion and not is_default:
             message = f"Task {self.task_id!r}: deferrable=True has no effect without wait_for_completion=True."
-            warnings.warn(message, stacklevel=3)
+            warnings.warn(message, stacklevel=4)  # the DAG file: the constructor is that of a subclass
 
     @property
     def parent_sid(self) -> str:

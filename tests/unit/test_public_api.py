@@ -23,6 +23,7 @@ from sample_errors import ERRORS
 from airflow_provider_signalwire import exceptions, metrics
 from airflow_provider_signalwire.batch.summary import BatchSummary
 from airflow_provider_signalwire.client.protocol import options, records
+from airflow_provider_signalwire.hooks.connection import ConnectionHook
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.provider_info import EXTRAS, get_provider_info
 from airflow_provider_signalwire.simulator import pytest_plugin, server
@@ -90,19 +91,26 @@ def describe_class(member: type) -> Iterator[str]:
     """Describe a class; of an operator, a sensor or a trigger only what a DAG or a stored row names."""
     bases = f"({', '.join(base.__name__ for base in member.__bases__)})" if issubclass(member, Exception) else ""
     heading = f"class {member.__name__}{bases}"
-    if "__init__" in vars(member):
+    members = members_of(member)
+    if "__init__" in members:
         yield from describe_callable(heading, member.__init__)
     else:
         yield f"    {heading}"
     if issubclass(member, BaseOperator):
         yield f"        template_fields: {', '.join(member.template_fields)}"
     elif not issubclass(member, BaseTrigger):
-        for name in public_names(vars(member)):
-            method = inspect.unwrap(getattr(vars(member)[name], "__func__", vars(member)[name]))
+        for name in public_names(members):
+            method = inspect.unwrap(getattr(members[name], "__func__", members[name]))
             if inspect.isroutine(method):
                 yield from (f"    {line}" for line in describe_callable(f"def {name}", method))
             else:
                 yield f"        {name}"
+
+
+def members_of(member: type) -> dict[str, Any]:
+    """Return what a class defines; the hook is defined in parts, which are its bases."""
+    parts = [base for base in reversed(member.__mro__) if issubclass(base, ConnectionHook)] or [member]
+    return {name: value for part in parts for name, value in vars(part).items()}
 
 
 def describe_callable(heading: str, function: Any) -> Iterator[str]:

@@ -39,7 +39,7 @@ def test_success_event_is_accepted_by_the_task_that_asked():
     event = json.loads(json.dumps(success_event({**STREAM, "sid": "ST9"}, call_sid="CA1", stream_sid="ST1")))
     assert read_stream(event)["sid"] == "ST9"
     with pytest.raises(SignalWireError, match="does not fit this task"):
-        read_stream(event, call_sid="CA2")
+        read_stream(event, parent_sid="CA2")
 
 
 @pytest.mark.parametrize(

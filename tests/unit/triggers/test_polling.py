@@ -173,7 +173,7 @@ async def test_cancelled_trigger_sends_nothing_more(simulator, stream_trigger, c
 
 
 def test_subclass_must_implement_poller_and_event():
-    trigger = PollingTrigger(call_sid="call", deadline=0, **COMMON)
+    trigger = PollingTrigger(deadline=0, **COMMON)
     with pytest.raises(NotImplementedError):
         trigger.make_poller("project")
     with pytest.raises(NotImplementedError):

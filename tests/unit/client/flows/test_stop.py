@@ -89,7 +89,8 @@ def test_other_refusals_are_raised_without_reading_the_call(status):
 
 def test_unknown_call_is_said():
     error = stop(NOT_FOUND, NOT_FOUND).expect(SignalWireNotFoundError)
-    assert " There is no call 'call'." in str(error)
+    advice = " There is no call 'call'. If SWML, a Call Flow or RELAY made it, use StopCallingStreamOperator."
+    assert str(error).endswith(advice)
 
 
 class TestIgnoreIfMissing:

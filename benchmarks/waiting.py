@@ -28,7 +28,9 @@ def main() -> None:
 def _provider_trigger(stream: dict[str, str], interval: float) -> Any:
     from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 
-    return CallStreamStatusSensor(task_id="wait", **stream).make_trigger(
+    sensor = CallStreamStatusSensor(task_id="wait", **stream)
+    return sensor.make_trigger(
+        sensor.make_poller(PROJECT),
         account_sid=None,
         signalwire_conn_id="signalwire_default",
         poll_interval=interval,

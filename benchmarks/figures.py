@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from benchmarks.dag_runs import DAG_IDS, running_airflow
 from benchmarks.results import BUILD_DIR, Samples
 from benchmarks.simulators import RATE_LIMIT, Simulator, running_simulator
 
@@ -20,8 +21,9 @@ SDK = "vendor's SDK, threads 128"
 _FEW_ROWS, _MANY_ROWS = 10_000, 1_000_000
 _ROWS_PER_SEED = 100_000
 _NEVER_MS = 86_400_000  # a day, the maximum
-_SENSORS, _SENSOR_SECONDS = 1_000, 11
-_TRIGGERS, _TRIGGER_SECONDS = 5_000, 12
+_SENSORS, _SENSOR_SECONDS = 1_000, 16
+_TRIGGERS, _TRIGGER_SECONDS = 5_000, 30
+_STREAMS = 50  # in DAG runs
 
 _STOP_CODE = ("batch", "client", "hooks", "operators/stream_cleanup.py")
 _WAIT_CODE = ("client", "sensors", "triggers")
@@ -57,6 +59,12 @@ def stop_60000() -> Samples:
         return _in_turns(("provider",), lambda name: _stop(simulator, name, 60_000, rate_limit=RATE_LIMIT))
 
 
+def dag_runs() -> Samples:
+    """Stop the same streams in DAG runs; a stop can be repeated."""
+    with running_simulator(latency_ms=LATENCY_MS) as simulator, running_airflow(simulator.seed(_STREAMS)) as run:
+        return _in_turns(DAG_IDS, lambda dag_id: {"seconds": run(dag_id)})
+
+
 def memory() -> Samples:
     """Stop the rows of a short and of a long file; once, for it takes long and varies little."""
     with running_simulator() as simulator:
@@ -72,7 +80,7 @@ def sensors() -> Samples:
 def triggers() -> Samples:
     """Let one triggerer's event loop wait for many streams."""
     with running_simulator(latency_ms=LATENCY_MS, stop_delay_ms=_NEVER_MS) as simulator:
-        return _in_turns(("provider",), lambda whose: _wait(simulator, whose, _TRIGGERS, _TRIGGER_SECONDS, interval=60))
+        return _in_turns(("provider",), lambda whose: _wait(simulator, whose, _TRIGGERS, _TRIGGER_SECONDS, interval=20))
 
 
 def imports() -> Samples:
@@ -95,6 +103,7 @@ FIGURES = {
     "triggers": Figure(_WAIT_CODE, triggers),
     "imports": Figure(("operators", "sensors"), imports),
     "stop_60000": Figure(_STOP_CODE, stop_60000),
+    "dag_runs": Figure(_STOP_CODE, dag_runs),
     "memory": Figure(_STOP_CODE, memory),
 }
 

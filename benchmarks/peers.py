@@ -53,7 +53,7 @@ def provider(path: str, *, is_unlimited: bool = False) -> Callable[[], object]:
 
     limit: dict[str, Any] = {"max_requests": 1_000_000, "period": 0.001} if is_unlimited else {}
     operator = StopCallStreamsOperator(task_id="stop", streams=path, max_concurrency=CONCURRENCY, **limit)
-    return lambda: operator.execute({"ti": SimpleNamespace(xcom_push=lambda **_: None)})  # type: ignore[typeddict-item]  # a context of the parts in use
+    return lambda: operator.execute({"ti": SimpleNamespace(xcom_push=lambda **_: None)})
 
 
 def _by_hook(path: str) -> Callable[[], object]:

@@ -15,6 +15,7 @@ from benchmarks.targets import fastest_threads, values
 _KEYS = {
     "stop_10000": ("seconds", "s"),
     "stop_60000": ("seconds", "s"),
+    "dag_runs": ("seconds", "s"),
     "one_stop": ("cpu", "s of CPU time"),
     "memory": ("peak_mb", "MB"),
     "sensors": ("cpu_ms_per_poll", "ms of CPU time per poll"),

@@ -95,6 +95,20 @@ TARGETS = (
         "{:.0f}",
     ),
     Target(
+        "dag_runs",
+        "speed of a mapped HttpOperator in a pool, 50 streams",
+        _ratio("seconds", "http", "provider"),
+        1,
+        is_minimum=True,
+    ),
+    Target(
+        "dag_runs",
+        "speed of a mapped deferrable HttpOperator, 50 streams",
+        _ratio("seconds", "http_deferrable", "provider"),
+        1,
+        is_minimum=True,
+    ),
+    Target(
         "memory", "peak memory of 1,000,000 rows from a file, compared with 10,000", _memory_change, 10, "{:+.0f} %"
     ),
     Target(

@@ -22,13 +22,15 @@ def main() -> None:
     whose, seconds, interval, path = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     streams = [json.loads(line) for line in Path(path).read_text().splitlines()]
     make = _provider_trigger if whose == "provider" else _http_trigger
-    print(json.dumps(asyncio.run(_run([make(stream, interval) for stream in streams], seconds))))
+    print(json.dumps(asyncio.run(_run([make(stream, interval) for stream in streams], interval, seconds))))
 
 
 def _provider_trigger(stream: dict[str, str], interval: float) -> Any:
     from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 
-    return CallStreamStatusSensor(task_id="wait", **stream).make_trigger(
+    sensor = CallStreamStatusSensor(task_id="wait", **stream)
+    return sensor.make_trigger(
+        sensor.make_poller(PROJECT),
         account_sid=None,
         signalwire_conn_id="signalwire_default",
         poll_interval=interval,
@@ -45,14 +47,16 @@ def _http_trigger(stream: dict[str, str], interval: float) -> Any:
     return HttpSensorTrigger(endpoint=path, method="GET", poke_interval=interval)
 
 
-async def _run(triggers: list[Any], seconds: float) -> dict[str, float]:
+async def _run(triggers: list[Any], interval: float, seconds: float) -> dict[str, float]:
     from airflow.providers.common.compat.connection import get_async_connection
 
     await get_async_connection("signalwire_default")  # Airflow imports much for the first one
     lags: list[float] = []
     cpu_before = cpu_seconds()
     watching = asyncio.create_task(_watch(lags))
-    waiting = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
+    # Their polls are spread over the interval, as those of sensors that were deferred at different times.
+    starts = (number / len(triggers) * interval for number in range(len(triggers)))
+    waiting = [asyncio.create_task(_wait(trigger, start)) for trigger, start in zip(triggers, starts, strict=True)]
     done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if done:
         raise RuntimeError(f"A sensor that should wait ended with {done.pop().result()}.")
@@ -61,6 +65,11 @@ async def _run(triggers: list[Any], seconds: float) -> dict[str, float]:
         task.cancel()
     await asyncio.gather(watching, *waiting, return_exceptions=True)
     return result
+
+
+async def _wait(trigger: Any, start: float) -> Any:
+    await asyncio.sleep(start)
+    return await anext(trigger.run())
 
 
 async def _watch(lags: list[float]) -> None:

@@ -44,7 +44,7 @@ _NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
 
 
 class StopCallStreamsOperator(BatchOperator):
-    """Stop many media streams, as fast as SignalWire allows.
+    """Stop many media streams within SignalWire's rate limit.
 
     Wraps `Stop a stream <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__, once for each
     stream. One stream that cannot be stopped does not affect the others. All rows are read and validated before the

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from virtual_time import run_in_virtual_time
@@ -32,9 +33,9 @@ async def test_requests_below_the_maximum_do_not_wait() -> None:
     await asyncio.wait_for(asyncio.gather(*(send(limiter) for _ in range(100))), 10)
 
 
-def in_virtual_time(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     def run() -> None:
-        run_in_virtual_time(test())  # type: ignore[arg-type]  # an async function's awaitable is a coroutine
+        run_in_virtual_time(test())
 
     run.__name__ = test.__name__
     return run

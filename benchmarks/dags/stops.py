@@ -1,0 +1,23 @@
+"""The same stops as DAG runs: a mapped HttpOperator, one that defers, and one StopCallStreamsOperator."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from airflow.providers.http.operators.http import HttpOperator
+from airflow.sdk import DAG
+
+from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
+
+FOLDER = Path(os.environ["BENCHMARK_FOLDER"])
+
+for name, deferrable in {"http": False, "http_deferrable": True}.items():
+    with DAG(name, schedule=None, max_active_tasks=64):
+        HttpOperator.partial(
+            task_id="stop", pool="benchmark", method="POST", data={"Status": "stopped"}, deferrable=deferrable
+        ).expand(endpoint=json.loads((FOLDER / "endpoints.json").read_text()))
+
+with DAG("provider", schedule=None):
+    StopCallStreamsOperator(task_id="stop", streams=str(FOLDER / "streams.jsonl"))

@@ -38,13 +38,15 @@ class Runs:
     planned: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
 
-    def plan(self, *, has_journal: bool) -> None:
+    def plan(self, *, has_journal: bool, has_approval: bool) -> None:
         # Mapped ones come first: whatever has been masked in this process stays so.
         self._start_streams()
         self._stop_streams()
         self._wait()
         self._run_blocks()
         self._run_examples()
+        if has_approval:
+            self._add("approved_stream_cleanup", min_call_age_hours=10_000)  # nothing to approve
         if has_journal:
             self._clean_up_by_journal()
         self._record_in_journal()

@@ -33,7 +33,7 @@ class RunCallStreamOperator(StartCallStreamOperator):
     The task succeeds when the stream has stopped. A stream's own end cannot be seen, only its call's: if the WebSocket
     server closes the stream, the task goes on waiting.
 
-    XCom: the record of the stopped stream, as :class:`StopCallStreamOperator` returns it; under the key ``reason`` why
+    XCom: the record of the stopped stream, as ``StopCallStreamOperator`` returns it; under the key ``reason`` why
     it ended: ``call_ended`` or ``max_duration``. From the start on, each key of the start's record is there, too.
 
     The stream is stopped if the task fails, times out, is killed, marked or cleared; while it is deferred, a user's

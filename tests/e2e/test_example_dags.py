@@ -223,6 +223,23 @@ def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
     assert running_streams(simulator) == [call["streams"][0]["sid"]]
 
 
+def test_approved_stream_cleanup_asks_nobody_without_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+    if "approved_stream_cleanup" not in dag_runner.dag_files:
+        pytest.skip("needs Airflow 3.1 or newer")
+    (call,) = simulator.seed(age_seconds=3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])
+
+    result = dag_runner.run("approved_stream_cleanup")
+
+    assert result.state == "success"
+    assert result.task_states == {
+        "list_forgotten_streams": "success",
+        "get_streams": "success",
+        "approve": "skipped",
+        "stop_streams": "skipped",
+    }
+    assert running_streams(simulator) == [call["streams"][0]["sid"]]
+
+
 def test_scheduled_stream_cleanup_stops_nothing_in_a_dry_run(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     (call,) = simulator.seed(age_seconds=3600, streams=[{"name": "bot"}])
     conf = {"stream_names": ["bot"], "min_call_age_hours": 0.5, "dry_run": True}

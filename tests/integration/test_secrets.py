@@ -85,7 +85,7 @@ def database(airflow_database: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_no_secret_is_left_behind(run_dag, dag_bags, runs, database, everything_is_logged, caplog, capfd):
-    runs.plan(has_journal="journal_start" in dag_bags, has_retry_policies="stop_with_policy" in dag_bags)
+    runs.plan(dag_ids=dag_bags)
 
     ends = [(dag_id, params, run_dag(dag_id, **params).state) for dag_id, params, _ in runs.planned]
 

@@ -1,0 +1,65 @@
+"""List forgotten media streams, let a person approve the list in Airflow's UI, and stop exactly these streams.
+
+The list is what a dry run of the cleanup returns. The person finds it under *Required Actions*. After *Reject*, nothing
+is stopped. Airflow 3.1 or newer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator, StopCallStreamsOperator
+
+with DAG(
+    dag_id="approved_stream_cleanup",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    render_template_as_native_obj=True,
+    tags=["signalwire", "example"],
+    doc_md=__doc__,
+    params={
+        "stream_names": Param(
+            ["call_stream_lifecycle.start_call_stream"],
+            type="array",
+            items={"type": "string"},
+            minItems=1,
+            title="Stream names",
+            description="Names of the streams to stop.",
+        ),
+        "min_call_age_hours": Param(
+            4, type="number", minimum=0, title="Hours", description="Younger calls are ignored."
+        ),
+    },
+):
+    dry_run = CallStreamCleanupOperator(
+        task_id="list_forgotten_streams",
+        stream_names="{{ params.stream_names }}",
+        min_call_age="{{ params.min_call_age_hours * 3600 }}",
+        dry_run=True,
+    )
+
+    @task.short_circuit
+    def get_streams(found: dict[str, Any]) -> list[dict[str, str]]:
+        """Return the streams to approve; without any, nobody is asked."""
+        streams: list[dict[str, str]] = found["would_stop"]
+        return streams
+
+    streams = get_streams(dry_run.output)
+
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="Stop {{ ti.xcom_pull(task_ids='get_streams') | length }} streams?",
+        body="""{% for stream in ti.xcom_pull(task_ids='get_streams') -%}
+* stream `{{ stream.stream_sid }}` on call `{{ stream.call_sid }}`
+{% endfor %}""",
+        response_timeout=timedelta(hours=12),
+    )
+
+    stop = StopCallStreamsOperator(task_id="stop_streams", streams=streams, ignore_if_missing=True)
+
+    streams >> approve >> stop

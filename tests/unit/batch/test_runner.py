@@ -135,7 +135,7 @@ def test_killed_batch_repeats_at_most_a_second_of_work(
     later = {request["path"] for request in simulator.requests()[already_sent:]}
     # A save is due every second, and the main thread looks four times per second whether one is.
     early = {path for path, timestamp in first.items() if timestamp < killed_at - 1.5 and "Streams" in path}
-    assert len(early) > 100
+    assert len(early) > 20
     assert {path.rsplit("/", 1)[1] for path in early & later} == {hanging["stream_sid"], failing["stream_sid"]}
     assert simulator.state.snapshot()["counts"]["running_streams"] == 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
+from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
 
 
 def hold(context, result):
@@ -35,3 +36,4 @@ with DAG(
     StartCallStreamOperator(task_id="start")
     StartCallStreamOperator(task_id="start_in_time", execution_timeout=timedelta(seconds=1))
     StartCallStreamOperator(task_id="start_then_hold", post_execute=hold)
+    RunCallStreamOperator(task_id="run", max_duration=3600)

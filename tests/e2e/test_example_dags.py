@@ -14,6 +14,8 @@ from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
+# They are not loaded where Airflow cannot page through asset events (before 3.2) or ask a person (before 3.1).
+NEED_A_NEWER_AIRFLOW = {"journaled_stream_cleanup", "approved_stream_cleanup"}
 RECORD_KEYS = {"account_sid", "call_sid", "date_updated", "name", "sid", "status", "uri"}
 
 
@@ -290,12 +292,14 @@ def test_stop_stream_on_failure(simulator: SimulatorServer, dag_runner: DagRunne
 
 
 def test_every_example_dag_is_named_like_its_file(dag_runner: DagRunner) -> None:
-    files = sorted(EXAMPLE_DAGS.glob("*.py"))
+    files = {file.stem: file for file in EXAMPLE_DAGS.glob("*.py")}
+    missing = set(files) - set(dag_runner.dag_files)
 
-    assert dag_runner.dag_files == {file.stem: file for file in files}
+    assert dag_runner.dag_files == {name: file for name, file in files.items() if name not in missing}
+    assert missing <= NEED_A_NEWER_AIRFLOW
 
 
-def test_every_example_dag_is_run_here(dag_runner: DagRunner) -> None:
+def test_every_example_dag_is_run_here() -> None:
     run_here = set(re.findall(r'runner\.run\("(\w+)"', Path(__file__).read_text()))
 
-    assert set(dag_runner.dag_files) == run_here
+    assert {file.stem for file in EXAMPLE_DAGS.glob("*.py")} == run_here

@@ -319,3 +319,24 @@ def test_task_stops_its_stream_while_airflow_is_away(simulator, relay, task):
 
     assert len(simulator.state.snapshot()["streams"]) == 1
     assert running(simulator) == [], task.log()
+
+
+# The intent of the start, then the stream that a retry resumes.
+RUN_STORED = ["PUT", "/store/ti/", 2, "after"]
+
+
+def test_retry_after_sigkill_resumes_the_stream_of_a_run(simulator, make_task):
+    task = make_task("run")
+    task.begin(hold=RUN_STORED)
+    task.wait_until_held()
+    task.process.kill()
+    task.wait_for_end()
+    [stream] = running(simulator)
+
+    task.do("give_up")
+    task.begin()
+    task.wait_for_end()
+
+    assert task.do("state") == "deferred", task.log(2)
+    assert f"Resuming stream '{stream['sid']}'" in task.log(2)
+    assert [each["sid"] for each in simulator.state.snapshot()["streams"]] == [stream["sid"]]

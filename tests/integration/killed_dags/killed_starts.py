@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
+from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
 
 
 def hold(context, result):
@@ -37,3 +38,4 @@ with DAG(
     StartCallStreamOperator(task_id="start_in_time", execution_timeout=timedelta(seconds=1))
     StartCallStreamOperator(task_id="start_then_hold", post_execute=hold)
     StartConferenceStreamOperator(task_id="start_on_conference", conference_sid="{{ params.conference_sid }}")
+    RunCallStreamOperator(task_id="run", max_duration=3600)

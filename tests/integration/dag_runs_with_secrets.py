@@ -135,7 +135,8 @@ class Runs:
 
     def _clean_up_by_journal(self) -> None:
         self._add("journal_start_conference", conference_sid=self._conference())
-        self._add("journal_start", call_sids=[self._call(), self._call()])
+        for dag_id in ("journal_start", "journal_start_outliving"):
+            self._add(dag_id, call_sids=[self._call(), self._call()])
         for name in ("streams", "unmentioned", "both_ways"):
             self._add(f"journal_cleanup_{name}")
         self._add("journaled_stream_cleanup")

@@ -75,9 +75,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             _modules(
                 "operators.call_stream",
-                "operators.call_stream_block",
                 "operators.conference_stream",
-                "operators.run_call_stream",
                 "operators.stream_cleanup",
                 "operators.call",
                 "operators.calling_stream",

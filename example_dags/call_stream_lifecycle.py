@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_provider_signalwire.operators.call_stream_block import call_stream
+from airflow_provider_signalwire.operators.call_stream import call_stream
 
 with DAG(
     dag_id="call_stream_lifecycle",

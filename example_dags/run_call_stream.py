@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG, Param
 
-from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
+from airflow_provider_signalwire.operators.call_stream import RunCallStreamOperator
 
 with DAG(
     dag_id="run_call_stream",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
-from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.operators.start_call_stream import StartCallStreamOperator
+from airflow_provider_signalwire.operators.stop_call_stream import StopCallStreamOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator

@@ -14,7 +14,7 @@ from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.task_state import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.client.protocol.request import ApiRequest
@@ -175,7 +175,7 @@ class StartGuard:
             return
         self._is_ending = True
         if self._start.record is None and self._start.possibly_running_since is None:
-            self._clear_intent()
+            _run_briefly(self._clear_intent)
             return
         warning = self._start.warning()
         # Said before anything else, because Airflow may kill the process soon.
@@ -192,7 +192,7 @@ class StartGuard:
             else:
                 log.info("Stream is stopped: %r on %s %r.", self._name, self._parent.noun, self._parent_sid)
                 if self._start.possibly_running_since is None:
-                    self._clear_intent()
+                    _run_briefly(self._clear_intent)
                     return
                 problem = f"{warning} One stream was stopped; an earlier start may still be processed."
         log.error("%s", problem)
@@ -220,10 +220,15 @@ def is_current_try(context: Any) -> bool:
     If Airflow does not respond in time, it cannot have begun another try either.
     """
     given_up: list[bool] = []
-    thread = threading.Thread(target=lambda: given_up.append(_is_given_up(context)), daemon=True)
+    _run_briefly(lambda: given_up.append(_is_given_up(context)))
+    return not any(given_up)
+
+
+def _run_briefly(ask_airflow: Callable[[], None]) -> None:
+    """Wait for Airflow for a second. In a thread, because a signal may have interrupted a request to it in this one."""
+    thread = threading.Thread(target=ask_airflow, daemon=True)
     thread.start()
     thread.join(_AIRFLOW_SECONDS)
-    return not any(given_up)
 
 
 def _is_given_up(context: Any) -> bool:

@@ -340,3 +340,15 @@ def test_retry_after_sigkill_resumes_the_stream_of_a_run(simulator, make_task):
     assert task.do("state") == "deferred", task.log(2)
     assert f"Resuming stream '{stream['sid']}'" in task.log(2)
     assert [each["sid"] for each in simulator.state.snapshot()["streams"]] == [stream["sid"]]
+
+
+def test_run_terminated_after_its_start_leaves_no_stream(simulator, make_task):
+    task = make_task("run")
+    task.begin(hold=RUN_STORED)
+    task.wait_until_held()
+    task.process.send_signal(signal.SIGTERM)
+    task.release()
+    task.wait_for_end()
+
+    assert len(simulator.state.snapshot()["streams"]) == 1
+    assert running(simulator) == [], task.log()

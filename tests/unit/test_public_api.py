@@ -70,10 +70,12 @@ def provider_module_names() -> list[str]:
 
 
 def describe_module(module: ModuleType, only: Collection[str] = ()) -> Iterator[str]:
-    """Describe the public classes and functions that a module defines."""
+    """Describe the public classes and functions that a module defines, or lists in ``__all__``."""
     yield f"\n{module.__name__}"
+    exported = getattr(module, "__all__", ())
     for name, member in vars(module).items():
-        if name.startswith("_") or getattr(member, "__module__", "") != module.__name__ or (only and name not in only):
+        is_own = name in exported or getattr(member, "__module__", "") == module.__name__
+        if name.startswith("_") or not is_own or (only and name not in only):
             continue
         if is_typeddict(member):
             yield f"    {name}: {', '.join(get_type_hints(member))}"

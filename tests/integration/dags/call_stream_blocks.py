@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, task, task_group
 
-from airflow_provider_signalwire.operators.call_stream_block import call_stream
+from airflow_provider_signalwire.operators.call_stream import call_stream
 
 URL = "wss://media.example.com/stream"
 CALL = "{{ params.call_sid }}"

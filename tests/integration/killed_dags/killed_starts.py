@@ -9,9 +9,8 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
+from airflow_provider_signalwire.operators.call_stream import RunCallStreamOperator, StartCallStreamOperator
 from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
-from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
 
 
 def hold(context, result):

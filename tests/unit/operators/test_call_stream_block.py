@@ -7,8 +7,7 @@ from datetime import datetime
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
-from airflow_provider_signalwire.operators.call_stream_block import call_stream
+from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator, call_stream
 
 REQUIRED = {"call_sid": "call", "url": "wss://media.example.com"}
 

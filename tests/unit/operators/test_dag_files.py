@@ -13,8 +13,11 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow.serialization import serialized_objects
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
-from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
+from airflow_provider_signalwire.operators.call_stream import (
+    RunCallStreamOperator,
+    StartCallStreamOperator,
+    StopCallStreamOperator,
+)
 from airflow_provider_signalwire.sensors.call import CallStatusSensor
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 

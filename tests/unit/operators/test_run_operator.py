@@ -19,7 +19,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireRequestError,
     SignalWireTimeoutError,
 )
-from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
+from airflow_provider_signalwire.operators.call_stream import RunCallStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
 
 URL = "wss://media.example.com/stream"

@@ -9,8 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
-from airflow_provider_signalwire.operators.run_call_stream import RunCallStreamOperator
+from airflow_provider_signalwire.operators.call_stream import RunCallStreamOperator, StartCallStreamOperator
 
 OWNER = {"airflow_dag_id": "adhoc_airflow", "airflow_run_id": "run", "airflow_task_id": "media"}
 

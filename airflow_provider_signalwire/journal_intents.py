@@ -33,7 +33,7 @@ class StartIntent:
     def __init__(self, context: Any, operator: Any, name: str) -> None:
         self._entries: list[TaskState] = []
         ti = context.get("ti")
-        if ti is None or mask_phone_numbers(name) != name:
+        if "asset_state_store" not in context or mask_phone_numbers(name) != name:
             return
         owner = StreamOwner(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
         ids = (operator.hook.account_sid, operator.parent_sid, name)

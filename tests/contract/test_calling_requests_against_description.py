@@ -9,7 +9,7 @@ import pytest
 from api_description import SIGNALWIRE, operation, operations, problems
 
 from airflow_provider_signalwire.client.protocol import calling
-from airflow_provider_signalwire.client.protocol.endpoints import STREAM_TRACKS
+from airflow_provider_signalwire.client.protocol.stream_endpoints import STREAM_TRACKS
 
 PATH = "/api/calling/calls"
 STREAM = ("b08dacad-0000-4000-8000-000000000002", "dag.task.0.manual__2026-01-02T03:04:05.678901+00:00")

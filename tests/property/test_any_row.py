@@ -13,21 +13,28 @@ from hypothesis import strategies as st
 from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire.batch.rows import StreamRow, spool_rows
+from airflow_provider_signalwire.client.protocol.stream_parents import STREAM_PARENTS
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 
 sids = st.text(min_size=1, max_size=8) | st.sampled_from(["C1", "S1", "a b", "é", "..", "a.json", ""])
 plain = st.none() | st.booleans() | st.integers() | st.floats() | sids
 json_values = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
-good_rows = st.fixed_dictionaries({"call_sid": sids, "stream_sid": sids}, optional={"note": json_values})
-odd_rows = st.dictionaries(st.sampled_from(["call_sid", "stream_sid", "x"]), json_values) | json_values
+parents = st.sampled_from(list(STREAM_PARENTS))
+good_rows = st.builds(
+    lambda parent, sid, others: {parent: sid, **others},
+    parents,
+    sids,
+    st.fixed_dictionaries({"stream_sid": sids}, optional={"note": json_values}),
+)
+odd_rows = st.dictionaries(st.sampled_from([*STREAM_PARENTS, "stream_sid", "x"]), json_values) | json_values
 json_objects = st.lists(
-    good_rows | st.dictionaries(st.sampled_from(["call_sid", "stream_sid", "x"]), json_values), max_size=6
+    good_rows | st.dictionaries(st.sampled_from([*STREAM_PARENTS, "stream_sid", "x"]), json_values), max_size=6
 )
 other_rows = st.binary() | st.sets(sids) | good_rows.map(MappingProxyType) | st.just(object()) | st.just(10**5000)
 
 MANY_DIGITS = [{"call_sid": 10**5000, "stream_sid": "S1"}]
-PROBLEM = re.compile(r"(?:row|line) (\d+) (?:is|Parameter|has no|\(row \d+\)) ?")
+PROBLEM = re.compile(r"(?:row|line) (\d+) (?:is|Parameter|has|\(row \d+\)) ?")
 
 
 def read(source):
@@ -49,12 +56,16 @@ def read(source):
 
 
 def as_given(rows):
-    return list(dict.fromkeys((row["call_sid"], row["stream_sid"]) for row in rows))
+    parents = [next(parent for name, parent in STREAM_PARENTS.items() if row.get(name)) for row in rows]
+    streams = zip(rows, parents, strict=True)
+    return list(dict.fromkeys(StreamRow(row[parent.id_name], row["stream_sid"], parent) for row, parent in streams))
 
 
 def is_invalid(row):
     """Return whether a row is obviously invalid."""
-    return not isinstance(row, Mapping) or not all(isinstance(row.get(key), str) for key in StreamRow._fields)
+    if not isinstance(row, Mapping) or not isinstance(row.get("stream_sid"), str):
+        return True
+    return [type(row[name]) for name in STREAM_PARENTS if row.get(name) not in (None, "")] != [str]
 
 
 @settings(REPRODUCIBLE, max_examples=80)

@@ -22,7 +22,7 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 # A response takes some milliseconds; only a case without a response has to wait so long.
 _SHORT_TIMEOUT = 1.0
-_SHORT_RETRY_TIME = 1.0
+_SHORT_RETRY_TIME = 2.5
 
 _STOPS = {"method": "POST", "path_contains": "/Streams/"}
 _STARTS = {"method": "POST", "path_contains": "/Streams"}

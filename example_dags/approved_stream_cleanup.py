@@ -45,7 +45,7 @@ with DAG(
 
     @task.short_circuit
     def get_streams(found: dict[str, Any]) -> list[dict[str, str]]:
-        """Return the streams to approve; without any, nobody is asked."""
+        """Return the streams to approve. If there are none, skip the approval."""
         streams: list[dict[str, str]] = found["would_stop"]
         return streams
 

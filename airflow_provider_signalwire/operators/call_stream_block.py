@@ -107,7 +107,7 @@ def _block(start: BaseOperator, stop: BaseOperator, *, work_ended_id: str) -> It
     try:
         from airflow.providers.standard.operators.empty import EmptyOperator
     except ImportError:  # Airflow 2
-        from airflow.operators.empty import EmptyOperator  # type: ignore[import-not-found,no-redef]
+        from airflow.operators.empty import EmptyOperator  # type: ignore[import-not-found,no-redef]  # either one
 
     work_ended = EmptyOperator(task_id=work_ended_id).as_teardown(setups=start)
     stop.as_teardown(setups=start, on_failure_fail_dagrun=True)

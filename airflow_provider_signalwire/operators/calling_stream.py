@@ -37,8 +37,8 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
     accepted the command; the API cannot read a stream's state.
 
     The operator treats its control id on that call as its own. If the response is lost, it stops the stream of that
-    control id before it starts it again; with the default control id, so does a later try. A task that fails says so in
-    its error if a stream may be running. A task that is killed or times out stops the stream.
+    control id and then starts it again. With the default control id, a later try does the same. If a task fails and a
+    stream may be running, its error says so. A task that is killed or times out stops the stream.
 
     :param call_id: The call, which must be in progress (templated).
     :param url: WebSocket that receives the audio, ``wss://…`` (templated).
@@ -117,7 +117,7 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         self._context, self._start, self._is_sending = context, start, True
         try:
             with client:
-                # Nobody else uses the default control id, so a stream of that id is what an earlier try left.
+                # Only this task uses the default control id, so a stream with it is left over from an earlier try.
                 is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
                 record, stats = client.run(start.run(stop_first=is_later_try))
             self._is_sending = False  # from here on, on_kill stops the stream itself

@@ -47,8 +47,8 @@ class StartGuard:
     :param parent: What the stream belongs to.
     :param parent_sid: SID of the call or conference.
     :param name: The stream's name.
-    :param is_default_name: Whether the name is the operator's default. Nobody else uses it, so a stream of that name is
-        left over from an earlier try.
+    :param is_default_name: Whether the name is the operator's default. Only this task uses it, so a stream of that name
+        is left over from an earlier try.
     :param journal_intent: The intent for a cleanup by journal.
     :param push_record: Whether the record belongs in XCom.
     """

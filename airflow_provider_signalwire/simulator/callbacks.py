@@ -107,7 +107,7 @@ def _request(stream: Stream, event: str, moment: float, key: str) -> dict[str, A
     """Return the URL, the body and the headers of a callback."""
     url = stream.callback_url
     if stream.parent_key == "call_id":
-        return {"url": url, "json": _native_body(stream, event, moment)}  # nobody documents that these are signed
+        return {"url": url, "json": _native_body(stream, event, moment)}  # not documented as signed
     form = {
         "AccountSid": stream.account_sid,
         {"call_sid": "CallSid", "conference_sid": "ConferenceSid"}[stream.parent_key]: stream.parent_sid,

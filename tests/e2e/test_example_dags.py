@@ -225,7 +225,9 @@ def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
     assert running_streams(simulator) == [call["streams"][0]["sid"]]
 
 
-def test_approved_stream_cleanup_asks_nobody_without_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+def test_approved_stream_cleanup_skips_the_approval_without_streams(
+    simulator: SimulatorServer, dag_runner: DagRunner
+) -> None:
     if "approved_stream_cleanup" not in dag_runner.dag_files:
         pytest.skip("needs Airflow 3.1 or newer")
     (call,) = simulator.seed(age_seconds=3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])

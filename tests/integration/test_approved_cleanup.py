@@ -44,7 +44,7 @@ class Person(threading.Thread):
     def run(self) -> None:
         deadline = time.monotonic() + SECONDS
         while not (found := self._find()):
-            assert time.monotonic() < deadline, "nobody was asked"
+            assert time.monotonic() < deadline, "no approval was requested"
             time.sleep(0.1)
         self.body = found[0]["body"]
         self._before()

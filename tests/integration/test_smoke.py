@@ -182,7 +182,7 @@ def test_a_difference_of_every_response_is_reported_once(live, smoke):
     assert "## Every response\n\n- header 'x-ratelimit-limit' is additional\n" in report
 
 
-def test_the_report_identifies_nobody(live, smoke, call_sid):
+def test_report_contains_no_identifying_data(live, smoke, call_sid):
     private = [live.token, TO, call_sid, "5a1c0f6e-9d34-4b7a-8f21-c0ffee000002", live.project, "127.0.0.1", STREAM_URL]
     body = {"status": live.token, "code": live.project, **{f"x{text}y": {text: None} for text in private}}
     headers = {f"X-Limit-{live.token}": call_sid, "X-15557654321": TO}

@@ -37,6 +37,8 @@ def prepare(name: str, url: str, path: str) -> Callable[[], object]:
     """Import and read everything that is not to be measured; return the function that stops the streams."""
     if name == "hook":
         return _by_hook(path)
+    if name == "spans":
+        return _spans(len(Path(path).read_text().splitlines()))
     if name.startswith("provider"):
         return provider(path, is_unlimited=name == "provider, no limit")
     urls = list(_urls(url, path))
@@ -62,6 +64,25 @@ def _by_hook(path: str) -> Callable[[], object]:
     hook, rows = SignalWireHook(), [json.loads(line) for line in Path(path).read_text().splitlines()]
     hook.stop_call_stream(**rows[0])  # the session is made now
     return lambda: [hook.stop_call_stream(**row) for row in rows]
+
+
+def _spans(count: int) -> Callable[[], object]:
+    """Return what tracing alone does for so many stops, without a tracer provider."""
+    import opentelemetry.trace  # noqa: F401  # as in a worker, where Airflow imports it
+
+    from airflow_provider_signalwire.client.flows.stop import stop_stream
+    from airflow_provider_signalwire.client.policy.tracing import attempt_span, operation_span
+
+    flow = stop_stream(PROJECT, "call", "stream")
+    request = next(flow).request
+
+    def trace() -> None:
+        for _ in range(count):
+            operation = operation_span(flow)
+            attempt_span(request, 1, operation).end(status_code=200)
+            operation.end()
+
+    return trace
 
 
 async def _by_aiohttp(urls: list[str]) -> None:

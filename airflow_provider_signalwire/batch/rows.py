@@ -7,6 +7,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from airflow_provider_signalwire.batch.formats import RawRow, UnreadableError, decode_text, read_rows
@@ -198,9 +199,7 @@ def _source_name(source: Any) -> str:
 def _read_file(source: Any) -> Iterator[bytes]:
     try:
         if isinstance(source, str):
-            from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-            source = ObjectStoragePath(validate_text("streams", source))
+            source = _path(validate_text("streams", source))
         with source.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
@@ -210,6 +209,14 @@ def _read_file(source: Any) -> Iterator[bytes]:
         raise SignalWireConfigurationError(_cannot_read(source, error)) from None
     except Exception as error:
         raise SignalWireError(f"{_cannot_read(source, error)} A retry may succeed.") from None
+
+
+def _path(source: str) -> Any:
+    if "://" not in source:  # importing Airflow's object storage takes as long as reading thousands of rows
+        return Path(source)
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(source)
 
 
 def _cannot_read(source: Any, error: Exception) -> str:

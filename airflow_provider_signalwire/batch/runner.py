@@ -154,6 +154,7 @@ class StreamBatch:
             async with client, asyncio.TaskGroup() as workers:
                 for _ in range(min(self._max_concurrency, self._summary.total)):
                     workers.create_task(work(client))
+                    await asyncio.sleep(0)  # the first requests leave while the other workers start
         except BaseExceptionGroup as group:
             # Only a refused login, or rows that cannot be read any more, end a worker; the first one says it all.
             raise group.exceptions[0] from None

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows.start import StreamStart
@@ -19,10 +19,12 @@ from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.records import StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.validation import validate_duration
-from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+
+if TYPE_CHECKING:
+    from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +121,9 @@ class CallStreamContext:
         return SignalWireClient(self._hook.settings, observer=AIRFLOW_STATS)
 
     def _make_async_client(self) -> SignalWireAsyncClient:
+        # Imported here, so that a task that uses the synchronous client does not import aiohttp.
+        from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
+
         return SignalWireAsyncClient(self._hook.settings, observer=AIRFLOW_STATS)
 
     @property

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, Connection
@@ -18,10 +18,12 @@ from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.validation import validate_sid, validate_text
-from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+
+if TYPE_CHECKING:
+    from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
 T = TypeVar("T")
 
@@ -80,6 +82,9 @@ class ConnectionHook(BaseHook):
 
     async def get_async_conn(self) -> SignalWireAsyncClient:
         """Return a new asynchronous client, to be used in an ``async with`` statement."""
+        # Imported here, so that a task that uses the synchronous client does not import aiohttp.
+        from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
+
         return SignalWireAsyncClient(await self.get_async_settings(), observer=AIRFLOW_STATS)
 
     async def get_async_settings(self) -> ClientSettings:

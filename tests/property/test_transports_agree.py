@@ -22,7 +22,7 @@ EXAMPLES = int(os.environ.get("TRANSPORT_EXAMPLES", "150"))
 # Only an unfinished response waits for it. On a busy machine, a complete one may, too: see below.
 TIMEOUT, LONG_TIMEOUT = 0.1, 3
 ENDS = ["close", "reset", "open"]
-HEADERS = ("Retry-After", "Date", "X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
+HEADERS = ("retry-after", "date", "x-request-id", "x-signalwire-request-id", "request-id")
 
 
 class Script:

@@ -11,8 +11,6 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
 
-from requests.structures import CaseInsensitiveDict
-
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, Observer
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
@@ -48,7 +46,11 @@ class Queued:
 
 def response(status: int, body: Any = b"", headers: dict[str, str] | None = None, *, seconds: float = 0.0) -> Reply:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return HttpResponse(status=status, headers=CaseInsensitiveDict(headers or {}), body=content, seconds=seconds)
+    return HttpResponse(status=status, headers=_lower_case(headers), body=content, seconds=seconds)
+
+
+def _lower_case(headers: dict[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
 
 
 def stream(status: str, **keys: Any) -> Reply:
@@ -62,7 +64,9 @@ def call(status: str, **keys: Any) -> Reply:
 
 def lost(*, status: int | None = None, headers: dict[str, str] | None = None, seconds: float = 0.0) -> Reply:
     """The connection breaks after the request was sent."""
-    return AttemptFailed("lost", sent=True, reason="Connection reset", status=status, headers=headers, seconds=seconds)
+    return AttemptFailed(
+        "lost", sent=True, reason="Connection reset", status=status, headers=_lower_case(headers), seconds=seconds
+    )
 
 
 def unsent(seconds: float = 0.0) -> Reply:

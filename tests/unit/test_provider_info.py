@@ -102,6 +102,13 @@ def test_provider_info_imports_nothing() -> None:
     assert result.stdout.split() == ["airflow_provider_signalwire", "airflow_provider_signalwire.provider_info"]
 
 
+def test_hook_imports_no_library_for_asynchronous_requests() -> None:
+    code = "import sys; import airflow_provider_signalwire.hooks.signalwire; print('aiohttp' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.split()[-1] == "False"
+
+
 DISCOVERY = """
 import importlib, json, sys
 from airflow.providers_manager import ProvidersManager

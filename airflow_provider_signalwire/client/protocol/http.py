@@ -38,7 +38,7 @@ class HttpResponse:
     """A complete response.
 
     :param status: HTTP status.
-    :param headers: Headers; the mapping ignores case.
+    :param headers: Headers by lower-case name.
     :param body: The whole body, not decompressed.
     :param seconds: How long the attempt took, without waiting for a place to be sent.
     """
@@ -57,7 +57,7 @@ class AttemptFailed(Exception):
         ``malformed`` (what came is not HTTP) or ``too_large`` (the body exceeds the limit).
     :param sent: Whether any byte of the request was written.
     :param status: Status of the response, if its head arrived; its body did not arrive in full.
-    :param headers: Headers of that response.
+    :param headers: Headers of that response by lower-case name.
     :param reason: What the system said, without secrets.
     :param seconds: How long the attempt took, without waiting for a place to be sent.
     """

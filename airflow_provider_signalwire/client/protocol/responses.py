@@ -46,7 +46,7 @@ _RATE_LIMIT_CODE = "rate_limit_exceeded"  # the Calling API sends it with status
 _MAX_MESSAGE_LENGTH = 500
 _MAX_STATUS_LENGTH = 100
 _MAX_SID_LENGTH = 256
-_REQUEST_ID_HEADERS = ("X-Request-Id", "X-SignalWire-Request-Id", "Request-Id")
+_REQUEST_ID_HEADERS = ("x-request-id", "x-signalwire-request-id", "request-id")
 
 _ADVICE = {
     401: "Check the connection's Project ID and API token, that the token has the scope Voice, and that the "
@@ -151,13 +151,13 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
 
     A date is relative to the response's own ``Date``, because the server's clock may differ from this machine's.
     """
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
     until = _http_date(value)
     if until is None:
         return None
-    sent_at = _http_date(headers.get("Date", "")) or now or datetime.now(UTC)
+    sent_at = _http_date(headers.get("date", "")) or now or datetime.now(UTC)
     return max(0.0, (until - sent_at).total_seconds())
 
 

@@ -83,8 +83,10 @@ class _Protocol(ResponseHandler):
             return
         if parser.complete and not parser.is_reusable:
             self.force_close()
-        if is_first and parser.complete and not body:
-            super().data_received(b"HTTP/1.1 %d OK\r\nContent-Length: 0\r\n\r\n" % parser.head.status)
+        if is_first and parser.complete:
+            super().data_received(
+                b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\n\r\n%b" % (parser.head.status, len(body), body)
+            )
             return
         head = b"HTTP/1.1 %d OK\r\nTransfer-Encoding: chunked\r\n\r\n" % parser.head.status if is_first else b""
         chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""

@@ -96,9 +96,7 @@ class AsyncTransport:
             proxy_headers=self._proxy_headers or None,
         ) as response:
             body = await response.read()
-        head = attempt.parser.head
-        headers = head.headers if head else response.headers
-        return HttpResponse(status=response.status, headers=headers, body=body, seconds=attempt.elapsed)
+        return attempt.response(body)
 
 
 def _owner() -> tuple[int, asyncio.AbstractEventLoop]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, FailureKind
+from airflow_provider_signalwire.client.protocol.http import AttemptFailed, FailureKind, HttpResponse
 from airflow_provider_signalwire.client.transport.response_parser import ResponseParser
 
 
@@ -44,6 +44,12 @@ class Attempt:
         if seconds <= 0:
             raise TimeoutError
         return seconds
+
+    def response(self, body: bytes) -> HttpResponse:
+        """Return the response that was read, with its body."""
+        head = self.parser.head
+        assert head is not None  # noqa: S101 - the body comes after the head
+        return HttpResponse(status=head.status, headers=head.headers, body=body, seconds=self.elapsed)
 
     def failure(self, error: BaseException) -> AttemptFailed:
         """Describe how the attempt failed.

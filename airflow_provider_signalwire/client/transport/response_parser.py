@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
-
-from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES, FailureKind
 
@@ -54,17 +52,12 @@ class Head:
     keep_alive: bool
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers; the mapping ignores case."""
-        return _join_fields(self.fields)
-
-
-def _join_fields(fields: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Return headers with lower-case names as a mapping that ignores case; repeated ones are joined by commas."""
-    headers: dict[str, str] = {}
-    for name, value in fields:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return CaseInsensitiveDict(headers)
+    def headers(self) -> dict[str, str]:
+        """The headers by lower-case name; repeated ones are joined by commas."""
+        headers: dict[str, str] = {}
+        for name, value in self.fields:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return headers
 
 
 class ResponseParser:

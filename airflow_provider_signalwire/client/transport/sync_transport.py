@@ -63,7 +63,7 @@ class SyncTransport:
             body = b"".join(iter(lambda: response.raw.read(_READ_SIZE, decode_content=False), b""))
         finally:
             response.close()
-        return HttpResponse(status=response.status_code, headers=response.headers, body=body, seconds=attempt.elapsed)
+        return attempt.response(body)
 
     def _prepare(self, request: HttpRequest) -> PreparedRequest:
         """Prepare a request; requests' own way parses and encodes what is ready to be sent."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from requests.structures import CaseInsensitiveDict
 from scripted import IDS, SETTINGS
 
 from airflow_provider_signalwire.client.policy.failures import error_of_attempt
@@ -69,7 +68,7 @@ def test_reason_is_quoted_without_secrets():
 
 
 def test_status_that_was_received_counts_even_if_the_body_breaks_off():
-    headers = CaseInsensitiveDict({"Retry-After": "7", "X-Request-Id": "r-1"})
+    headers = {"retry-after": "7", "x-request-id": "r-1"}
     error = error_of("lost", sent=True, status=429, headers=headers)
     assert type(error) is SignalWireRateLimitError
     assert (error.retry_after, error.request_id, error.outcome) == (7, "r-1", "not_processed")

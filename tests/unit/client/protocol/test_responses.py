@@ -9,7 +9,6 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_signalwire.client.protocol import endpoints, responses
 from airflow_provider_signalwire.client.protocol.http import HttpResponse
@@ -51,12 +50,12 @@ json_values = st.recursive(
 )
 bodies = st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode())
 header_values = st.text(st.characters(codec="latin-1"), max_size=40)
-headers = st.dictionaries(st.sampled_from(["Retry-After", "X-Request-Id", "request-id", "Date"]), header_values)
+headers = st.dictionaries(st.sampled_from(["retry-after", "x-request-id", "request-id", "date"]), header_values)
 
 
 def read(request, status, body=b"", headers=None, secrets=()):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    response = HttpResponse(status=status, headers=CaseInsensitiveDict(headers or {}), body=content)
+    response = HttpResponse(status=status, headers=headers or {}, body=content)
     return responses.read_response(request, response, secrets)
 
 
@@ -145,7 +144,7 @@ UNUSABLE_SIDS = ["..", "a/b", " s", "s\n", "x.json", "None", "x" * 257]
     ],
 )
 def test_success_without_a_record_is_an_invalid_response(body, problem):
-    error = error_of(STOP, 200, body, {"X-Request-Id": "r-1"})
+    error = error_of(STOP, 200, body, {"x-request-id": "r-1"})
     assert type(error) is SignalWireResponseError
     assert f"the response (HTTP 200, request id r-1) {problem}" in str(error)
 
@@ -218,7 +217,7 @@ SECRETS = {
 class TestMessage:
     def test_says_what_was_attempted_what_was_returned_and_what_to_do(self):
         body = {"code": 20404, "message": "The resource was not found."}
-        assert str(error_of(GET_CALL, 404, body, {"X-Request-Id": "r-1"})) == (
+        assert str(error_of(GET_CALL, 404, body, {"x-request-id": "r-1"})) == (
             "Could not read call 'call': SignalWire returned 404 Not Found, code 20404, request id r-1: The resource "
             "was not found. Check the SIDs, and that they belong to the connection's project."
         )
@@ -256,7 +255,7 @@ class TestMessage:
     def test_never_shows_a_secret_of_the_request_or_the_connection(self, secret):
         start = endpoints.start_call_stream("project", "call", name="n", **SECRETS)
         body = {"message": f"Not valid: '{secret}' ({secret})", "more_info": f"https://x/?{secret}"}
-        error = error_of(start, 422, body, {"X-Request-Id": secret}, secrets=["PT-token"])
+        error = error_of(start, 422, body, {"x-request-id": secret}, secrets=["PT-token"])
         assert error.message == "Not valid: '***' (***)"
         assert error.request_id == "***"
         assert secret not in f"{error} {error!r} {vars(error)} {start!r}"
@@ -272,7 +271,7 @@ class TestMessage:
         assert error.message == "+*** and ***0002 are not valid."
 
 
-@pytest.mark.parametrize("names", [["X-SignalWire-Request-Id", "Request-Id"], ["x-request-id", "Request-Id"], []])
+@pytest.mark.parametrize("names", [["x-signalwire-request-id", "request-id"], ["x-request-id", "request-id"], []])
 def test_request_id_is_found_under_any_of_its_names(names):
     error = error_of(GET_CALL, 404, headers={name: f"id {name}" for name in names})
     assert error.request_id == (f"id {names[0]}" if names else None)
@@ -299,11 +298,11 @@ class TestRetryAfter:
         ],
     )
     def test_spellings(self, value, seconds):
-        assert responses.retry_after({"Retry-After": value}, now=NOW) == seconds
+        assert responses.retry_after({"retry-after": value}, now=NOW) == seconds
 
     @pytest.mark.parametrize(("date", "seconds"), [("Fri, 02 Jan 2026 03:00:00 GMT", 60), ("nonsense", 0), (None, 0)])
     def test_date_is_relative_to_the_date_of_the_response(self, date, seconds):
-        headers = {"Retry-After": "Fri, 02 Jan 2026 03:01:00 GMT"} | ({"Date": date} if date else {})
+        headers = {"retry-after": "Fri, 02 Jan 2026 03:01:00 GMT"} | ({"date": date} if date else {})
         assert responses.retry_after(headers, now=NOW) == seconds
 
     def test_no_header(self):
@@ -312,17 +311,17 @@ class TestRetryAfter:
     @patient
     @given(seconds=st.integers(0, 10**30))
     def test_seconds_are_bounded(self, seconds):
-        wait = responses.retry_after({"Retry-After": str(seconds)})
+        wait = responses.retry_after({"retry-after": str(seconds)})
         assert wait == seconds if seconds < 10**9 else 10**8 <= wait < 10**9
 
     @patient
     @given(seconds=st.integers(-(10**9), 10**9))
     def test_any_date(self, seconds):
         until = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-        assert responses.retry_after({"Retry-After": until}, now=NOW) == max(0, seconds)
+        assert responses.retry_after({"retry-after": until}, now=NOW) == max(0, seconds)
 
     @patient
     @given(value=st.text(max_size=60) | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ ([+-]\d+|GMT)?"))
     def test_any_string(self, value):
-        wait = responses.retry_after({"Retry-After": value, "Date": value}, now=NOW)
+        wait = responses.retry_after({"retry-after": value, "date": value}, now=NOW)
         assert wait is None or 0 <= wait < 10**12

@@ -83,7 +83,7 @@ class TestResponse:
             b"HTTP/1.1 429 X\r\nRetry-After: 1\r\nretry-after: 2\r\nX-Request-Id: \xe4\r\nContent-Length: 0\r\n\r\n"
         )
         headers = connect(server.origin).send().headers
-        assert (headers["RETRY-AFTER"], headers["x-request-id"]) == ("1, 2", "ä")
+        assert (headers["retry-after"], headers["x-request-id"]) == ("1, 2", "ä")
 
     @pytest.mark.parametrize("status", [b"200 OK", b"302 Found"])
     @pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked", b"X: y", b"Content-Length: 16777217"])
@@ -114,7 +114,7 @@ class TestResponse:
 
         failure = connect(serve(break_off).origin).fail(timeout=0.2 if end == "stall" else 10)
         assert (failure.kind, failure.sent) == ("timeout" if end == "stall" else "lost", True)
-        assert (failure.status, failure.headers["Retry-After"]) == (429, "7")
+        assert (failure.status, failure.headers["retry-after"]) == (429, "7")
 
     @pytest.mark.parametrize(
         "wire",

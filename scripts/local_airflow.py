@@ -11,13 +11,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import requests
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+EXAMPLE_DAG_IDS = frozenset(path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py"))
 START_SECONDS = 300
 END_SECONDS = 30
 
@@ -61,8 +62,12 @@ class LocalAirflow:
         return result.stdout
 
     @contextlib.contextmanager
-    def standalone(self, port: int) -> Iterator[StandaloneAirflow]:
-        """Run ``airflow standalone``, ready when entered; all its processes are gone when left."""
+    def standalone(self, port: int, *, dag_ids: Collection[str] = EXAMPLE_DAG_IDS) -> Iterator[StandaloneAirflow]:
+        """Run ``airflow standalone``, ready when entered; all its processes are gone when left.
+
+        :param port: The port of its UI and REST API.
+        :param dag_ids: It is ready when it knows these DAGs.
+        """
         url = f"http://127.0.0.1:{port}"
         environment = {
             **self.environment,
@@ -88,7 +93,7 @@ class LocalAirflow:
             )
             airflow = StandaloneAirflow(process, url, self.log)
             try:
-                airflow.wait_until_ready()
+                airflow.wait_until_ready(dag_ids)
                 yield airflow
             finally:
                 airflow.end()
@@ -114,10 +119,10 @@ class StandaloneAirflow:
         self.url = url
         self.log = log
 
-    def wait_until_ready(self) -> None:
-        """Return when all components are healthy and the example DAGs can be triggered."""
+    def wait_until_ready(self, dag_ids: Collection[str]) -> None:
+        """Return when all components are healthy and these DAGs can be triggered."""
         deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
+        while not self._is_ready(dag_ids):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"Airflow did not start; the end of {self.log}:\n{self.log.read_text()[-3000:]}")
             time.sleep(0.25)
@@ -145,13 +150,11 @@ class StandaloneAirflow:
                     return
                 time.sleep(0.05)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, dag_ids: Collection[str]) -> bool:
         try:
             health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
-            wanted = {path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py")}
-            return all(part["status"] == "healthy" for part in health.values()) and wanted <= {
-                dag["dag_id"] for dag in self.call_api("GET", "dags")["dags"]
-            }
+            is_healthy = all(part["status"] == "healthy" for part in health.values())
+            return is_healthy and {*dag_ids} <= {dag["dag_id"] for dag in self.call_api("GET", "dags")["dags"]}
         except requests.RequestException:
             return False
 

@@ -81,7 +81,7 @@ class CallListing:
         except ValueError as error:
             self._skipped.append(str(error))
         else:
-            # SignalWire returns these only; but that no younger call is touched must not depend on how it reads dates.
+            # SignalWire filters by time, too. That no younger call is touched must not depend on how it parses dates.
             if started <= self._cutoff:
                 self._call_sids.append(call_sid)
 

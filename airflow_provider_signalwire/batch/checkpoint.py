@@ -16,7 +16,7 @@ _RETENTION = timedelta(hours=6)
 # Airflow logs a warning above 64 KB.
 _MAX_UNFINISHED = 5000
 
-# While Airflow is away, the work begins without what an earlier try has finished, and ends without its checkpoint.
+# If Airflow does not respond, the work starts without the checkpoint of an earlier try and writes none.
 _TIMEOUT_SECONDS = 1.0
 
 # A stream that was missing may exist by the next try, and one that failed may be stopped then.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-# A row has two ids. What is larger than this cannot be one, and is not read to its end in search of a closing bracket.
+# A row has two ids. Anything larger is not a row, so the search for its closing bracket ends here.
 _MAX_ROW_CHARACTERS = 1024 * 1024
 
 _PYTHON_QUOTE = re.compile(r"[\[{,:]\s*'")
@@ -85,7 +85,7 @@ def _encoding_of(start: bytes) -> str:
 
 
 def read_rows(chunks: Iterable[str]) -> Iterator[RawRow]:
-    """Return the rows of a text, whose first character tells its format.
+    """Return the rows of a text; its first character determines the format.
 
     :raises UnreadableError: if nothing after some point can be read.
     """
@@ -141,7 +141,7 @@ def _read_json_array(chunks: Iterator[str]) -> Iterator[RawRow]:
 
 
 class _ArrayText:
-    """The text of a JSON array, of which no more is held than an element needs."""
+    """The text of a JSON array; only the current element is held in memory."""
 
     def __init__(self, chunks: Iterator[str]) -> None:
         self._chunks = chunks

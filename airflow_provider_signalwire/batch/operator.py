@@ -1,4 +1,4 @@
-"""The life of a batch task, which the batch operators share: from its rows to its summary, and its end from outside."""
+"""What the batch operators share: reading rows, sending stops, the summary, and the end of a killed task."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""SignalWire without Airflow: requests, answers, retries and two transports."""
+"""The SignalWire client, which does not depend on Airflow."""

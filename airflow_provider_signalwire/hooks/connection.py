@@ -1,4 +1,4 @@
-"""What the hook knows of its connection: an Airflow connection becomes a client."""
+"""The hook's connection: an Airflow connection becomes a client."""
 
 from __future__ import annotations
 

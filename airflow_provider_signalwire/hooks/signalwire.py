@@ -1,4 +1,4 @@
-"""The hook: what SignalWire can be asked for with an Airflow connection."""
+"""The hook: SignalWire's API, with the credentials of an Airflow connection."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ClientSettings:
         port: int | None = None,
         extra: str | Mapping[str, Any] | None = None,
     ) -> ClientSettings:
-        """Read the fields of an Airflow connection; what it leaves open, the environment decides.
+        """Read the fields of an Airflow connection; for what it does not set, the environment applies.
 
         :raises SignalWireConfigurationError: naming the field, the problem and what is expected, never a secret.
         """

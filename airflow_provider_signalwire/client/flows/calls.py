@@ -1,4 +1,7 @@
-"""Hang up and delete calls, and stop recordings: requests that may find their work done."""
+"""Make, change, hang up and delete calls, and stop recordings.
+
+A repeated request may find that an earlier attempt was processed.
+"""
 
 from __future__ import annotations
 

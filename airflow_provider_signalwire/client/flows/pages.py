@@ -44,7 +44,7 @@ class RecordPager(Generic[T]):
     def next_page(self) -> Flow[list[T]]:
         """Fetch a page and return its records; an entry that is not one is logged and skipped.
 
-        :raises SignalWireResponseError: if the pages go in a circle.
+        :raises SignalWireResponseError: if a page names an earlier one as the next.
         """
         if self._next is None:
             return []
@@ -68,7 +68,7 @@ class RecordPager(Generic[T]):
             return None
         if uri in self._seen:
             raise SignalWireResponseError(
-                f"Could not list {page.noun}s: the pages go in a circle (a page names an earlier one as the next).",
+                f"Could not list {page.noun}s: the pages repeat: a page names an earlier one as the next.",
                 http_status=200,
             )
         return endpoints.next_page(request, uri)

@@ -1,7 +1,6 @@
 """Poll a stream or a call until it has the status waited for, or until a deadline.
 
-Every wait of this provider is this one: in operators, in sensors of each mode, in triggers, and before a stream is
-started again.
+Operators, all modes of the sensors, triggers and restarts of a stream use the same wait.
 """
 
 from __future__ import annotations

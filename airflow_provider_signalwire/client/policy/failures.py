@@ -57,5 +57,5 @@ def error_of_attempt(request: ApiRequest[Any], settings: ClientSettings, failed:
     error = SignalWireConnectionError(f"Could not {request.log_description}: {sentence}", kind=failed.kind)
     error.is_transient, error.outcome = classify(sent=failed.sent, status=failed.status)
     if failed.kind == "tls":
-        error.is_transient = False  # a certificate does not become trusted by waiting
+        error.is_transient = False  # waiting does not make a certificate trusted
     return error

@@ -1,4 +1,4 @@
-"""What a client reports of its work, for metrics."""
+"""The events that a client reports, for metrics."""
 
 from __future__ import annotations
 

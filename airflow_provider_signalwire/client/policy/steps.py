@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A step in which nothing is sent for some seconds."""
+    """A step that waits for some seconds."""
 
     seconds: float
 

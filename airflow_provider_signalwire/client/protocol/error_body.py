@@ -12,7 +12,7 @@ _TEXT_CODE = re.compile("[a-z]+(_[a-z0-9]+)+")
 
 
 class ErrorDetails(NamedTuple):
-    """What the body of an error says, as far as it does."""
+    """The details in the body of an error; any of them may be missing."""
 
     code: int | str | None = None
     message: str | None = None

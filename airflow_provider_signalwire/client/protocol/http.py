@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-# Both transports are given the form URL-encoded: aiohttp would prepare it for being a multipart one, too.
+# Both transports get the form URL-encoded, because aiohttp's form class is slow: it supports multipart forms, too.
 FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 JSON_CONTENT_TYPE = "application/json"
 

@@ -57,7 +57,8 @@ def decode_json(body: bytes) -> Any:
 def check_storable(value: Any) -> None:
     """Check that Airflow can store a decoded value in XCom, a trigger's row, its event and an asset event.
 
-    One such value in a trigger's event would end the whole triggerer; in XCom it would fail the task after its effect.
+    One such value in a trigger's event would end the whole triggerer; in XCom it would fail the task although its
+    request took effect.
 
     :raises ValueError: if it cannot; the message continues "the response …".
     """
@@ -82,8 +83,8 @@ def check_storable(value: Any) -> None:
 def _is_too_deep(body: bytes) -> bool:
     """Return whether the value is nested too deeply to be decoded.
 
-    Decoding it would end in a RecursionError, which hits whatever Python runs at that moment: a finalizer of another
-    object, for example, which then does not do its work.
+    Decoding it would raise a RecursionError, possibly inside other code that runs at that moment, such as the
+    finalizer of another object.
     """
     if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
         return False

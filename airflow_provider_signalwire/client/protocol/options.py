@@ -28,7 +28,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # not valid UTF-8
 
 
 class CreateCallOptions(TypedDict, total=False):
-    """What a new call may be given besides ``To`` and ``From``."""
+    """The fields of a new call besides ``To`` and ``From``."""
 
     url: str | None
     application_sid: str | None
@@ -64,7 +64,7 @@ class CreateCallOptions(TypedDict, total=False):
 
 
 class UpdateCallOptions(TypedDict, total=False):
-    """What a call in progress may be changed to."""
+    """The fields of a call in progress that can be changed."""
 
     url: str | None
     method: str | None

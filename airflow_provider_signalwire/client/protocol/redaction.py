@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_MAX_WORD_LENGTH = 3  # a secret this short is redacted as a word only, or it would riddle every message
+_MAX_WORD_LENGTH = 3  # a shorter secret is redacted as a whole word only, because it may be part of other words
 _MIN_KEY_LENGTH = 8  # a shorter query value is a word rather than a key
 _MAX_SCANNED = 10_000
 

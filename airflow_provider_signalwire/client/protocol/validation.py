@@ -235,7 +235,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _has_space_around(text: str) -> bool:
-    """Return whether a string begins or ends with white space, or with a character that is as invisible."""
+    """Return whether a string begins or ends with white space, or with another invisible character."""
     return text != text.strip() or not (text[0] + text[-1]).isprintable()
 
 

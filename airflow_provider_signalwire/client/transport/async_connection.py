@@ -1,4 +1,4 @@
-"""What the asynchronous transport changes in aiohttp: facts, and how responses are read."""
+"""The asynchronous transport's connections: they record what was sent and parse responses strictly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Connector(aiohttp.TCPConnector):
 
 
 class _Protocol(ResponseHandler):
-    """Checks what arrives with our own parser, and passes it on to aiohttp's in a form that leaves it no choice."""
+    """Parses responses with our own parser, and passes them on to aiohttp in a normalized form."""
 
     def __init__(self, loop: Any) -> None:
         super().__init__(loop=loop)
@@ -39,7 +39,7 @@ class _Protocol(ResponseHandler):
         attempt = current_attempt.get()
         attempt.parser = self._response = ResponseParser()
         # aiohttp sends the request next, unless the connection is closed. Its trace signals say the same, but cost a
-        # tenth of a request's time. Of the request for a tunnel, it does not pass on a timer.
+        # tenth of a request's time. A request for a tunnel has no timer.
         attempt.sent = "timer" in params and self.is_connected()
         if self._early:
             early, self._early = self._early, b""

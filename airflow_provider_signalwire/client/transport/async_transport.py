@@ -45,7 +45,7 @@ class AsyncTransport:
         self._session = aiohttp.ClientSession(
             connector=Connector(
                 ssl=context,
-                limit=0,  # the semaphore is the limit: its waiters' timers have not started
+                limit=0,  # the semaphore is the limit, so that waiting for a connection is not part of the timeout
                 resolver=aiohttp.ThreadedResolver(),  # look up names as requests does, whatever is installed
             ),
             skip_auto_headers=("Content-Type",),

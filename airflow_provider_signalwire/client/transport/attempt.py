@@ -89,12 +89,12 @@ class Attempt:
 _CLOSED = "Connection closed"
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")  # as http.client says it; aiohttp has an attribute
 
-# The connection classes are created by the HTTP libraries, which pass on nothing of ours.
+# The HTTP libraries create the connections, and cannot pass arguments of ours to them.
 current_attempt: ContextVar[Attempt] = ContextVar("current_attempt")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from what an HTTP library raised to what the system said: causes, contexts and wrapped arguments."""
+    """Yield an HTTP library's error and what caused it: causes, contexts and wrapped arguments."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -107,7 +107,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(causes: list[BaseException]) -> str:
-    """Return the system's own words; those of the libraries repeat URLs and addresses of objects."""
+    """Return the operating system's message; those of the libraries contain URLs and addresses of objects."""
     for cause in causes:
         # aiohttp has an error of the same kind without these words.
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
@@ -116,4 +116,4 @@ def _reason(causes: list[BaseException]) -> str:
             return cause.strerror
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return "Timed out"
-    return _CLOSED  # or something like it, for which each library has its own error
+    return _CLOSED  # each library has its own errors for this

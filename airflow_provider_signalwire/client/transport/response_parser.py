@@ -1,4 +1,4 @@
-"""Reads an HTTP/1.1 response, strictly. Both transports use it, so both read the same bytes alike."""
+"""Parses an HTTP/1.1 response, strictly. Both transports use it, so both accept and refuse the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the synchronous transport changes in requests and urllib3: facts, deadlines, and how responses are read."""
+"""The synchronous transport's connections: they record what was sent, keep deadlines and parse responses strictly."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _TlsSocket(ssl.SSLSocket):
     """A TLS socket that keeps the attempt's deadline in its handshake, and when urllib3 reads TLS in TLS from it."""
 
     def do_handshake(self, *args: Any, **options: Any) -> None:
-        """Agree on keys; this is one step with one timeout."""
+        """Do the handshake; it is one step with one timeout."""
         self.settimeout(current_attempt.get().remaining())
         super().do_handshake(*args, **options)
 

@@ -66,7 +66,7 @@ class SyncTransport:
         return attempt.response(body)
 
     def _prepare(self, request: HttpRequest) -> PreparedRequest:
-        """Prepare a request; requests' own way parses and encodes what is ready to be sent."""
+        """Prepare a request. requests' own preparation would parse and encode it again."""
         prepared = PreparedRequest()
         prepared.method = request.method
         prepared.url = self._settings.origin + request.target

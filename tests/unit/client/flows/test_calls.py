@@ -62,9 +62,9 @@ class TestCallPager:
         assert list_all(*script, limit=limit).result == pages
 
     @pytest.mark.parametrize("script", [[page("a", then=FIRST)], [page("a", then=SECOND), page("b", then=SECOND)]])
-    def test_pages_that_go_in_a_circle_are_an_error(self, script):
+    def test_page_that_names_an_earlier_one_as_the_next_is_an_error(self, script):
         error = list_all(*script).expect(SignalWireResponseError)
-        assert "the pages go in a circle" in str(error)
+        assert "the pages repeat" in str(error)
 
     def test_entry_that_is_not_a_call_is_skipped_with_a_warning(self, caplog):
         odd = [{"sid": "odd"}, {"sid": "large", "status": "queued", "n": 2**64}, 5, None, {"sid": {"a": "b"}}]

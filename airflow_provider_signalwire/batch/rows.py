@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -25,8 +26,8 @@ _MAX_PROBLEMS = 10
 _MAX_QUOTE = 200
 _CHUNK_BYTES = 1024 * 1024
 
-# As many as fit, with Python's overhead, into 48 bytes of memory.
-_DIGEST_BYTES = 15
+_DIGEST_BYTES = 16
+_CACHE_KB = 4000
 
 _SID = re.compile("[0-9A-Za-z-]{32,36}")
 
@@ -92,12 +93,26 @@ def spool_rows(source: Any, *, check_cancelled: Callable[[], None] = lambda: Non
     """
     # The file has no name, so nothing is left of it even if the process is killed.
     with tempfile.TemporaryFile(prefix="signalwire-batch-") as spool:
-        yield _fill(spool, source, check_cancelled)
+        with contextlib.closing(_make_digests()) as digests:
+            rows = _fill(spool, digests, source, check_cancelled)
+        yield rows
 
 
-def _fill(spool: IO[bytes], source: Any, check_cancelled: Callable[[], None]) -> SpooledRows:
+def _make_digests() -> sqlite3.Connection:
+    """Return an empty table of digests in a temporary file: memory does not grow with the number of rows."""
+    database = sqlite3.connect("", isolation_level=None)
+    for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"):
+        database.execute(f"PRAGMA {setting}")
+    database.execute("CREATE TABLE digests (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+    database.execute("BEGIN")
+    return database
+
+
+def _fill(
+    spool: IO[bytes], digests: sqlite3.Connection, source: Any, check_cancelled: Callable[[], None]
+) -> SpooledRows:
     problems: list[str] = []
-    seen: set[bytes] = set()
+    unique = 0
     fingerprint = hashlib.blake2b(digest_size=16)
     requested = 0
     try:
@@ -113,8 +128,8 @@ def _fill(spool: IO[bytes], source: Any, check_cancelled: Callable[[], None]) ->
                 continue
             line = f"{row.parent.id_name}\t{row.parent_sid}\t{row.stream_sid}\n".encode()
             digest = hashlib.blake2b(line, digest_size=_DIGEST_BYTES).digest()
-            if digest not in seen:
-                seen.add(digest)
+            if digests.execute("INSERT OR IGNORE INTO digests VALUES (?)", (digest,)).rowcount:
+                unique += 1
                 fingerprint.update(digest)
                 spool.write(line)
     except UnreadableError as error:
@@ -124,7 +139,7 @@ def _fill(spool: IO[bytes], source: Any, check_cancelled: Callable[[], None]) ->
             f"No stream was stopped: these rows of {_source_name(source)} are invalid: {'; '.join(problems)}."
             + (" To render JSON, use the filter 'tojson', or pass the task's output itself." * _is_json(source))
         )
-    return SpooledRows(spool, requested=requested, unique=len(seen), fingerprint=fingerprint.hexdigest())
+    return SpooledRows(spool, requested=requested, unique=unique, fingerprint=fingerprint.hexdigest())
 
 
 def _read_row(value: Any) -> StreamRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,19 @@ def test_row_of_a_conference_is_read_beside_those_of_calls(source: Any, tmp_path
         (tmp_path / "streams").write_text(source, "utf-8")
         source = tmp_path / "streams"
     assert read(source) == [StreamRow("C1", "S1", CONFERENCE), *EXPECTED]
+
+
+def test_memory_does_not_grow_with_the_number_of_rows() -> None:
+    def peak(number: int) -> int:
+        tracemalloc.start()
+        try:
+            with spool_rows({"call_sid": f"C{index}", "stream_sid": "S"} for index in range(number)):
+                return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)  # what is imported once
+    assert peak(20_000) < 1.5 * peak(1_000)
 
 
 def test_duplicates_are_read_once_in_order() -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.cli.simple_table import AirflowConsole
-from airflow.models.asset import AssetEvent, AssetModel
 from airflow.models.dagrun import DagRun
 from airflow.utils import cli as cli_utils
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
@@ -24,6 +23,11 @@ from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.journal import RunningStream, StreamJournal, StreamOwner, to_extra
 from airflow_provider_signalwire.journal_store import MAX_ENTRIES
 from airflow_provider_signalwire.operators.forgotten_streams import DELETED, ForgottenStream, RunStates
+
+try:
+    from airflow.models.asset import AssetEvent, AssetModel
+except ImportError:  # before Airflow 3.0; Airflow 3.2 is the first that knows commands of providers
+    raise ImportError("'airflow signalwire' needs Airflow 3.2 or newer, which has commands of providers.") from None
 
 if TYPE_CHECKING:
     from argparse import Namespace

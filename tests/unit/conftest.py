@@ -15,6 +15,15 @@ from airflow_provider_signalwire.client.flows import start
 from airflow_provider_signalwire.client.policy import retry
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
+# A test executes tasks itself, which Airflow warns of.
+if AIRFLOW_V_3_0_PLUS:
+    from airflow.sdk.bases.operator import ExecutorSafeguard
+else:
+    from airflow.models.baseoperator import ExecutorSafeguard
+
+    ExecutorSafeguard._sentinel = SimpleNamespace(callers={})  # it would fail in other threads than this
+ExecutorSafeguard.test_mode = True
+
 
 @pytest.fixture
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +47,23 @@ def run_task(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> TaskRunner:
     if not AIRFLOW_V_3_0_PLUS:  # Airflow 2 looks into its database for what Airflow 3 asks the task instance
         monkeypatch.setattr("airflow.sensors.base._orig_start_date", lambda **_: runner.first_reschedule)
     return runner
+
+
+@pytest.fixture
+def read_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return what was logged since the last reading, each line once.
+
+    Airflow 3's loggers write to the terminal or to pytest, those of Airflow 2 to both.
+    """
+    caplog.set_level("INFO")
+
+    def read() -> str:
+        captured = capfd.readouterr()
+        logged = caplog.text
+        caplog.clear()
+        return logged + captured.out + captured.err if AIRFLOW_V_3_0_PLUS else logged
+
+    return read
 
 
 @pytest.fixture

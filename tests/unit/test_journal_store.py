@@ -8,15 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import Asset
 from task_runner import TaskStateStore
 
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
-from airflow_provider_signalwire.journal_store import MAX_ENTRIES, read_journal
+from airflow_provider_signalwire.journal_store import MAX_ENTRIES, check_journal_supported, read_journal
 
 try:
-    from airflow.providers.common.compat.sdk import Asset
-except ImportError:  # Airflow 2
-    pytest.skip("Airflow 2 has no assets", allow_module_level=True)
+    check_journal_supported()
+except SignalWireConfigurationError as error:
+    pytest.skip(str(error), allow_module_level=True)
 
 NOW = datetime.now(UTC)
 JOURNAL = Asset("streams")

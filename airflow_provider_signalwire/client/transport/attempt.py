@@ -80,7 +80,7 @@ class Attempt:
             if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
                 return "connect", _CLOSED  # nothing is wrong with the certificate
             if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
-                return "tls", _reason([cause])
+                return "tls", _reason(causes)
             if status := getattr(cause, "status", None) or _TUNNEL_REFUSED.match(str(cause)):
                 return "connect", f"The proxy returned {status if isinstance(status, int) else status[1]}"
         return "connect", _reason(causes)

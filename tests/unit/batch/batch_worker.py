@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from airflow.sdk.exceptions import AirflowTaskTimeout
-
+from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.batch.operator import BatchOperator
 
 # Loaded before the fork, as a task runner's supervisor does.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 from simulated import STOPS, http_status, methods, running
 
 from airflow_provider_signalwire.exceptions import (
@@ -15,16 +18,22 @@ from airflow_provider_signalwire.exceptions import (
 from airflow_provider_signalwire.notifications.call_stream import StopCallStreamNotifier
 
 
-def notify(notifier, context):
-    notifier(context)
+def notify(notifier, **context):
+    notifier({"dag": DAG("calls", schedule=None), **context})
 
 
-def notify_async(notifier, context):
+def notify_async(notifier, **context):
     async def run():
         await notifier.async_notify(context)
 
+    context = {"dag": DAG("calls", schedule=None), **context}
     notifier.render_template_fields(context)
     asyncio.run(run())
+
+
+def raised(error, send, match=""):
+    """Expect an error, unless Airflow logs it in its place, as it does before 3.1."""
+    return pytest.raises(error, match=match) if AIRFLOW_V_3_1_PLUS or send is notify_async else nullcontext()
 
 
 each_way = pytest.mark.parametrize("send", [notify, notify_async])
@@ -33,39 +42,37 @@ each_way = pytest.mark.parametrize("send", [notify, notify_async])
 @each_way
 def test_stream_is_stopped(simulator, stream, send):
     templates = {"call_sid": "{{ call }}", "stream_sid": "{{ stream }}"}
-    send(StopCallStreamNotifier(**templates), {"call": stream["call_sid"], "stream": stream["stream_sid"]})
+    send(StopCallStreamNotifier(**templates), call=stream["call_sid"], stream=stream["stream_sid"])
     assert running(simulator) == []
     assert methods(simulator) == "POST"
 
 
 @each_way
 def test_ended_call_and_missing_stream_are_no_errors(simulator, stream, send):
-    send(StopCallStreamNotifier(call_sid=stream["call_sid"], stream_sid="missing"), {})
+    send(StopCallStreamNotifier(call_sid=stream["call_sid"], stream_sid="missing"))
     simulator.state.end_call(stream["call_sid"])
-    send(StopCallStreamNotifier(**stream), {})
+    send(StopCallStreamNotifier(**stream))
 
 
 @each_way
 @pytest.mark.parametrize(
     ("fault", "error"), [({"status": 401}, SignalWireAuthenticationError), ({"status": 503}, SignalWireServerError)]
 )
-def test_failure_is_logged_with_its_traceback(
-    simulator, connection, stream, no_backoff, send, fault, error, caplog, capsys
-):
+def test_failure_is_logged_with_its_traceback(simulator, connection, stream, no_backoff, send, fault, error, read_log):
     simulator.set_faults([http_status(match=STOPS, **fault, body={"message": f"{simulator.token} is wrong"})])
-    with pytest.raises(error):
-        send(StopCallStreamNotifier(**stream), {})
-    logged = caplog.text + "".join(capsys.readouterr())
+    with raised(error, send):
+        send(StopCallStreamNotifier(**stream))
+    logged = read_log()
     assert "The stream was not stopped: it may be running." in logged
     assert "Traceback (most recent call last)" in logged
     assert f"{error.__name__}: Could not stop stream" in logged
     assert simulator.token not in logged
 
 
-def test_template_that_renders_to_nothing_is_logged(connection, caplog, capsys):
-    with pytest.raises(SignalWireConfigurationError, match="'call_sid'"):
-        StopCallStreamNotifier(call_sid="{{ none }}", stream_sid="media")({})
-    logged = caplog.text + "".join(capsys.readouterr())
+def test_template_that_renders_to_nothing_is_logged(connection, read_log):
+    with raised(SignalWireConfigurationError, notify, match="'call_sid'"):
+        notify(StopCallStreamNotifier(call_sid="{{ none }}", stream_sid="media"))
+    logged = read_log()
     assert "The stream was not stopped: it may be running." in logged
     assert "Traceback (most recent call last)" in logged
 

@@ -20,16 +20,9 @@ LINE = re.compile(
 
 
 @pytest.fixture
-def stop_lines(caplog, capfd):
-    """Return the log lines about stops so far; Airflow's loggers write to the terminal or to pytest."""
-    caplog.set_level("INFO")
-    printed = []
-
-    def lines():
-        printed.append(capfd.readouterr().out)
-        return list(LINE.finditer("\n".join([*caplog.messages, *printed])))
-
-    return lines
+def stop_lines(read_log):
+    """Return the log lines about stops since the last reading."""
+    return lambda: list(LINE.finditer(read_log()))
 
 
 def request_ids(simulator):

@@ -36,9 +36,9 @@ IDS = [(task_class, field) for task_class in CLASSES for field in ("call_sid", "
 
 PARSE = """
 import importlib, json, pkgutil, sys
-import airflow.sdk
-from airflow.providers.common.compat.sdk import BaseSensorOperator, conf
+from airflow.providers.common.compat.sdk import BaseOperator, BaseSensorOperator, conf
 from airflow.triggers.base import BaseTrigger
+BaseOperator(task_id="first")  # with which Airflow imports more of itself
 LIBRARIES = ("requests", "urllib3", "aiohttp", "tenacity")
 for name in [name for name in sys.modules if name.partition(".")[0] in LIBRARIES]:
     del sys.modules[name]  # what Airflow itself has imported

@@ -235,8 +235,8 @@ def test_call_sensor_accepts_every_documented_status(simulator, connection, cont
     assert sensor.execute(context)["status"] == status
 
 
-def test_stream_sensor_says_once_that_polling_stops_the_stream(simulator, sense, capfd, caplog):
+def test_stream_sensor_says_once_that_polling_stops_the_stream(simulator, sense, read_log):
     simulator.set_faults(stop_returns("queued", "queued"))
     sense(MODES["poke"])
-    assert (capfd.readouterr().out + caplog.text).count("This sensor stops the stream that it waits for") == 1
+    assert read_log().count("This sensor stops the stream that it waits for") == 1
     assert "Polling stops the stream" in CallStreamStatusSensor.__doc__

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options, SignalWireHook(options.conn_id).settings)
     except SignalWireError as error:
-        sys.exit(f"{error}\nThe test finds connections in AIRFLOW_CONN_... variables and secrets backends only.")
+        sys.exit(str(error))
 
 
 def _run(options: argparse.Namespace, settings: ClientSettings) -> int:

@@ -122,7 +122,8 @@ def _fill(
             try:
                 row = _read_row(raw.value)
             except (SignalWireConfigurationError, UnreadableError) as error:
-                problems.append(f"{raw.place} {str(error).removesuffix('.')}")
+                problem = str(error).removesuffix(".")
+                problems.append(f"{raw.place}{': ' if problem.startswith('Parameter') else ' '}{problem}")
                 if len(problems) == _MAX_PROBLEMS:
                     break
                 continue
@@ -191,8 +192,8 @@ def _raw_rows(source: Any) -> Iterable[RawRow]:
         return read_rows(decode_text(_read_file(source)))
     if isinstance(source, (Mapping, bytes)) or not isinstance(source, Iterable):
         raise SignalWireConfigurationError(
-            f"Parameter 'streams' is a {type(source).__name__}: expected an iterable of {_EXPECTED}, or the path of a "
-            "file of such rows."
+            f"Parameter 'streams' is of type {type(source).__name__}: expected an iterable of {_EXPECTED}, or the path "
+            "of a file of such rows."
         )
     return (RawRow(value, number=number) for number, value in enumerate(source, start=1))
 

@@ -133,7 +133,10 @@ class ConnectionHook(BaseHook):
         except SignalWireError:
             raise  # it names what is wrong
         except AirflowNotFoundException:
-            problem = "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id"
+            problem = (
+                "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id. "
+                f"Outside of a task, set AIRFLOW_CONN_{str(self.signalwire_conn_id).upper()} instead"
+            )
         except (AirflowException, ValueError, TypeError, KeyError, LookupError) as error:
             problem = f"cannot be read ({type(error).__name__}). Check how it is defined"
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.validation import validate_duration
-from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.journal_store import write_stream_event
 from airflow_provider_signalwire.operators.start_call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
@@ -79,6 +79,10 @@ class RunCallStreamOperator(StartCallStreamOperator):
         signalwire_conn_id: str = "signalwire_default",
         **kwargs: Any,
     ) -> None:
+        if "outlives_run" in kwargs:
+            raise SignalWireConfigurationError(
+                "Parameter 'outlives_run' has no effect here: the task stops its stream."
+            )
         super().__init__(
             call_sid=call_sid,
             url=url,

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
 
+# Defaults of the subclasses.
+_POLL_INTERVAL = 5
+_TIMEOUT = 300
+
 
 class StopStreamOperator(HookMixin, BaseOperator):
     """Stop a media stream. The parameters are those of :class:`.StopCallStreamOperator`."""
@@ -59,10 +63,16 @@ class StopStreamOperator(HookMixin, BaseOperator):
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self.deferrable = validate_boolean("deferrable", deferrable)
-        is_default = conf.getboolean("operators", "default_deferrable", fallback=False)
-        if deferrable and not wait_for_completion and not is_default:
-            message = f"Task {self.task_id!r}: deferrable=True has no effect without wait_for_completion=True."
-            warnings.warn(message, stacklevel=4)  # the DAG file: the constructor is that of a subclass
+        if not wait_for_completion:
+            is_default = conf.getboolean("operators", "default_deferrable", fallback=False)
+            for option, is_given in (
+                ("deferrable=True", deferrable and not is_default),
+                ("poll_interval", self.poll_interval != _POLL_INTERVAL),
+                ("timeout", self.timeout != _TIMEOUT),
+            ):
+                if is_given:
+                    message = f"Task {self.task_id!r}: {option} has no effect without wait_for_completion=True."
+                    warnings.warn(message, stacklevel=4)  # the DAG file: the constructor is that of a subclass
 
     @property
     def parent_sid(self) -> str:

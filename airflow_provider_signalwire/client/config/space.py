@@ -29,7 +29,9 @@ def space_origin(*, host: str | None, schema: str | None = None, port: int | Non
         raise SignalWireConfigurationError(f"The connection's Space (host) is empty: {_EXPECTED}.")
     url = _split(text)
     name = _host_name(url, text)
-    scheme = _reconcile("scheme", url.scheme.lower() or None, (schema or "").strip().lower() or None) or "https"
+    scheme = (
+        _reconcile("scheme", "Schema", url.scheme.lower() or None, (schema or "").strip().lower() or None) or "https"
+    )
     if scheme not in _DEFAULT_PORTS:
         raise SignalWireConfigurationError(f"The connection's scheme is {short_repr(scheme)}: expected 'https'.")
     if scheme == "http" and not is_loopback(name):
@@ -37,7 +39,7 @@ def space_origin(*, host: str | None, schema: str | None = None, port: int | Non
             f"The connection uses plain http for {name!r}, which would send the API token unencrypted: expected https. "
             "Plain http is allowed for loopback hosts only, for the simulator."
         )
-    port_number = _reconcile("port", _port_of(url), port or None)
+    port_number = _reconcile("port", "Port", _port_of(url), port or None)
     if port_number is not None and not 1 <= int(port_number) <= 65535:
         raise SignalWireConfigurationError(f"The connection's Port is {port_number}: expected 1 to 65535.")
     netloc = f"[{name}]" if ":" in name else name
@@ -101,11 +103,11 @@ def _port_of(url: SplitResult) -> int | None:
         ) from None
 
 
-def _reconcile(name: str, in_host: str | int | None, in_field: str | int | None) -> str | int | None:
+def _reconcile(name: str, field: str, in_host: str | int | None, in_field: str | int | None) -> str | int | None:
     """Return the value that host and field agree on."""
     if in_host is not None and in_field is not None and in_host != in_field:
         raise SignalWireConfigurationError(
-            f"The connection conflicts: its Space (host) has the {name} {short_repr(in_host)}, its field {name} has "
+            f"The connection conflicts: its Space (host) has the {name} {short_repr(in_host)}, its field {field} has "
             f"{short_repr(in_field)}. Leave one of them empty."
         )
     return in_host if in_host is not None else in_field

@@ -57,7 +57,7 @@ _ADVICE = {
     "extra max_retry_seconds.",
 }
 ADVICE_BY_CODE: dict[int | str, str] = {
-    21220: "The call is not in a state that allows it: a stream needs a call in progress.",
+    21220: "A stream needs a call in progress; a CallStatusSensor waits for it.",
     31922: "Check the stream's url: it must be a wss:// address that SignalWire can reach.",
 }
 

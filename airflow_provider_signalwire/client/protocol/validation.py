@@ -122,7 +122,7 @@ def validate_integer(name: str, value: object, *, minimum: int, maximum: int, te
     """
     number = int(value) if templated and isinstance(value, str) and _DIGITS.fullmatch(value) else value
     if not _is_number(number, minimum, maximum) or not isinstance(number, int):
-        raise _invalid(name, value, f"an integer{_limits(minimum, maximum)}")
+        raise _invalid(name, value, f"an integer{_limits(minimum, maximum)}", templated=templated)
     return number
 
 
@@ -141,7 +141,7 @@ def validate_duration(
     elif templated and isinstance(value, str) and _NUMERIC.fullmatch(value):
         seconds = float(value)
     if not _is_number(seconds, minimum, maximum):
-        raise _invalid(name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds")
+        raise _invalid(name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds", templated=templated)
     return float(seconds)
 
 
@@ -154,7 +154,7 @@ def validate_boolean(name: str, value: object, *, templated: bool = False) -> bo
     text = value.strip().lower() if templated and isinstance(value, str) else ""
     if isinstance(value, bool) or text in ("true", "false"):
         return value is True or text == "true"
-    raise _invalid(name, value, "True or False")
+    raise _invalid(name, value, "True or False", templated=templated)
 
 
 def parse_datetime(text: str) -> datetime | None:
@@ -276,11 +276,16 @@ def _plain(number: float) -> str:
 
 
 def _invalid(
-    name: str, value: object, expected: str, quote_value: Callable[[object], str] = short_repr
+    name: str,
+    value: object,
+    expected: str,
+    quote_value: Callable[[object], str] = short_repr,
+    *,
+    templated: bool = True,
 ) -> SignalWireConfigurationError:
     is_missing = _is_missing(value)
     got = short_repr(value) if is_missing else quote_value(value)
-    hint = _HINT_MISSING if is_missing else ""
+    hint = _HINT_MISSING if is_missing and templated else ""
     return SignalWireConfigurationError(f"Parameter '{name}' is {got}: expected {expected}.{hint}")
 
 

@@ -277,7 +277,10 @@ JOURNAL = {"journal": [Asset("streams")]}
         ({**JOURNAL, "on_limit": "ask"}, "'on_limit' is 'ask'"),
         ({**JOURNAL, "response_timeout": 0}, "'response_timeout' is 0"),
         ({"stream_names": ["a"], "min_call_age": 60, "min_stream_age": 60}, "'min_stream_age' needs 'journal'"),
-        ({"stream_names": ["a"], "min_call_age": 60, "on_limit": "approve"}, "on_limit='approve'' needs 'journal'"),
+        (
+            {"stream_names": ["a"], "min_call_age": 60, "on_limit": "approve"},
+            "Parameter on_limit='approve' needs 'journal'",
+        ),
     ],
 )
 def test_invalid_combination_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:

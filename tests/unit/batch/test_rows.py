@@ -156,13 +156,13 @@ def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
         ({"stream_sid": "S1"}, "row 2 has neither 'call_sid' nor 'conference_sid', but ['stream_sid']"),
         ({"call_sid": "C1", "conference_sid": "F1", "stream_sid": "S1"}, "row 2 has both 'call_sid' and"),
         ({"call_sid": "None", "conference_sid": "F1", "stream_sid": "S1"}, "row 2 has both 'call_sid' and"),
-        ({"call_sid": "", "conference_sid": None, "stream_sid": "S1"}, "row 2 Parameter 'conference_sid' is None"),
+        ({"call_sid": "", "conference_sid": None, "stream_sid": "S1"}, "row 2: Parameter 'conference_sid' is None"),
         ({"conference_sid": "F1"}, "row 2 has no 'stream_sid', but ['conference_sid']"),
-        ({"conference_sid": " F1", "stream_sid": "S1"}, "row 2 Parameter 'conference_sid' is ' F1'"),
+        ({"conference_sid": " F1", "stream_sid": "S1"}, "row 2: Parameter 'conference_sid' is ' F1'"),
         ({"call_sid": "C1", "token": "secret-value"}, "row 2 has no 'stream_sid', but ['call_sid', 'token']"),
-        ({"call_sid": "", "stream_sid": "S1"}, "row 2 Parameter 'call_sid' is ''"),
-        ({"call_sid": "C1", "stream_sid": "a\tb"}, "row 2 Parameter 'stream_sid' is 'a\\tb'"),
-        ({"call_sid": "C1", "sid": 7}, "row 2 Parameter 'sid' is the number 7"),
+        ({"call_sid": "", "stream_sid": "S1"}, "row 2: Parameter 'call_sid' is ''"),
+        ({"call_sid": "C1", "stream_sid": "a\tb"}, "row 2: Parameter 'stream_sid' is 'a\\tb'"),
+        ({"call_sid": "C1", "sid": 7}, "row 2: Parameter 'sid' is the number 7"),
         (["+15551234567"], "row 2 is ['+***4567']"),
     ],
     ids=repr,
@@ -193,7 +193,7 @@ def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> 
         (["C1/S1"], "line 1 is not readable: expected JSON, or a CSV header with 'call_sid' or 'conference_sid', and"),
         (["call_sid,stream_sid", "C1,S1", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
         (["call_sid,stream_sid", "C1,S1", 'C1,"S1'], "line 3 is not CSV: unbalanced quotes"),
-        (["call_sid,stream_sid", "", "C1,"], "line 3 Parameter 'stream_sid' is ''"),
+        (["call_sid,stream_sid", "", "C1,"], "line 3: Parameter 'stream_sid' is ''"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
@@ -233,7 +233,7 @@ def test_missing_source_is_refused(source: Any) -> None:
 
 @pytest.mark.parametrize("source", [7, {"call_sid": "C1", "stream_sid": "S1"}, b"C1"], ids=str)
 def test_source_that_is_not_rows_is_refused(source: Any) -> None:
-    with pytest.raises(SignalWireConfigurationError, match="Parameter 'streams' is a"):
+    with pytest.raises(SignalWireConfigurationError, match="Parameter 'streams' is of type"):
         read(source)
 
 

@@ -267,3 +267,8 @@ def test_record_about_another_stream_is_stopped_by_name(simulator, run):
     assert_one_stream_that_has_stopped(simulator)
     assert record["name"] == "bot"
     assert [request["path"].rpartition("/")[2] for request in simulator.requests("/Streams/")] == ["bot"]
+
+
+def test_outlives_run_is_refused_because_the_task_ends_its_stream(make_task):
+    with pytest.raises(SignalWireConfigurationError, match="'outlives_run' has no effect here"):
+        make_task(outlives_run=True)

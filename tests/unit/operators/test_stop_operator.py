@@ -190,10 +190,16 @@ def test_deferrable_without_a_wait_is_warned_of(stream, monkeypatch):
         stop_operator(stream, deferrable=True)
 
 
+@pytest.mark.parametrize("option", [{"poll_interval": 10}, {"timeout": timedelta(minutes=10)}])
+def test_option_of_a_wait_without_a_wait_is_warned_of(stream, option):
+    with pytest.warns(UserWarning, match=f"{next(iter(option))} has no effect without wait_for_completion=True"):
+        stop_operator(stream, **option)
+
+
 def test_deferrable_with_a_wait_or_neither_is_not_warned_of(stream):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        stop_operator(stream, deferrable=True, wait_for_completion=True)
+        stop_operator(stream, deferrable=True, wait_for_completion=True, poll_interval=10, timeout=60)
         stop_operator(stream)
 
 

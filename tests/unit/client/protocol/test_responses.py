@@ -227,7 +227,7 @@ class TestMessage:
         [
             (401, None, "the scope Voice"),
             (403, None, "Check that the API token has the required scope."),
-            (422, 21220, "a stream needs a call in progress"),
+            (422, 21220, "A stream needs a call in progress; a CallStatusSensor waits for it."),
             (422, 31922, "Check the stream's url"),
             (429, None, "max_retry_seconds"),
             (503, None, "this is usually transient"),

@@ -195,6 +195,17 @@ def test_missing_value_is_refused_with_a_hint(validate, value):
 
 
 @pytest.mark.parametrize(
+    "validate",
+    [inputs.validate_duration, inputs.validate_boolean, partial(inputs.validate_integer, minimum=1, maximum=2)],
+)
+def test_none_in_the_dag_file_is_not_blamed_on_an_upstream_task(validate):
+    with pytest.raises(SignalWireConfigurationError) as raised:
+        validate("x", None)
+    assert str(raised.value).startswith("Parameter 'x' is None: expected ")
+    assert "upstream" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("value", "words"),
     [
         ({"sid": "secret", "to": "+15551234567"}, r"""is a whole record: pass its 'sid', .* start.output\["sid"\]"""),

@@ -141,7 +141,7 @@ class TestResponse:
 def test_failure_shows_no_secret(connect, serve):
     failure = connect(serve(b"nonsense").origin).fail("POST", body=b"AuthorizationBearerToken=bearer-secret")
     frames = traceback.TracebackException.from_exception(failure, capture_locals=True).stack
-    shown = str([frame.locals for frame in frames if "airflow_provider_signalwire" in frame.filename])
+    shown = str([frame.locals for frame in frames if "airflow_provider_signalwire/" in frame.filename])
     assert "HttpRequest" in shown
     assert "bearer-secret" not in shown
     assert base64.b64encode(b"project:token").decode() not in shown

@@ -1,0 +1,44 @@
+"""The page "Getting started", as a reader who copies one block after the other into a shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "getting-started.md"
+BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_blocks_stop_a_stream_in_an_empty_home(tmp_path: Path) -> None:
+    steps = PAGE.read_text().split("## 2. ")[1].split("## With an account")[0]
+    port = str(free_port())
+    blocks = "".join(BLOCK.findall(steps)).replace("8787", port).replace("my-token &", f"my-token --port {port} &")
+    script = f"set -e\ntrap 'kill $(jobs -p)' EXIT\n{blocks}"
+    environment = {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+    result = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+
+    assert result.returncode == 0, result.stdout
+    assert re.findall(r"Stream is (\S+): 'stream-1' \('transcriber'\) on call 'call-1'", result.stdout) == [
+        "queued",
+        "stopped",
+    ], result.stdout

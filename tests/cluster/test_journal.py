@@ -291,6 +291,26 @@ def test_person_decides_above_the_limit(cluster: Cluster, simulator: SimulatorPr
     assert running(simulator) == set()
 
 
+@pytest.mark.parametrize("answer", ["Approve", "Reject"])
+def test_person_decides_above_the_limit_by_name(cluster: Cluster, simulator: SimulatorProcess, answer: str) -> None:
+    owner = Owner(cluster, simulator, 6, name="by name")
+    dag_id = "journal_cleanup_asking_by_name"
+    run_id = cluster.trigger(dag_id, {})
+    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/clean_up/-1/hitlDetails"
+    wait_until(lambda: cluster.database.states(run_id)["awaiting_input"], "the cleanup asks", END_SECONDS)
+    assert "2 stopped" in cluster.call_api("GET", path)["body"]
+    simulator.wait_for_accepted_stops()
+    assert simulator.running() == 4
+
+    cluster.call_api("PATCH", path, {"chosen_options": [answer]})
+    cluster.database.wait_for_end(run_id, END_SECONDS)
+    simulator.wait_for_accepted_stops()
+    assert cluster.xcom(dag_id, run_id, "clean_up")["stopped"] == (6 if answer == "Approve" else 2)
+    assert cluster.database.run_state(run_id) == ("success" if answer == "Approve" else "failed")
+    assert simulator.running() == (0 if answer == "Approve" else 4)
+    owner.end()
+
+
 def test_without_response_nothing_is_sent(cluster: Cluster, simulator: SimulatorProcess) -> None:
     Owner(cluster, simulator, 4).end()
     stops = len(simulator.requests("/Streams/"))

@@ -299,6 +299,14 @@ def test_person_decides_above_the_limit_by_name(cluster: Cluster, simulator: Sim
     path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/clean_up/-1/hitlDetails"
     wait_until(lambda: cluster.database.states(run_id)["awaiting_input"], "the cleanup asks", END_SECONDS)
     assert "2 stopped" in cluster.call_api("GET", path)["body"]
+    # The scheduler takes a response that is there before it has noticed the end of the task's process for a failure.
+    log = cluster.processes.log("scheduler")
+    finished = f"run_id={run_id}, map_index=-1"
+    wait_until(
+        lambda: any(finished in line and "state=awaiting_input" in line for line in log.read_text().splitlines()),
+        "the scheduler has noticed that the task has left its process",
+        END_SECONDS,
+    )
     simulator.wait_for_accepted_stops()
     assert simulator.running() == 4
 

@@ -55,6 +55,7 @@ class StopCallStreamsOperator(BatchOperator):
     """
 
     template_fields: Sequence[str] = ("streams", "account_sid", "signalwire_conn_id")
+    template_fields_renderers = {"streams": "json"}  # noqa: RUF012 - as Airflow declares it
 
     def __init__(
         self,

@@ -102,6 +102,7 @@ class CallStreamCleanupOperator(BatchOperator):
         "account_sid",
         "signalwire_conn_id",
     )
+    template_fields_renderers = {"call_filters": "json"}  # noqa: RUF012 - as Airflow declares it
 
     @clears_locals
     def __init__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any
 
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
@@ -108,7 +109,9 @@ def _read_parent(entry: Any) -> StreamParent:
 
 
 def _read_ids(entry: Any) -> tuple[str, str, str]:
-    return str(entry["account_sid"]), str(entry[_read_parent(entry).id_name]), str(entry["stream_sid"])
+    # Many events name the same projects and calls.
+    account_sid, parent_sid = intern(str(entry["account_sid"])), intern(str(entry[_read_parent(entry).id_name]))
+    return account_sid, parent_sid, str(entry["stream_sid"])
 
 
 def _read_start(entry: Any, owner: StreamOwner) -> RunningStream:

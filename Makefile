@@ -125,7 +125,7 @@ test-chaos: .venv/ready-cluster $(POSTGRES) ## kill parts of a real Airflow and 
 test-celery: .venv/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_celery.py
 
-test-journal: .venv/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed
+test-journal: .venv/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_journal.py
 
 test-triggerer: .venv/ready-cluster $(POSTGRES) ## mark and clear deferred tasks in a real Airflow, whose triggerer stops their streams

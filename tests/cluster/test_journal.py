@@ -331,7 +331,7 @@ def test_without_response_nothing_is_sent(cluster: Cluster, simulator: Simulator
 
 
 @pytest.mark.parametrize("kind", ["large event", "many events"])
-def test_large_journal_is_read_in_bounded_memory(cluster: Cluster, kind: str) -> None:
+def test_large_journal_is_read_in_bounded_memory(cluster: Cluster, kind: str, is_short: bool) -> None:
     """Also says how long that takes on PostgreSQL (``pytest -s``)."""
     if kind == "large event":
         count = MAX_ENTRIES
@@ -339,7 +339,7 @@ def test_large_journal_is_read_in_bounded_memory(cluster: Cluster, kind: str) ->
         cluster.database.wait_for_end(run_id, END_SECONDS)
         assert cluster.database.run_state(run_id) == "success"
     else:
-        count = MANY_EVENTS
+        count = MANY_EVENTS // 20 if is_short else MANY_EVENTS
         cluster.database.insert_events(kind, count)
     dag_id = f"journal_size_of_{kind.replace(' ', '_')}"
     run_id = cluster.trigger(dag_id, {})

@@ -115,7 +115,7 @@ $(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
 	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --constraint $(CONSTRAINTS) --group bench --editable '.[simulator]'
 	@touch $@
 
-.PHONY: test-chaos test-celery test-journal
+.PHONY: test-chaos test-celery test-journal test-triggerer
 
 POSTGRES := $(or $(lastword $(wildcard /usr/lib/postgresql/*/bin/postgres)),/usr/lib/postgresql/postgres)
 REDIS := /usr/bin/redis-server
@@ -125,8 +125,11 @@ test-chaos: .venv/ready-cluster $(POSTGRES) ## kill parts of a real Airflow and 
 test-celery: .venv/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_celery.py
 
-test-journal: .venv/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed
+test-journal: .venv/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_journal.py
+
+test-triggerer: .venv/ready-cluster $(POSTGRES) ## mark and clear deferred tasks in a real Airflow, whose triggerer stops their streams
+	@$(BIN)/python -m pytest tests/cluster/test_run_stream.py
 
 .venv/ready-cluster: .venv/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group cluster

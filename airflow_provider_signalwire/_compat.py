@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, Stats
 
 try:
@@ -17,7 +18,10 @@ try:
 except ImportError:  # before Airflow 3.1
     from airflow.exceptions import AirflowTaskTimeout  # type: ignore[no-redef]  # either one
 
-__all__ = ["AirflowTaskTimeout", "Stats", "convert_trigger_timeout", "mask_secret"]
+__all__ = ["CLEARING_DISCARDS_STATE", "AirflowTaskTimeout", "Stats", "convert_trigger_timeout", "mask_secret"]
+
+# From Airflow 3.4 on, the next try of a task that a user has cleared finds no state of earlier ones.
+CLEARING_DISCARDS_STATE = tuple(map(int, airflow_version.split(".")[:2])) >= (3, 4)
 
 # What Airflow resumes a task with when its trigger took too long.
 _TRIGGER_TIMEOUT = "Trigger timeout"

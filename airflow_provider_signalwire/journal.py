@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any
 
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
@@ -73,16 +74,8 @@ class RunningStream:
         return self.stream_sid == self.name
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the stream for Airflow's state stores."""
-        return {
-            "account_sid": self.account_sid,
-            self.parent.id_name: self.parent_sid,
-            "stream_sid": self.stream_sid,
-            "name": self.name,
-            "started_at": self.started_at.isoformat(),
-            "owner": asdict(self.owner),
-            "outlives_run": self.outlives_run,
-        }
+        """Return the stream for Airflow's state stores: the entry of its start, and its owner."""
+        return {**_to_entry("started", self, self.started_at), "owner": asdict(self.owner)}
 
     @classmethod
     def from_dict(cls, stored: Any) -> RunningStream:
@@ -90,33 +83,43 @@ class RunningStream:
 
         :raises KeyError: if another version stored it; or ``TypeError`` or ``ValueError``.
         """
-        owner, at = StreamOwner(**stored["owner"]), datetime.fromisoformat(stored["started_at"])
-        parent, parent_sid = _read_parent(stored)
-        others = {key: value for key, value in stored.items() if key != parent.id_name}
-        return cls(**{**others, "parent": parent, "parent_sid": parent_sid, "owner": owner, "started_at": at})
+        return _read_start(stored, StreamOwner(**stored["owner"]))
 
 
 def to_extra(events: Iterable[StreamEvent]) -> dict[str, Any]:
     """Return the extra of an asset event. Telephone numbers in names are masked."""
-    return {JOURNAL_KEY: {"version": _VERSION, "entries": [_to_entry(event) for event in events]}}
+    entries = [_to_entry(event.event, event, event.at) for event in events]
+    return {JOURNAL_KEY: {"version": _VERSION, "entries": entries}}
 
 
-def _to_entry(event: StreamEvent) -> dict[str, Any]:
-    name = None if event.name is None else mask_phone_numbers(event.name)
+def _to_entry(event: str, stream: StreamEvent | RunningStream, at: datetime) -> dict[str, Any]:
     return {
-        "event": event.event,
-        "account_sid": event.account_sid,
-        event.parent.id_name: event.parent_sid,
-        "stream_sid": event.stream_sid,
-        "name": name,
-        "at": event.at.astimezone(UTC).isoformat(),
-        "outlives_run": event.outlives_run,
+        "event": event,
+        "account_sid": stream.account_sid,
+        stream.parent.id_name: stream.parent_sid,
+        "stream_sid": stream.stream_sid,
+        "name": None if stream.name is None else mask_phone_numbers(stream.name),
+        "at": at.astimezone(UTC).isoformat(),
+        "outlives_run": stream.outlives_run,
     }
 
 
-def _read_parent(entry: Any) -> tuple[StreamParent, str]:
-    parent = CONFERENCE if CONFERENCE.id_name in entry else CALL
-    return parent, str(entry[parent.id_name])
+def _read_parent(entry: Any) -> StreamParent:
+    return CONFERENCE if CONFERENCE.id_name in entry else CALL
+
+
+def _read_ids(entry: Any) -> tuple[str, str, str]:
+    # Many events name the same projects and calls.
+    account_sid, parent_sid = intern(str(entry["account_sid"])), intern(str(entry[_read_parent(entry).id_name]))
+    return account_sid, parent_sid, str(entry["stream_sid"])
+
+
+def _read_start(entry: Any, owner: StreamOwner) -> RunningStream:
+    at = parse_datetime(entry["at"])
+    if entry["event"] != "started" or at is None or at.tzinfo is None:
+        raise ValueError
+    outlives_run = entry.get("outlives_run") is True
+    return RunningStream(*_read_ids(entry), entry.get("name"), at, owner, outlives_run, _read_parent(entry))
 
 
 class StreamJournal:
@@ -175,19 +178,12 @@ class StreamJournal:
         )
 
     def _add_entry(self, entry: Any, owner: StreamOwner) -> None:
-        parent, parent_sid = _read_parent(entry)
-        key = (str(entry["account_sid"]), parent_sid, str(entry["stream_sid"]))
         if entry["event"] == "stopped":
-            self._stopped.add(key)
-            return
-        if entry["event"] == "ended":
-            self._ended_parents.add(key[:2])
-            return
-        at = parse_datetime(entry["at"])
-        if entry["event"] != "started" or at is None or at.tzinfo is None:
-            raise ValueError
-        outlives_run = entry.get("outlives_run") is True
-        self.add_started(RunningStream(*key, entry.get("name"), at, owner, outlives_run, parent))
+            self._stopped.add(_read_ids(entry))
+        elif entry["event"] == "ended":
+            self._ended_parents.add(_read_ids(entry)[:2])
+        else:
+            self.add_started(_read_start(entry, owner))
 
 
 def _choose(by: Callable[..., RunningStream], stream: RunningStream, known: RunningStream | None) -> RunningStream:

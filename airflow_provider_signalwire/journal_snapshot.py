@@ -19,6 +19,7 @@ _MAX_AGE = timedelta(days=1)
 
 # Airflow logs a warning above 64 KB.
 _MAX_BYTES = 60_000
+_MAX_STREAMS = 1000
 
 
 class JournalSnapshot:
@@ -61,8 +62,11 @@ class JournalSnapshot:
 
         :param newest: Times of the newest events that were read.
         """
+        if self._state is None:
+            return
         until = max([self._times["until"], *newest])
         times = {name: at.isoformat() for name, at in {**self._times, "until": until}.items()}
-        streams = [stream.as_dict() for stream in journal.running_streams() if not stream.is_unconfirmed]
-        if self._state and len(json.dumps(streams)) < _MAX_BYTES:
+        running = [stream for stream in journal.running_streams() if not stream.is_unconfirmed]
+        streams = [stream.as_dict() for stream in running[:_MAX_STREAMS]]
+        if len(running) == len(streams) and len(json.dumps(streams)) < _MAX_BYTES:
             self._state.save({**times, "streams": streams})

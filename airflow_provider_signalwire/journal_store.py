@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from sys import intern
 from typing import Any
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
@@ -134,5 +135,6 @@ def _read_pages(journal: StreamJournal, events: Any) -> list[datetime]:
 
 def _add_event(journal: StreamJournal, event: Any) -> int:
     map_index = -1 if event.source_map_index is None else event.source_map_index
-    owner = StreamOwner(event.source_dag_id or "", event.source_run_id or "", event.source_task_id or "", map_index)
+    dag_id, task_id = intern(event.source_dag_id or ""), intern(event.source_task_id or "")
+    owner = StreamOwner(dag_id, event.source_run_id or "", task_id, map_index)
     return journal.add(event.extra, owner)

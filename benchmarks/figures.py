@@ -25,7 +25,7 @@ _SENSORS, _SENSOR_SECONDS = 1_000, 16
 _TRIGGERS, _TRIGGER_SECONDS = 5_000, 30
 _STREAMS = 20  # in DAG runs
 
-_STOP_CODE = ("batch", "client", "hooks", "operators/stream_cleanup.py")
+_STOP_CODE = ("batch", "client", "hooks", "operators/stop_call_streams.py")
 _WAIT_CODE = ("client", "sensors", "triggers")
 _AIRFLOW = "import airflow.sdk; from airflow.sdk import DAG, BaseOperator, BaseSensorOperator"
 _IMPORTS = {

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -97,11 +97,13 @@ class BatchOperator(HookMixin, BaseOperator):
         return_records: bool = False,
         found: Mapping[str, Any] | None = None,
         max_stops: int | None = None,
+        ask: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """Stop the streams and return the summary; failures are raised when the summary is in XCom.
 
         :param found: Further entries of the summary.
         :param max_stops: Maximum number of stops that SignalWire accepts, those of earlier tries included.
+        :param ask: Asks a person at that limit, and does not return; is given what was done.
         """
         # A retry has to repeat every stop if their records are wanted.
         checkpoint = BatchCheckpoint({} if return_records else context, self._checkpoint_key(rows, ignore_if_missing))
@@ -137,9 +139,14 @@ class BatchOperator(HookMixin, BaseOperator):
         self._check_killed(summary)
         if batch.limit_reached:
             self._push_summary(context, result)
-            raise SignalWireBatchRefusedError(
+            problem = (
                 f"The batch stopped sending after {max_stops:,} accepted stops, the limit 'max_stops'. "
-                f"{summary.progress()} Check that the streams are forgotten before you raise the limit."
+                f"{summary.progress()}"
+            )
+            if ask is not None:
+                ask(problem)
+            raise SignalWireBatchRefusedError(
+                f"{problem} Check that the streams are forgotten before you raise the limit."
             )
         if self.fail_on_error and summary.failures:
             is_pushed = self._push_summary(context, result)

@@ -70,5 +70,4 @@ def check_combination(
     for other, is_given, parameters in (("journal", has_journal, for_journal), ("stream_names", has_names, for_names)):
         for name, value in parameters.items():
             if value and not is_given:
-                quoted = name if "=" in name else repr(name)
-                raise SignalWireConfigurationError(f"Parameter {quoted} needs {other!r}.")
+                raise SignalWireConfigurationError(f"Parameter {name!r} needs {other!r}.")

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_signalwire._compat import CLEARING_DISCARDS_STATE
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireError
@@ -133,7 +134,7 @@ class StartGuard:
         raise killed
 
     def _clear_intent(self) -> None:
-        self._intent.clear()
+        self._intent.save({})  # not removed: the next try can tell that there is no stream from a state that is lost
         self._journal_intent.clear()
 
     def _make_start(self, unproven_since: float | None) -> StreamStart:
@@ -150,10 +151,11 @@ class StartGuard:
     def _unproven_since(self, is_default_name: bool) -> float | None:
         """Return when an earlier try sent a start whose outcome is unknown."""
         ti = self._context.get("ti")
-        if self._intent.is_available:
-            intent = self._intent.load() or {}
+        if (intent := self._intent.load()) is not None:
             is_same = intent.get(self._parent.id_name) == self._parent_sid and intent.get("name") == self._stored_name
             return float(intent["since"]) if is_same else None
+        if self._intent.is_available and not CLEARING_DISCARDS_STATE:
+            return None
         if is_default_name and getattr(ti, "try_number", 1) > 1:
             start_date = getattr(ti, "start_date", None)
             return start_date.timestamp() if start_date is not None else time.time()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,53 +41,64 @@ def check_approval_supported() -> None:
         ) from None
 
 
-def check_limit(
-    context: Any, search: JournalSearch, max_stops: int | None, *, on_limit: str, response_timeout: float
-) -> None:
-    """Return if a cleanup may stop what it has found.
+def check_limit(search: JournalSearch, max_stops: int | None, ask: Callable[[str], None] | None) -> None:
+    """Return if a cleanup may stop what it has found in the journal.
 
-    :param context: The task's context.
     :param search: What was found.
     :param max_stops: The limit; None means no limit.
-    :param on_limit: What to do above the limit: ``fail``, or ``approve`` to ask a person. Then the task leaves the
-        worker and goes on in ``execute_complete``.
-    :param response_timeout: Seconds to wait for that person.
+    :param ask: Asks a person above the limit, and does not return. None means that the task fails.
     :raises SignalWireBatchRefusedError: above the limit.
     """
     count = len(search.forgotten)
     if max_stops is None or count <= max_stops:
         return
     problem = f"The journal lists {count:,} forgotten streams, more than 'max_stops' ({max_stops:,})."
-    if on_limit == "approve":
-        log.info("%s Waiting for a person to approve or reject.", problem)
-        _ask(context, search, problem, timeout=timedelta(seconds=response_timeout))
+    if ask is not None:
+        ask(problem)
     raise SignalWireBatchRefusedError(
         f"{problem} No stream was stopped. Check the list before you raise the limit:\n{search.describe_first()}"
     )
 
 
-def _ask(context: Any, search: JournalSearch, problem: str, *, timeout: timedelta) -> NoReturn:
+def ask_about_streams(context: Any, search: JournalSearch, problem: str, *, timeout: float) -> NoReturn:
+    """Ask a person whether to stop the streams that were found."""
+    asked_for = [list(found.ids) for found in search.forgotten[:_MAX_STREAMS]]
+    subject = f"Stop {len(asked_for):,} forgotten streams?"
+    _ask(context, subject, f"{problem}\n\n{search.describe_first()}", {"asked_for": asked_for}, timeout)
+
+
+def ask_to_go_on(context: Any, problem: str, *, timeout: float) -> NoReturn:
+    """Ask a person whether to stop more streams by name."""
+    _ask(context, "Stop more streams by name?", problem, {"progress": problem}, timeout)
+
+
+def _ask(context: Any, subject: str, body: str, kwargs: dict[str, Any], timeout: float) -> NoReturn:
+    """Let the task leave the worker; it goes on in ``execute_complete`` with these arguments.
+
+    :param timeout: Seconds to wait for a person.
+    """
     from airflow.sdk.exceptions import TaskAwaitingInput
     from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-    asked_for = [list(found.ids) for found in search.forgotten[:_MAX_STREAMS]]
+    log.info("%s Waiting for a person to approve or reject.", body)
     upsert_hitl_detail(
         ti_id=context["ti"].id,
         options=[APPROVE, REJECT],
-        subject=f"Stop {len(asked_for):,} forgotten streams?",
-        body=f"{problem}\n\n{search.describe_first()}",
+        subject=subject,
+        body=body,
         params={},  # the API server refuses the default
     )
-    raise TaskAwaitingInput(method_name="execute_complete", kwargs={"asked_for": asked_for}, timeout=timeout)
+    raise TaskAwaitingInput(method_name="execute_complete", kwargs=kwargs, timeout=timedelta(seconds=timeout))
 
 
-def check_response(event: Any) -> None:
+def check_response(event: Any, progress: str = "No stream was stopped.") -> None:
     """Return if a person has approved.
 
+    :param progress: What was done before.
     :raises SignalWireBatchRefusedError: in any other case.
     """
     response = event if isinstance(event, Mapping) else {}
     if response.get("chosen_options") == [APPROVE] and not response.get("timedout"):
         return
     reason = "was rejected" if response.get("chosen_options") == [REJECT] else "got no response in time"
-    raise SignalWireBatchRefusedError(f"The request to stop the streams {reason}. No stream was stopped.")
+    raise SignalWireBatchRefusedError(f"The request to stop the streams {reason}. {progress}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,6 @@ from airflow_provider_signalwire.client.protocol.validation import (
     validate_duration,
 )
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.journal_store import check_size_of_event
 from airflow_provider_signalwire.operators.cleanup_rows import (
     check_combination,
     list_rows,
@@ -27,101 +27,23 @@ from airflow_provider_signalwire.operators.cleanup_rows import (
 )
 from airflow_provider_signalwire.operators.journal_search import JournalSearch, search_journal, validate_journal
 from airflow_provider_signalwire.operators.stop_approval import (
+    ask_about_streams,
+    ask_to_go_on,
     check_approval_supported,
     check_limit,
     check_response,
     validate_limit,
 )
+from airflow_provider_signalwire.operators.stop_call_streams import StopCallStreamsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_signalwire.batch.summary import BatchSummary
+__all__ = ["CallStreamCleanupOperator", "StopCallStreamsOperator"]
 
 log = logging.getLogger(__name__)
 
 _NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
-
-
-class StopCallStreamsOperator(BatchOperator):
-    """Stop many media streams within SignalWire's rate limit.
-
-    Wraps `Stop a stream <https://signalwire.com/docs/compatibility-api/rest/streams/update-stream>`__, once for each
-    stream. One stream that cannot be stopped does not affect the others. All rows are read and validated before the
-    first request; a duplicate row is stopped once.
-
-    XCom: a summary with the counts ``requested``, ``duplicates``, ``stopped`` (SignalWire accepted the stop),
-    ``already_ended`` (with its call or conference), ``missing``, ``failed``, ``retried_requests``, ``seconds``;
-    ``failures``, a list of ``{"call_sid", "stream_sid", "error", "message"}``, or with ``conference_sid``, with at most
-    1,000 entries, and ``failures_not_listed``, the number of the others. It is pushed before the task fails, too.
-
-    On Airflow 3.3 and newer, a retry of the task skips the streams that an earlier try has finished, unless
-    ``return_records`` is set. On older versions it repeats all stops, which is safe.
-
-    Raises :class:`~airflow_provider_signalwire.exceptions.SignalWireBatchError` after the last stream, if any failed;
-    :class:`~airflow_provider_signalwire.exceptions.SignalWireBatchRefusedError`, which ends the task without a retry,
-    if retrying cannot fix any of the failures. A refused login ends the batch at once.
-
-    :param streams: The streams (templated): a list of ``{"call_sid": …, "stream_sid": …}`` or of started streams'
-        records, or an upstream task's output that is one; or the path (string or ObjectStoragePath) of a file with
-        such rows as JSON Lines, a JSON array, or CSV with a header; or a JSON array as a string. A row has a
-        ``conference_sid`` instead of the ``call_sid`` if the stream belongs to a conference.
-    :param max_concurrency: Maximum number of streams processed concurrently.
-    :param max_requests: Maximum number of stops sent within any ``period``, retries included. SignalWire allows a Space
-        13,800 writes in 10 seconds; the default leaves a few of them to others.
-    :param period: Seconds or a timedelta.
-    :param max_requests_per_second: Deprecated.
-    :param fail_on_error: Whether the task fails if a stream could not be stopped.
-    :param ignore_if_missing: Whether a stream, call or conference that does not exist counts as success.
-    :param return_records: Add ``records``, every stream's record, to the summary. Mind your XCom backend's size limit.
-    :param account_sid: Project ID of a subproject (templated). Default: the project of the connection's login.
-    :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
-    """
-
-    template_fields: Sequence[str] = ("streams", "account_sid", "signalwire_conn_id")
-
-    def __init__(
-        self,
-        *,
-        streams: Any,
-        max_concurrency: int = 128,
-        max_requests: int = 13_500,
-        period: timedelta | float = 10,
-        max_requests_per_second: float | None = None,
-        fail_on_error: bool = True,
-        ignore_if_missing: bool = False,
-        return_records: bool = False,
-        account_sid: str | None = None,
-        signalwire_conn_id: str = "signalwire_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            max_concurrency=max_concurrency,
-            max_requests=max_requests,
-            period=period,
-            max_requests_per_second=max_requests_per_second,
-            fail_on_error=fail_on_error,
-            account_sid=account_sid,
-            signalwire_conn_id=signalwire_conn_id,
-            **kwargs,
-        )
-        self.streams = streams
-        self.ignore_if_missing = validate_boolean("ignore_if_missing", ignore_if_missing)
-        self.return_records = validate_boolean("return_records", return_records)
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Stop the streams and return the summary."""
-        with self._spool(self.streams) as rows:
-            check_size_of_event(context, self.outlets, rows.unique)
-            return self._stop_streams(
-                context, rows, ignore_if_missing=self.ignore_if_missing, return_records=self.return_records
-            )
-
-    def log_outcome(self, summary: BatchSummary) -> None:
-        """Log what happened, and which streams were missing if that is ignored."""
-        super().log_outcome(summary)
-        if ignored := summary.ignored_for_log():
-            log.warning("These streams are missing, which is ignored:\n%s", ignored)
 
 
 class CallStreamCleanupOperator(BatchOperator):
@@ -157,9 +79,8 @@ class CallStreamCleanupOperator(BatchOperator):
         ``started_after``. A value that is missing is refused.
     :param max_stops: Maximum number of streams to stop; None means no limit. If the journal lists more, none is
         stopped. By name, sending ends after that many accepted stops. Then the task fails without a retry.
-    :param on_limit: ``fail``, or ``approve``: if the journal lists more than ``max_stops``, wait for a person who
-        approves or rejects in Airflow's UI (Airflow 3.3 or newer). What was approved is checked again before it is
-        stopped.
+    :param on_limit: ``fail``, or ``approve``: at the limit, wait for a person who approves or rejects in Airflow's UI
+        (Airflow 3.3 or newer). What was approved is searched again before it is stopped. A task asks once.
     :param response_timeout: Seconds or timedelta to wait for that person.
     :param dry_run: Only read, and return what would be stopped (templated).
     :param max_concurrency: Maximum number of streams processed concurrently.
@@ -181,6 +102,7 @@ class CallStreamCleanupOperator(BatchOperator):
         "account_sid",
         "signalwire_conn_id",
     )
+    template_fields_renderers = {"call_filters": "json"}  # noqa: RUF012 - as Airflow declares it
 
     @clears_locals
     def __init__(
@@ -233,41 +155,59 @@ class CallStreamCleanupOperator(BatchOperator):
         self.add_outlets(asset for asset in self.journal if asset not in self.outlets)
 
     def _check_parameters(self) -> None:
-        asks = self.on_limit == "approve"
         check_combination(
             has_journal=bool(self.journal),
             has_names=self.stream_names is not None,
-            for_journal={"min_stream_age": self.min_stream_age, "on_limit='approve'": asks},
+            for_journal={"min_stream_age": self.min_stream_age},
             for_names={"min_call_age": self.min_call_age, "call_filters": self.call_filters},
         )
         if self.journal and not self.owner_ended and self.min_stream_age is None:
             raise SignalWireConfigurationError("Parameter 'owner_ended' is False: give a 'min_stream_age'.")
-        if asks:
+        if self.on_limit == "approve":
             check_approval_supported()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""
-        return self._clean_up(context)
+        return self._clean_up(context, asks=self.on_limit == "approve")
 
     def execute_complete(
-        self, context: Context, event: Any = None, asked_for: Sequence[Sequence[str]] = ()
+        self,
+        context: Context,
+        event: Any = None,
+        asked_for: Sequence[Sequence[str]] | None = None,
+        progress: str = "No stream was stopped.",
     ) -> dict[str, Any]:
-        """Search again after a person has approved, and stop what was approved and is still forgotten."""
-        check_response(event)
+        """Search again after a person has approved, and stop what was approved and is still forgotten.
+
+        :param asked_for: The streams of the journal that were approved, by call and stream; None if the limit was
+            reached by name. Airflow keeps one question of a try, so the other limit makes the task fail.
+        :param progress: What was done before.
+        """
+        check_response(event, progress)
+        if asked_for is None:
+            return self._clean_up(context, are_names_approved=True)
         return self._clean_up(context, approved=frozenset((call, stream) for call, stream in asked_for))
 
     @clears_locals
-    def _clean_up(self, context: Context, *, approved: frozenset[tuple[str, str]] | None = None) -> dict[str, Any]:
+    def _clean_up(
+        self,
+        context: Context,
+        *,
+        asks: bool = False,
+        approved: frozenset[tuple[str, str]] | None = None,
+        are_names_approved: bool = False,
+    ) -> dict[str, Any]:
         is_dry_run = validate_boolean("dry_run", self.dry_run, templated=True)
         names = validate_names(self.stream_names) if self.stream_names is not None else []
         min_call_age = validate_age("min_call_age", self.min_call_age) if names else timedelta()
         filters = validate_call_filters(self.call_filters)
         search = self._search_journal(context) if self.journal else JournalSearch()
+        timeout = self.response_timeout
         if approved is not None:
             search = search.only(approved)
         elif not is_dry_run:
             check_limit(
-                *(context, search, self.max_stops), on_limit=self.on_limit, response_timeout=self.response_timeout
+                search, self.max_stops, partial(ask_about_streams, context, search, timeout=timeout) if asks else None
             )
         found = {"dry_run": is_dry_run, **(search.counts() if self.journal else {})}
         calls: list[str] = []
@@ -281,9 +221,17 @@ class CallStreamCleanupOperator(BatchOperator):
                 self.outlets = [asset for asset in self.outlets if asset not in self.journal]
                 return {**found, **list_rows(rows, search)}
             found |= search.listed() if self.journal else {}
-            # What a person has approved does not count.
-            max_stops = self.max_stops and self.max_stops + (len(search.forgotten) if approved is not None else 0)
-            summary = self._stop_streams(context, rows, ignore_if_missing=True, found=found, max_stops=max_stops)
+            max_stops = None if are_names_approved else self.max_stops
+            if approved is not None and max_stops is not None:
+                max_stops += len(search.forgotten)  # what a person has approved does not count
+            summary = self._stop_streams(
+                context,
+                rows,
+                ignore_if_missing=True,
+                found=found,
+                max_stops=max_stops,
+                ask=partial(ask_to_go_on, context, timeout=timeout) if asks else None,
+            )
         if not summary["failed"]:
             search.settle_intents()
         return summary

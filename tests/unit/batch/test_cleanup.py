@@ -254,6 +254,52 @@ def test_retry_does_not_extend_the_limit(simulator: SimulatorServer, context: di
     assert len(running(simulator)) == 15
 
 
+APPROVED = {"chosen_options": ["Approve"], "timedout": False}
+
+
+def ask_by_name(monkeypatch: pytest.MonkeyPatch, context: dict[str, Any], max_stops: int) -> tuple[Any, dict[str, Any]]:
+    """Run a cleanup by name until it asks, and return its operator and what Airflow passes on with the response."""
+    awaiting_input = pytest.importorskip("airflow.sdk.exceptions").__dict__.get("TaskAwaitingInput")
+    if awaiting_input is None:
+        pytest.skip("Airflow before 3.3 cannot wait for a person")
+    questions: list[dict[str, Any]] = []
+    # It needs a task's connection to Airflow; tests/cluster asks in a real one.
+    monkeypatch.setattr("airflow.sdk.execution_time.hitl.upsert_hitl_detail", lambda **detail: questions.append(detail))
+    context["ti"].id = "task"
+    operator = CallStreamCleanupOperator(
+        task_id="t", stream_names=["forgotten"], min_call_age=HOUR, max_stops=max_stops, on_limit="approve"
+    )
+    with pytest.raises(awaiting_input) as asked:
+        operator.execute(context)
+    assert f"after {max_stops} accepted stops" in questions[0]["body"]
+    return operator, asked.value.kwargs
+
+
+def test_rest_is_stopped_by_name_after_approval(
+    simulator: SimulatorServer, context: dict[str, Any], store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context["task_state_store"] = store
+    seed(simulator, "forgotten", hours=3, count=40)
+    operator, kwargs = ask_by_name(monkeypatch, context, max_stops=25)
+    assert len(running(simulator)) == 15
+    seed(simulator, "forgotten", hours=3, count=20)
+    summary = operator.execute_complete(context, APPROVED, **kwargs)
+    assert running(simulator) == set()
+    assert (summary["calls"], summary["stopped"]) == (60, 60)
+
+
+def test_nothing_more_is_stopped_by_name_without_approval(
+    simulator: SimulatorServer, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed(simulator, "forgotten", hours=3, count=40)
+    operator, kwargs = ask_by_name(monkeypatch, context, max_stops=25)
+    stops = writes(simulator)
+    with pytest.raises(SignalWireBatchRefusedError, match=r"was rejected\. .* after 25 accepted stops.* 25 stopped"):
+        operator.execute_complete(context, {"chosen_options": ["Reject"]}, **kwargs)
+    assert writes(simulator) == stops
+    assert context["ti"].pushed["return_value"]["stopped"] == 25
+
+
 @pytest.mark.parametrize("max_stops", [0, -1, True, 2.5, "500"])
 def test_invalid_limit_is_refused_when_the_dag_is_parsed(max_stops: Any) -> None:
     with pytest.raises(SignalWireConfigurationError, match="'max_stops' is"):
@@ -277,10 +323,6 @@ JOURNAL = {"journal": [Asset("streams")]}
         ({**JOURNAL, "on_limit": "ask"}, "'on_limit' is 'ask'"),
         ({**JOURNAL, "response_timeout": 0}, "'response_timeout' is 0"),
         ({"stream_names": ["a"], "min_call_age": 60, "min_stream_age": 60}, "'min_stream_age' needs 'journal'"),
-        (
-            {"stream_names": ["a"], "min_call_age": 60, "on_limit": "approve"},
-            "Parameter on_limit='approve' needs 'journal'",
-        ),
     ],
 )
 def test_invalid_combination_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:

@@ -50,10 +50,10 @@ def run(make_task, run_task):
 def defer(make_task, run_task):
     """Run a RunCallStreamOperator until it defers."""
 
-    def defer(*, max_tries=0, **arguments):
+    def defer(*, max_tries=0, try_number=1, **arguments):
         task = make_task(**arguments)
         with pytest.raises(TaskDeferred) as caught:
-            task.execute(run_task.context(max_tries=max_tries))
+            task.execute(run_task.context(max_tries=max_tries, try_number=try_number))
         return task, caught.value
 
     return defer
@@ -236,6 +236,20 @@ def test_cleared_task_whose_stream_was_stopped_starts_another(simulator, defer):
     _, deferral = defer(max_tries=0)
     asyncio.run(rebuild(deferral.trigger).on_kill())
     defer(max_tries=1)
+    assert len(running(simulator)) == 1
+    assert len(streams(simulator)) == 2
+
+
+def test_cleared_task_stops_the_stream_that_its_trigger_could_not_stop(simulator, defer, run_task, monkeypatch):
+    """Airflow 3.4 discards the state of a task that is cleared."""
+    monkeypatch.setattr("airflow_provider_signalwire.operators.start_guard.CLEARING_DISCARDS_STATE", True)
+    _, deferred = defer()
+    simulator.set_faults([http_status(401)])
+    asyncio.run(rebuild(deferred.trigger).on_kill())
+    assert len(running(simulator)) == 1
+    simulator.set_faults([])
+    run_task.store.entries.clear()
+    defer(max_tries=1, try_number=2)
     assert len(running(simulator)) == 1
     assert len(streams(simulator)) == 2
 

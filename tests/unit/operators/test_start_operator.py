@@ -163,6 +163,7 @@ def test_refused_start_is_final_and_stops_nothing(simulator, start):
     assert methods(simulator) == "POST"
 
 
+@pytest.mark.usefixtures("clearing_discards_state")
 def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent, seed):
     seeded = seed(streams=[{"name": "adhoc_airflow.media"}])
     advice = f"already runs on this {parent.noun}, stop it or choose another name"
@@ -187,6 +188,37 @@ def test_next_try_replaces_the_stream_of_a_try_with_an_unknown_outcome(
 
     assert running(simulator) == [record["sid"]]
     assert len(streams(simulator)) == 2
+
+
+@pytest.fixture
+def clearing_discards_state(monkeypatch):
+    monkeypatch.setattr("airflow_provider_signalwire.operators.start_guard.CLEARING_DISCARDS_STATE", True)
+
+
+@pytest.mark.usefixtures("clearing_discards_state")
+def test_cleared_task_replaces_the_stream_of_its_default_name(simulator, start, run_task):
+    start()
+    run_task.store.entries.clear()  # what Airflow 3.4 does when a task is cleared
+    record = start(try_number=2)
+    assert running(simulator) == [record["sid"]]
+    assert len(streams(simulator)) == 2
+
+
+@pytest.mark.usefixtures("clearing_discards_state")
+def test_cleared_task_stops_no_stream_of_a_name_that_others_may_use(simulator, start, run_task):
+    record = start(name="my stream")
+    run_task.store.entries.clear()
+    with pytest.raises(SignalWireRequestError, match="stop it or choose another name"):
+        start(name="my stream", try_number=2)
+    assert running(simulator) == [record["sid"]]
+
+
+def test_cleared_task_stops_nothing_where_airflow_keeps_its_state(simulator, start, parent, seed, monkeypatch):
+    monkeypatch.setattr("airflow_provider_signalwire.operators.start_guard.CLEARING_DISCARDS_STATE", False)
+    seeded = seed(streams=[{"name": "adhoc_airflow.media"}])
+    with pytest.raises(SignalWireRequestError, match="stop it or choose another name"):
+        start(**{parent.id_name: seeded["sid"]}, try_number=2)
+    assert running(simulator) == [seeded["streams"][0]["sid"]]
 
 
 def test_stored_intent_has_no_telephone_number(simulator, start, run_task, make_connection):
@@ -238,7 +270,7 @@ class TestTaskThatEndsEarly:
         assert end_during(error)[1] is error
         assert running(simulator) == []
         assert len(streams(simulator)) == 1
-        assert run_task.store.entries == {}
+        assert not run_task.store.get("signalwire_start")
 
     def test_execution_timeout_stops_the_stream(self, simulator, end_during):
         assert isinstance(end_during(AirflowTaskTimeout("Timed out"))[1], AirflowTaskTimeout)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from urllib.parse import parse_qsl
 
 from airflow_provider_signalwire.simulator.compatibility.fields import MAX_FIELDS, read_fields
-from airflow_provider_signalwire.simulator.compatibility.state import API
+from airflow_provider_signalwire.simulator.compatibility.state import API, State
 from airflow_provider_signalwire.simulator.control import CONTROL
 from airflow_provider_signalwire.simulator.errors import (
     ApiError,
@@ -31,8 +31,6 @@ from airflow_provider_signalwire.simulator.exchange import (
     read_body,
 )
 from airflow_provider_signalwire.simulator.native.commands import CALLING
-from airflow_provider_signalwire.simulator.request_log import Entry
-from airflow_provider_signalwire.simulator.simulation import Simulation
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 64 * 1024
@@ -44,12 +42,11 @@ _LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 class Application:
     """The ASGI application.
 
-    :param simulation: what it serves
+    :param state: what it serves
     """
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._state = simulation.state
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan of the server."""
@@ -74,22 +71,28 @@ class Application:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._simulation.loop = asyncio.get_running_loop()
+        self._state.callbacks.loop = asyncio.get_running_loop()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._simulation.loop = None
-        await self._simulation.callbacks.close()
+        self._state.callbacks.loop = None
+        await self._state.callbacks.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve_api(self, exchange: Exchange) -> None:
-        now, simulation = self._state.clock(), self._simulation
+        now, state = self._state.clock(), self._state
         form_error = _read_form(exchange)
-        exchange.entry = Entry(exchange.method, exchange.path, exchange.query, exchange.form, now, exchange.request_id)
-        simulation.request_log.add(exchange.entry)
+        exchange.entry = state.log_request(
+            method=exchange.method,
+            path=exchange.path,
+            query=exchange.query,
+            form=exchange.form,
+            timestamp=now,
+            request_id=exchange.request_id,
+        )
         refused = self._count_request(exchange, now)
         fault = None
-        if simulation.faults and refused is None:
-            fault = next((fault for fault in simulation.faults if fault.fires(exchange.method, exchange.path)), None)
+        if state.faults and refused is None:
+            fault = next((fault for fault in state.faults if fault.fires(exchange.method, exchange.path)), None)
 
         async def process() -> Response:
             return refused or await _catch(exchange, self._api(exchange, form_error))
@@ -98,17 +101,17 @@ class Application:
         if fault is None and not latency:
             await exchange.respond(await process())
             return
-        with simulation.ended_by_reset():
+        with state.ended_by_reset():
             await asyncio.sleep(latency / 1000)
             if fault is None:
                 await exchange.respond(await process())
             else:
-                exchange.entry.fault = fault.kind
+                exchange.entry["fault"] = fault.kind
                 await fault.act(exchange, process)
 
     def _count_request(self, exchange: Exchange, now: float) -> Response | None:
         """Count a request towards the rate limit, and return the refusal when that is reached."""
-        limit = self._simulation.rate_limit
+        limit = self._state.rate_limit
         if limit is None:
             return None
         wait = limit.take(now) if exchange.method in _LIMITED_METHODS else None
@@ -120,7 +123,7 @@ class Application:
     async def _api(self, exchange: Exchange, form_error: ApiError | None) -> Response:
         _check_size(exchange)
         scheme, _, credentials = exchange.authorization.partition(b" ")
-        if scheme.lower() != b"basic" or credentials.strip() != self._simulation.credentials:
+        if scheme.lower() != b"basic" or credentials.strip() != self._state.settings.credentials:
             raise ApiError(401, "Authentication failed")
         route, segments = exchange.router.find(exchange.method, exchange.path)
         settings = self._state.settings
@@ -142,7 +145,7 @@ class Application:
         route, _ = CONTROL.find(exchange.method, exchange.path)
         query, handler = _parse_query(exchange.query), route.handler
         try:
-            return await asyncio.to_thread(lambda: handler(self._simulation, parse_json(exchange.body or b""), query))
+            return await asyncio.to_thread(lambda: handler(self._state, parse_json(exchange.body or b""), query))
         except ValueError as error:
             raise ApiError(400, describe_problem(error)) from None
 

@@ -11,6 +11,7 @@ import hmac
 import importlib
 import ipaddress
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -35,7 +36,13 @@ class CallbackSender:
     def __init__(self) -> None:
         self.sent: collections.deque[dict[str, Any]] = collections.deque(maxlen=_MAX_SENT)
         self.pending: set[asyncio.Task[None]] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None  # set while the simulator is served
         self._session: aiohttp.ClientSession | None = None
+
+    def run_in_loop(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function in the event loop, from any thread; without one, nothing can be in flight."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(function, *args)
 
     def plan(self, stream: Stream, event: str, due: float, delay: float, key: str) -> None:
         """Send a callback after a delay; call it in the event loop.

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from airflow_provider_signalwire.simulator.errors import ApiError
-from airflow_provider_signalwire.simulator.request_log import Entry
 from airflow_provider_signalwire.simulator.routing import Router
 
 Message = MutableMapping[str, Any]
@@ -93,13 +92,12 @@ class Exchange:
         self.content_type: str = headers.get(b"content-type", b"").decode("latin-1")
         self.request_id = f"{_REQUEST_ID}{next(_REQUEST_NUMBERS):012x}"
         self.extra_headers = {"X-Request-Id": self.request_id}
-        self.entry: Entry | None = None
+        self.entry: dict[str, Any] = {}  # what the log says of it
         self.form: dict[str, Any] = {}
 
     async def start(self, status: int, headers: dict[str, str], length: int) -> None:
         """Send the head of a response."""
-        if self.entry is not None:
-            self.entry.status = status
+        self.entry["status"] = status
         headers = {**headers, **self.extra_headers}
         if status not in _WITHOUT_BODY:
             headers["Content-Length"] = str(length)

@@ -15,9 +15,9 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
+from airflow_provider_signalwire.simulator.compatibility.state import State
 from airflow_provider_signalwire.simulator.faults import parse_faults
 from airflow_provider_signalwire.simulator.settings import Settings
-from airflow_provider_signalwire.simulator.simulation import Simulation
 
 _MAX_HEAD = 64 * 1024
 
@@ -76,8 +76,7 @@ class SimulatorServer:
     ) -> None:
         if not is_loopback(host):
             raise ValueError(f"the simulator serves loopback hosts only, not {host!r}")
-        self.simulation = Simulation(Settings(**settings), clock)
-        self.state = self.simulation.state
+        self.state = State(Settings(**settings), clock)
         self.project = self.state.settings.project
         self.token = self.state.settings.token
         self.host = host
@@ -86,7 +85,7 @@ class SimulatorServer:
         self._thread: threading.Thread | None = None
         self._server = _Server(
             uvicorn.Config(
-                Application(self.simulation),
+                Application(self.state),
                 http=HTTP_PROTOCOL,
                 loop="none",
                 ws="none",
@@ -141,19 +140,19 @@ class SimulatorServer:
 
         :raises ValueError: if one of them is invalid
         """
-        self.simulation.faults = parse_faults(faults)
+        self.state.faults = parse_faults(faults)
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults in force, each with how often it fired."""
-        return [fault.describe() for fault in self.simulation.faults]
+        return [fault.describe() for fault in self.state.faults]
 
-    def requests(self, path_contains: str = "") -> list[dict[str, object]]:
+    def requests(self, path_contains: str = "") -> list[dict[str, Any]]:
         """Return the API requests received, oldest first."""
-        return self.simulation.request_log.entries(path_contains)
+        return self.state.requests(path_contains)
 
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, and return to the settings of the start."""
-        self.simulation.reset(**changes)
+        self.state.reset(**changes)
 
     def start(self) -> None:
         """Listen, and return when the first request can come.

@@ -11,7 +11,6 @@ from airflow_provider_signalwire.simulator.resources import Record, Resource
 NativeCallStatus = Literal[
     "queued", "initiated", "created", "ringing", "answered", "ending", "ended", "failed", "canceled", "completed"
 ]
-ENDED_STATUSES: tuple[str, ...] = get_args(NativeCallStatus)[-4:]
 
 
 @dataclasses.dataclass(slots=True, eq=False, kw_only=True)
@@ -21,6 +20,7 @@ class NativeCall(Resource):
     kind = "native call"
     sid_key = "call_id"
     running_status = "answered"
+    ended_statuses = get_args(NativeCallStatus)[-4:]
 
     to: str
     from_: str

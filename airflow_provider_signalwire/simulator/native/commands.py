@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from airflow_provider_signalwire.simulator.compatibility.calls import Call
 from airflow_provider_signalwire.simulator.compatibility.fields import has_scheme
 from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
 from airflow_provider_signalwire.simulator.native.calls import NativeCall
-from airflow_provider_signalwire.simulator.resources import Record, Stream
+from airflow_provider_signalwire.simulator.resources import Record
 from airflow_provider_signalwire.simulator.routing import Router
 from airflow_provider_signalwire.simulator.store import Store
 
@@ -92,10 +93,10 @@ _COMMANDS: TypeAdapter[StreamCommand | StopCommand] = TypeAdapter(Command)
 def calling_command(store: Store, body: Any) -> Record:
     """Carry out a command on a call."""
     command = _parse(body)
-    if command.id in store.calls:
+    if isinstance(store.resources.get(command.id), Call):
         message = "The call id must not point to a cXML call."
         raise ApiError(422, message, text_code="invalid_call_id_passed", attribute="id")
-    call = store.native_calls.get(store.settings.project, command.id)
+    call = store.find(NativeCall, store.settings.project, command.id)
     if (status := call.status(store.clock())) != call.running_status:
         raise ApiError(422, f"The call is {status}, not {call.running_status}.", text_code="invalid_state")
     if isinstance(command, StreamCommand):
@@ -110,25 +111,21 @@ def calling_command(store: Store, body: Any) -> Record:
 
 
 def _start(store: Store, call: NativeCall, params: StreamParams) -> None:
-    now, previous = store.clock(), call.streams.get(params.control_id)
-    if previous is not None and previous.status(now) != "stopped":
+    previous = call.streams.get(params.control_id)
+    if previous is not None and previous.status(store.clock()) != "stopped":
         message = "The control id is already in use by an active stream of this call."
         raise ApiError(422, message, text_code="cannot_process", attribute="control_id")
-    stream = Stream(
+    store.start(
+        call,
         sid=params.control_id,
-        account_sid=call.account_sid,
-        parent_key=call.sid_key,
-        parent_sid=call.sid,
         name=params.name,
         url=params.url,
-        started_at=now,
         track=params.track,
         parameters=params.custom_parameters,
         has_bearer_token=bool(params.authorization_bearer_token),
         callback_url=params.status_url or "",
         callback_method=params.status_url_method,
     )
-    store.start(call, stream)
 
 
 def _parse(body: Any) -> StreamCommand | StopCommand:

@@ -17,7 +17,6 @@ from airflow_provider_signalwire.simulator.exchange import (
     ClientGoneError,
     Exchange,
     Response,
-    error_response,
     json_response,
 )
 
@@ -143,8 +142,8 @@ async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response
     response = await process() if is_processed else Response(200)
     match fault.kind:
         case "status" if fault.body is None:
-            response = error_response(
-                ApiError(fault.status, "A fault of the simulator.", headers=fault.headers), exchange
+            response = exchange.error_response(
+                ApiError(fault.status, "A fault of the simulator.", headers=fault.headers)
             )
         case "status" if isinstance(fault.body, str):
             headers = {"Content-Type": "text/plain; charset=utf-8", **fault.headers}

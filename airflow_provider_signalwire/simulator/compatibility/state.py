@@ -18,7 +18,12 @@ from airflow_provider_signalwire.simulator.resources import Record, Resource, ne
 from airflow_provider_signalwire.simulator.routing import Router
 from airflow_provider_signalwire.simulator.store import Store
 
-API = Router(API_PREFIX, errors=dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error"))
+API = Router(
+    API_PREFIX,
+    read_body=fields.read_fields,
+    errors=dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error"),
+    default_error="Error",
+)
 
 _ACCOUNT = "/Accounts/{AccountSid}"
 _CALLS = f"{_ACCOUNT}/Calls"

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from airflow_provider_signalwire.simulator.compatibility.calls import Call
 from airflow_provider_signalwire.simulator.compatibility.fields import has_scheme
-from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
+from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem, parse_json_object
 from airflow_provider_signalwire.simulator.native.calls import NativeCall
 from airflow_provider_signalwire.simulator.resources import Record
 from airflow_provider_signalwire.simulator.routing import Router
@@ -16,13 +16,13 @@ from airflow_provider_signalwire.simulator.store import Store
 
 CALLING = Router(
     "/api/calling",
+    read_body=lambda content_type, body: parse_json_object(body),
     errors={
         **dict.fromkeys((400, 401, 404, 413, 414, 500, 503), "NativeError"),
         422: "NativeErrors",
         429: "NativeErrors",
     },
     default_error="NativeError",
-    takes_json=True,
 )
 
 _MODEL = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
@@ -95,16 +95,16 @@ def calling_command(store: Store, body: Any) -> Record:
     command = _parse(body)
     if isinstance(store.resources.get(command.id), Call):
         message = "The call id must not point to a cXML call."
-        raise ApiError(422, message, text_code="invalid_call_id_passed", attribute="id")
+        raise ApiError(422, message, code="invalid_call_id_passed", attribute="id")
     call = store.find(NativeCall, store.settings.project, command.id)
     if (status := call.status(store.clock())) != call.running_status:
-        raise ApiError(422, f"The call is {status}, not {call.running_status}.", text_code="invalid_state")
+        raise ApiError(422, f"The call is {status}, not {call.running_status}.", code="invalid_state")
     if isinstance(command, StreamCommand):
         _start(store, call, command.params)
     elif (stream := call.streams.get(command.params.control_id)) is None:
         # No error is documented for this.
         message = "The call has no stream with this control id."
-        raise ApiError(422, message, text_code="provided_id_is_unrecognized", attribute="control_id")
+        raise ApiError(422, message, code="provided_id_is_unrecognized", attribute="control_id")
     else:
         store.stop(stream)
     return call.record(store.clock())
@@ -114,7 +114,7 @@ def _start(store: Store, call: NativeCall, params: StreamParams) -> None:
     previous = call.streams.get(params.control_id)
     if previous is not None and previous.status(store.clock()) != "stopped":
         message = "The control id is already in use by an active stream of this call."
-        raise ApiError(422, message, text_code="cannot_process", attribute="control_id")
+        raise ApiError(422, message, code="cannot_process", attribute="control_id")
     store.start(
         call,
         sid=params.control_id,
@@ -137,6 +137,6 @@ def _parse(body: Any) -> StreamCommand | StopCommand:
         raise ApiError(
             422,
             describe_problem(error),
-            text_code="missing_required_parameter" if is_missing else "invalid_parameter",
+            code="missing_required_parameter" if is_missing else "invalid_parameter",
             attribute=str(problem["loc"][-1]) if problem["loc"] else "command",
         ) from None

@@ -42,10 +42,7 @@ class Application:
         self._state = state
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan of the server."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-            return
+        """Serve one request."""
         path = scope["raw_path"].decode("ascii", "replace")
         router = next((one for one in (CONTROL, CALLING) if path.startswith(one.prefix)), API)
         exchange = Exchange(scope, receive, send, router)
@@ -53,15 +50,6 @@ class Application:
             await self._serve(exchange)
         except (ClientGoneError, asyncio.CancelledError):  # the latter by a reset or the end of the server
             await exchange.abort()
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        self._state.callbacks.loop = asyncio.get_running_loop()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        self._state.callbacks.loop = None
-        await self._state.callbacks.close()
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:
         state, now = self._state, self._state.clock()

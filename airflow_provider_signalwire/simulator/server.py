@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import importlib
 import socket
 import threading
@@ -81,7 +80,6 @@ class SimulatorServer:
         self.token = self.state.settings.token
         self.host = host
         self.port = port
-        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread: threading.Thread | None = None
         self._server = _Server(
             uvicorn.Config(
@@ -89,7 +87,7 @@ class SimulatorServer:
                 http=HTTP_PROTOCOL,
                 loop="none",
                 ws="none",
-                lifespan="on",
+                lifespan="off",
                 access_log=False,
                 proxy_headers=False,
                 log_config=None,
@@ -99,8 +97,7 @@ class SimulatorServer:
                 timeout_graceful_shutdown=2,
                 ssl_certfile=ssl_certfile,
                 ssl_keyfile=ssl_keyfile,
-            ),
-            self._started,
+            )
         )
 
     @property
@@ -155,10 +152,11 @@ class SimulatorServer:
         self.state.reset(**changes)
 
     def start(self) -> None:
-        """Listen, and return when the first request can come.
+        """Listen, and return when requests can come.
 
         :raises OSError: if the port is taken or a certificate cannot be read
         """
+        self._server.config.load()
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
         # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each response would wait for 40 ms.
@@ -166,7 +164,6 @@ class SimulatorServer:
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
         self._thread.start()
-        self._started.result()
 
     def stop(self) -> None:
         """End at once, whoever is still connected."""
@@ -182,25 +179,16 @@ class SimulatorServer:
         self.stop()
 
     def _run(self, listener: socket.socket) -> None:
-        try:
-            with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._server.serve(sockets=[listener]))
-        except BaseException as error:
-            if self._started.done():
-                raise
-            self._started.set_exception(error)
+        with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self._serve(listener))
+
+    async def _serve(self, listener: socket.socket) -> None:
+        async with self.state.callbacks.running():
+            await self._server.serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server; it reports that it is ready, and waits for no client when it ends."""
-
-    def __init__(self, config: uvicorn.Config, started: concurrent.futures.Future[None]) -> None:
-        super().__init__(config)
-        self._reported = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self._reported.set_result(None)
+    """uvicorn's server; when it ends, it waits for no client."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):

@@ -23,7 +23,7 @@ from airflow_provider_signalwire.simulator.exchange import (
     Send,
     json_response,
 )
-from airflow_provider_signalwire.simulator.native.commands import CALLING
+from airflow_provider_signalwire.simulator.native import CALLING
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 64 * 1024

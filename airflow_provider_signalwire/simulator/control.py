@@ -8,11 +8,11 @@ from typing import Any
 from airflow_provider_signalwire.simulator.compatibility.state import API
 from airflow_provider_signalwire.simulator.errors import parse_json
 from airflow_provider_signalwire.simulator.faults import FaultList, parse_faults
-from airflow_provider_signalwire.simulator.native.commands import CALLING
+from airflow_provider_signalwire.simulator.native import CALLING
 from airflow_provider_signalwire.simulator.openapi import openapi_document
 from airflow_provider_signalwire.simulator.resources import Record
 from airflow_provider_signalwire.simulator.routing import Router
-from airflow_provider_signalwire.simulator.seeds import seed_request
+from airflow_provider_signalwire.simulator.seeds import add_seeds, seed_request
 from airflow_provider_signalwire.simulator.settings import Behavior
 from airflow_provider_signalwire.simulator.store import Store
 
@@ -58,17 +58,17 @@ def _set_faults(state: Store, body: Any) -> list[Record]:
 
 @_route("POST", "/calls", returns="SeededCalls", body=seed_request("calls"), status=201)
 def _seed_calls(state: Store, body: Any) -> Record:
-    return {"calls": state.seed(body, "calls")}
+    return {"calls": add_seeds(state, body, "calls")}
 
 
 @_route("POST", "/conferences", returns="SeededConferences", body=seed_request("conferences"), status=201)
 def _seed_conferences(state: Store, body: Any) -> Record:
-    return {"conferences": state.seed(body, "conferences")}
+    return {"conferences": add_seeds(state, body, "conferences")}
 
 
 @_route("POST", "/native_calls", returns="SeededNativeCalls", body=seed_request("native_calls"), status=201)
 def _seed_native_calls(state: Store, body: Any) -> Record:
-    return {"native_calls": state.seed(body, "native_calls")}
+    return {"native_calls": add_seeds(state, body, "native_calls")}
 
 
 @_route("GET", "/openapi.json", returns="OpenApi")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 WRONG_CALL_STATE = 21220
@@ -14,6 +14,12 @@ INVALID_STREAM_URL = 31922
 _MORE_INFO = "https://signalwire.com/docs/compatibility-api/reference/errors"
 _NATIVE_INFO = "https://signalwire.com/docs/apis/error-codes"
 _CODE_BY_STATUS = {401: 20003, 403: 20003, 404: 20404, 405: 20004, 429: 20429, 502: 20504, 503: 20504, 504: 20504}
+
+
+class StrictModel(BaseModel):
+    """A model that converts no value, allows no unknown key, and shows no value in its errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class ApiError(Exception):

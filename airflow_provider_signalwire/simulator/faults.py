@@ -9,10 +9,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, create_model
+from pydantic import Field, PrivateAttr, TypeAdapter, create_model
 
 from airflow_provider_signalwire.simulator.compatibility.calls import API_PREFIX
-from airflow_provider_signalwire.simulator.errors import ApiError
+from airflow_provider_signalwire.simulator.errors import ApiError, StrictModel
 from airflow_provider_signalwire.simulator.exchange import (
     ClientGoneError,
     Exchange,
@@ -26,7 +26,6 @@ _HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Bad 
 _SLOW_PARTS = 20
 _TIME_TO_READ = 0.05
 _PART = b"x" * 65536
-_STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 Process = Callable[[], Awaitable[Response]]
 
@@ -53,20 +52,16 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-class Match(BaseModel):
+class Match(StrictModel):
     """Which requests a fault affects: those that fit every key given."""
-
-    model_config = _STRICT
 
     method: str | None = None
     path_contains: str = ""
     path: str | None = None
 
 
-class Fault(BaseModel):
+class Fault(StrictModel):
     """A fault, and how often it has fired."""
-
-    model_config = _STRICT
 
     kind: str
     match: Match = Match()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from airflow_provider_signalwire.simulator.compatibility.calls import (
     NEVER,
@@ -14,40 +14,37 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     Conference,
     ConferenceStatus,
 )
-from airflow_provider_signalwire.simulator.native.calls import NativeCall, NativeCallStatus
-from airflow_provider_signalwire.simulator.resources import Resource, new_sid
+from airflow_provider_signalwire.simulator.errors import StrictModel
+from airflow_provider_signalwire.simulator.native import NativeCall, NativeCallStatus
+from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
+from airflow_provider_signalwire.simulator.store import CAPACITY, Store
 
 MAX_COUNT = 10_000  # of one request
 
-_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, strict=True)
 Text = Annotated[str, Field(max_length=1000)]
 Sid = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class StreamSeed(BaseModel):
+class StreamSeed(StrictModel):
     """A stream of a seeded call or conference. All keys are optional."""
-
-    model_config = _STRICT
 
     name: Text = ""
     url: Text = "wss://media.example.com/stream"
     sid: Sid | None = None
 
 
-class Seed(BaseModel):
+class Seed(StrictModel):
     """Calls or conferences that stay as they are until a request changes them. All keys are optional.
 
     Those that have ended ended just now; ``age_seconds`` is how long ago they began.
     """
-
-    model_config = _STRICT
 
     resource_type: ClassVar[type[Resource]]
 
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     status: str
     age_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0
-    streams: Annotated[list[StreamSeed], Field(max_length=1000)] = []
+    streams: Annotated[list[StreamSeed], Field(max_length=1000)] = Field(default=[])
     sid: Sid | None = None
     account_sid: Sid | None = None
 
@@ -149,3 +146,23 @@ def parse_seeds(plan: Any, kind: str) -> list[Seed]:
     if sum(seed.count for seed in seeds) > MAX_COUNT:
         raise ValueError(f"a request can add at most {MAX_COUNT:,} {kind}: their count is larger")
     return seeds
+
+
+def add_seeds(store: Store, plan: Any, kind: str) -> list[Record]:
+    """Add calls or conferences without going through the API, and return their SIDs and those of their streams.
+
+    :param plan: as :func:`parse_seeds` takes it
+    :param kind: ``calls``, ``conferences`` or ``native_calls``
+    :raises ValueError: if it is invalid; then nothing is added
+    """
+    seeds, settings = parse_seeds(plan, kind), store.settings
+    if unknown := {seed.account_sid for seed in seeds} - {None, settings.project, *settings.subprojects}:
+        raise ValueError(f"there is no account {unknown.pop()!r}")
+    if sum(seed.count * (1 + len(seed.streams)) for seed in seeds) > store.free:
+        raise ValueError(f"the simulator would be full ({CAPACITY:,} calls, conferences and streams)")
+    now = store.clock()
+    added = [one for seed in seeds for one in seed.resources(settings.project, now, store.numbers)]
+    store.add(added)
+    return [
+        {"sid": one.sid, "streams": [{"sid": it.sid, "name": it.name} for it in one.streams.values()]} for one in added
+    ]

@@ -16,6 +16,7 @@ from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
 from airflow_provider_signalwire.simulator.compatibility.state import State
 from airflow_provider_signalwire.simulator.faults import parse_faults
+from airflow_provider_signalwire.simulator.seeds import add_seeds
 from airflow_provider_signalwire.simulator.settings import Settings
 
 _MAX_HEAD = 64 * 1024
@@ -130,7 +131,7 @@ class SimulatorServer:
         return self._seed(plan, "native_calls")
 
     def _seed(self, plan: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-        return self.state.seed({"from" if key == "from_" else key: value for key, value in plan.items()}, kind)
+        return add_seeds(self.state, {"from" if key == "from_" else key: value for key, value in plan.items()}, kind)
 
     def set_faults(self, faults: Sequence[object]) -> None:
         """Replace the faults in force.

@@ -15,7 +15,6 @@ from airflow_provider_signalwire.simulator.callbacks import CallbackSender
 from airflow_provider_signalwire.simulator.errors import ApiError, not_found
 from airflow_provider_signalwire.simulator.faults import Fault
 from airflow_provider_signalwire.simulator.resources import Record, Resource, Stream
-from airflow_provider_signalwire.simulator.seeds import SEEDS, parse_seeds
 from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
 
 CAPACITY = 200_000  # calls, conferences, streams and recordings together
@@ -60,7 +59,7 @@ class Store:
             self.request_count = 0
             self._log: collections.deque[Record] = collections.deque(maxlen=LOG_CAPACITY)
             self.resources: dict[str, Resource] = {}
-            self._numbers = itertools.count()
+            self.numbers = itertools.count()
             self._count = 0
 
     def _cancel_all(self) -> None:
@@ -131,38 +130,24 @@ class Store:
             for stream in self.resources[sid].end(status, now):
                 self._report(stream, "stream-stopped", now)
 
-    def seed(self, plan: Any, kind: str = "calls") -> list[Record]:
-        """Add calls or conferences without going through the API, and return their SIDs and those of their streams.
+    def add(self, resources: list[Resource]) -> None:
+        """Add calls or conferences with their streams.
 
-        :param plan: as :func:`parse_seeds` takes it
-        :param kind: ``calls``, ``conferences`` or ``native_calls``
-        :raises ValueError: if it is invalid; then nothing is added
+        :raises ValueError: if a SID is in use; then nothing is added
         """
-        seeds = parse_seeds(plan, kind)
-        if unknown := {seed.account_sid for seed in seeds} - {None, self.settings.project, *self.settings.subprojects}:
-            raise ValueError(f"there is no account {unknown.pop()!r}")
-        count = sum(seed.count * (1 + len(seed.streams)) for seed in seeds)
-        if self._count + count > CAPACITY:
-            raise ValueError(f"the simulator would be full ({CAPACITY:,} calls, conferences and streams)")
-        now = self.clock()
-        added = [one for seed in seeds for one in seed.resources(self.settings.project, now, self._numbers)]
-        by_sid = {one.sid: one for one in added}
+        by_sid = {one.sid: one for one in resources}
         with self.lock:
-            if len(by_sid) < len(added) or by_sid.keys() & self.resources.keys():
+            if len(by_sid) < len(resources) or by_sid.keys() & self.resources.keys():
                 raise ValueError("a sid is in use already")
-            self._count += count
+            self._count += sum(1 + len(one.streams) for one in resources)
             self.resources |= by_sid
-        return [
-            {"sid": one.sid, "streams": [{"sid": it.sid, "name": it.name} for it in one.streams.values()]}
-            for one in added
-        ]
 
     def snapshot(self) -> Record:
         """Return everything there is, without secrets."""
-        now, resources = self.clock(), list(self.resources.values())
-        found: dict[str, list[Any]] = {
-            kind: [one for one in resources if type(one) is seed.resource_type] for kind, seed in SEEDS.items()
-        }
+        now = self.clock()
+        found: dict[str, list[Any]] = {"calls": [], "conferences": [], "native_calls": []}
+        for one in list(self.resources.values()):
+            found[f"{one.kind}s"].append(one)
         parents = itertools.chain(*found.values())
         streams = [stream.summary(now) for parent in parents for stream in list(parent.streams.values())]
         return {
@@ -179,12 +164,17 @@ class Store:
             "callbacks": list(self.callbacks.sent.copy()),
         }
 
+    @property
+    def free(self) -> int:
+        """How many more calls, conferences, streams and recordings there is room for."""
+        return CAPACITY - self._count
+
     def reserve(self) -> None:
         """Count one more resource.
 
         :raises ApiError: 503 if the simulator is full
         """
-        if self._count >= CAPACITY:
+        if not self.free:
             raise ApiError(503, f"The simulator is full ({CAPACITY:,} calls, conferences and streams): reset it.")
         self._count += 1
 

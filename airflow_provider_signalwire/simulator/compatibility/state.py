@@ -11,7 +11,7 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     account_record,
     stream_record,
 )
-from airflow_provider_signalwire.simulator.compatibility.fields import Fields, check_fields, text
+from airflow_provider_signalwire.simulator.compatibility.fields import Fields, text
 from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES, Listing
 from airflow_provider_signalwire.simulator.errors import INVALID_STREAM_URL, WRONG_CALL_STATE, ApiError, not_found
 from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
@@ -32,7 +32,7 @@ _RECORDING = f"{_CALL}/Recordings/{{RecordingSid}}"
 _CONFERENCES = f"{_ACCOUNT}/Conferences"
 _CONFERENCE = f"{_CONFERENCES}/{{ConferenceSid}}"
 _STREAM = "/Streams/{StreamSid}"
-_LIST_OF_TEXTS = {422: "ErrorTexts"}
+_TEXTS = {422: "ErrorTexts"}
 
 
 class State(Store):
@@ -58,7 +58,7 @@ class State(Store):
         """Return a conference's record."""
         return self.find(Conference, account_sid, conference_sid).record(self.clock())
 
-    @API.route("POST", _CALLS, returns="Call", form=fields.NEW_CALL, required=("To", "From"), errors={400: "ErrorList"})
+    @API.route("POST", _CALLS, returns="Call", form=fields.NEW_CALL, errors={400: "ErrorList"})
     def create_call(self, account_sid: str, form: Fields) -> Record:
         """Create a call. It rings after half of the answer delay."""
         missing = [f"{name} is required." for name in ("To", "From") if not text(form, name)]
@@ -66,7 +66,7 @@ class State(Store):
             missing.append("Url is required, unless ApplicationSid, Laml or Twiml is given.")
         if missing:
             raise ApiError(400, *missing)
-        check_fields(form, fields.NEW_CALL)
+        fields.NEW_CALL.check(form)
         self.reserve()
         now, answer_delay = self.clock(), self.settings.answer_delay_ms / 1000
         call = Call(
@@ -77,7 +77,7 @@ class State(Store):
             created_at=now,
             dialed_at=now + answer_delay / 2,
             answered_at=now + answer_delay,
-            number=next(self._numbers),
+            number=next(self.numbers),
         )
         self.resources[call.sid] = call
         # A new call is always reported as queued, however soon it is answered.
@@ -94,7 +94,7 @@ class State(Store):
         call = self.find(Call, account_sid, call_sid)
         if call.ended_at is not None:
             raise ApiError(400, "The call has already ended and cannot be updated.")
-        check_fields(form, fields.CALL_UPDATE)
+        fields.CALL_UPDATE.check(form)
         status = text(form, "Status")
         if status == "canceled" and call.status(self.clock()) == "in-progress":
             message = "The call has been answered: it can be completed, but not canceled."
@@ -113,37 +113,25 @@ class State(Store):
         self._count -= 1 + len(call.streams) + len(call.recordings)
 
     # A stream can be started and stopped, but not read: the API has no GET for it.
-    @API.route("POST", f"{_CALL}/Streams", returns="Stream", form=fields.NEW_STREAM, required=("Url",))
+    @API.route("POST", f"{_CALL}/Streams", returns="Stream", form=fields.NEW_STREAM)
     def start_stream(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a stream of a call in progress."""
         return self._start_stream(self.find(Call, account_sid, call_sid), fields.NEW_STREAM, form)
 
     @API.route(
-        "POST",
-        f"{_CONFERENCE}/Streams",
-        returns="ConferenceStream",
-        form=fields.NEW_CONFERENCE_STREAM,
-        required=("Url",),
-        errors=_LIST_OF_TEXTS,
+        "POST", f"{_CONFERENCE}/Streams", returns="ConferenceStream", form=fields.NEW_CONFERENCE_STREAM, errors=_TEXTS
     )
     def start_conference_stream(self, account_sid: str, conference_sid: str, form: Fields) -> Record:
         """Start a stream of a conference in progress."""
         conference = self.find(Conference, account_sid, conference_sid)
         return self._start_stream(conference, fields.NEW_CONFERENCE_STREAM, form)
 
-    @API.route("POST", _CALL + _STREAM, returns="Stream", form=fields.STREAM_STOP, required=("Status",))
+    @API.route("POST", _CALL + _STREAM, returns="Stream", form=fields.STREAM_STOP)
     def stop_stream(self, account_sid: str, call_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream of a call. Stopping it again neither fails nor delays the stop."""
         return self._stop_stream(self.find(Call, account_sid, call_sid), sid_or_name, form)
 
-    @API.route(
-        "POST",
-        _CONFERENCE + _STREAM,
-        returns="ConferenceStream",
-        form=fields.STREAM_STOP,
-        required=("Status",),
-        errors=_LIST_OF_TEXTS,
-    )
+    @API.route("POST", _CONFERENCE + _STREAM, returns="ConferenceStream", form=fields.STREAM_STOP, errors=_TEXTS)
     def stop_conference_stream(self, account_sid: str, conference_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream of a conference."""
         return self._stop_stream(self.find(Conference, account_sid, conference_sid), sid_or_name, form)
@@ -153,7 +141,7 @@ class State(Store):
         """Start a recording of a call in progress."""
         call = self.find(Call, account_sid, call_sid)
         self._check_running(call, "a recording cannot be started")
-        check_fields(form, fields.NEW_RECORDING)
+        fields.NEW_RECORDING.check(form)
         self.reserve()
         now = self.clock()
         recording = Recording(
@@ -168,13 +156,13 @@ class State(Store):
         call.recordings[recording.sid] = recording
         return recording.record()
 
-    @API.route("POST", _RECORDING, returns="Recording", form=fields.RECORDING_UPDATE, required=("Status",))
+    @API.route("POST", _RECORDING, returns="Recording", form=fields.RECORDING_UPDATE)
     def update_recording(self, account_sid: str, call_sid: str, recording_sid: str, form: Fields) -> Record:
         """Pause, resume or stop a recording."""
         recording = self.find(Call, account_sid, call_sid).recordings.get(recording_sid)
         if recording is None:
             raise not_found(f"recording {recording_sid}")
-        check_fields(form, fields.RECORDING_UPDATE, "Status")
+        fields.RECORDING_UPDATE.check(form)
         if recording.ended_at is not None:
             raise ApiError(422, "The recording has ended and cannot be updated.")
         recording.change(text(form, "Status"), self.clock())
@@ -184,9 +172,9 @@ class State(Store):
         resources = list(self.resources.values())  # one step of the interpreter: other threads may be adding some
         return listing.page(resources, account_sid, query, self.clock())
 
-    def _start_stream(self, parent: Resource, schemas: fields.Schemas, form: Fields) -> Record:
+    def _start_stream(self, parent: Resource, new_stream: fields.Form, form: Fields) -> Record:
         self._check_running(parent, "a stream cannot be started")
-        check_fields(form, schemas, "Url")
+        new_stream.check(form)
         url, name, now = text(form, "Url"), text(form, "Name"), self.clock()
         if not fields.has_scheme(url, "wss"):
             raise ApiError(422, "Url is invalid: it must begin with wss://.", code=INVALID_STREAM_URL)
@@ -209,7 +197,7 @@ class State(Store):
 
     def _stop_stream(self, parent: Resource, sid_or_name: str, form: Fields) -> Record:
         stream = parent.find_stream(sid_or_name)
-        check_fields(form, fields.STREAM_STOP, "Status")
+        fields.STREAM_STOP.check(form)
         if parent.ended_at is not None:
             message = f"The {parent.kind} has ended, and its streams with it."
             raise ApiError(422, message, code=WRONG_CALL_STATE)

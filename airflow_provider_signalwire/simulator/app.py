@@ -73,13 +73,13 @@ class Application:
         if fault is None and not latency:
             await exchange.respond(await self._process(exchange, refusal))
             return
-        with state.ended_by_reset():
-            await asyncio.sleep(latency / 1000)
-            if fault is None:
-                await exchange.respond(await self._process(exchange, refusal))
-            else:
-                exchange.log_entry["fault"] = fault.kind
-                await fault.act(exchange, functools.partial(self._process, exchange))
+        state.end_on_reset()
+        await asyncio.sleep(latency / 1000)
+        if fault is None:
+            await exchange.respond(await self._process(exchange, refusal))
+        else:
+            exchange.log_entry["fault"] = fault.kind
+            await fault.act(exchange, functools.partial(self._process, exchange))
 
     def _count_request(self, exchange: Exchange, now: float) -> ApiError | None:
         """Count a request towards the rate limit, and return the refusal when that is reached."""

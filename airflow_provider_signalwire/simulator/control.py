@@ -17,7 +17,7 @@ from airflow_provider_signalwire.simulator.settings import Behavior
 from airflow_provider_signalwire.simulator.store import Store
 
 CONTROL = Router(
-    "/_simulator",
+    prefix="/_simulator",
     read_body=lambda content_type, body: parse_json(body),
     errors=dict.fromkeys((400, 413, 414), "ControlError"),
     default_error="ControlError",

@@ -128,14 +128,8 @@ class Exchange:
             return
         raise ClientGoneError
 
-    async def reset(self) -> None:
-        """Send a TCP reset, after what has been sent so far."""
-        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110  # a transport has no event for an empty buffer
-            await asyncio.sleep(0.001)
-        await self.abort()
-
     async def abort(self) -> None:
-        """Send a TCP reset instead of what has not been sent yet."""
+        """Send a TCP reset: the client sees a broken connection, and no more of the response."""
         if not self._transport.is_closing():
             # Without lingering, closing a socket sends RST instead of FIN.
             connection = self._transport.get_extra_info("socket")

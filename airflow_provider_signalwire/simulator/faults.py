@@ -167,7 +167,7 @@ async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
         # A reset overtakes what the client has not read yet: leave time to read.
         with contextlib.suppress(ClientGoneError):
             await exchange.pause(_TIME_TO_READ)
-    await exchange.reset()
+    await exchange.abort()
 
 
 async def _hang(fault: Any, exchange: Exchange, process: Process) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_signalwire.simulator.routing import Router
 from airflow_provider_signalwire.simulator.store import Store
 
 CALLING = Router(
-    "/api/calling",
+    prefix="/api/calling",
     read_body=lambda content_type, body: parse_json_object(body),
     errors={
         **dict.fromkeys((400, 401, 404, 413, 414, 500, 503), "NativeError"),

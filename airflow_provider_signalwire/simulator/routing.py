@@ -39,6 +39,7 @@ class Route:
     errors: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Router:
     """The routes below a prefix. In their paths, words and variable segments alternate.
 
@@ -49,22 +50,13 @@ class Router:
     :param scope: scope that the API token needs unless a route names another; None if no credentials are needed
     """
 
-    def __init__(
-        self,
-        prefix: str,
-        *,
-        read_body: Callable[[str, bytes], Any],
-        errors: Mapping[int, str],
-        default_error: str,
-        scope: str | None = "Voice",
-    ) -> None:
-        self.prefix = prefix
-        self.read_body = read_body
-        self.errors = errors
-        self.default_error = default_error
-        self.scope = scope
-        self.routes: list[Route] = []
-        self._by_shape: dict[tuple[str, int], dict[str, Route]] = {}
+    prefix: str
+    read_body: Callable[[str, bytes], Any]
+    errors: Mapping[int, str]
+    default_error: str
+    scope: str | None = "Voice"
+    routes: list[Route] = dataclasses.field(default_factory=list, init=False)
+    _by_shape: dict[tuple[str, int], dict[str, Route]] = dataclasses.field(default_factory=dict, init=False)
 
     def route(self, method: str, path: str, **details: Any) -> Callable[[HandlerT], HandlerT]:
         """Register the decorated function for a method and a path such as ``/Calls/{CallSid}``."""

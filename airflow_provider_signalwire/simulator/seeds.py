@@ -134,33 +134,24 @@ def seed_request(kind: str) -> Any:
     return SEEDS[kind] | get_args(_LISTS[kind])[1] | _LISTS[kind]
 
 
-def parse_seeds(plan: Any, kind: str) -> list[Seed]:
-    """Parse one seed, a list of seeds, or an object with such a list.
-
-    :param kind: ``calls``, ``conferences`` or ``native_calls``; the key of the list in an object
-    :raises ValueError: if it is anything else, or more than 10,000 calls or conferences
-    """
-    if isinstance(plan, dict) and kind not in plan:
-        return [SEEDS[kind].model_validate(plan)]
-    seeds = _LIST_ADAPTERS[kind].validate_python(plan if isinstance(plan, dict) else {kind: plan})[kind]
-    if sum(seed.count for seed in seeds) > MAX_COUNT:
-        raise ValueError(f"a request can add at most {MAX_COUNT:,} {kind}: their count is larger")
-    return seeds
-
-
 def add_seeds(store: Store, plan: Any, kind: str) -> list[Record]:
     """Add calls or conferences without going through the API, and return their SIDs and those of their streams.
 
-    :param plan: as :func:`parse_seeds` takes it
-    :param kind: ``calls``, ``conferences`` or ``native_calls``
-    :raises ValueError: if it is invalid; then nothing is added
+    :param plan: one seed, a list of seeds, or an object with such a list
+    :param kind: ``calls``, ``conferences`` or ``native_calls``; the key of the list in an object
+    :raises ValueError: if the plan is invalid or too large; then nothing is added
     """
-    seeds, settings = parse_seeds(plan, kind), store.settings
-    if unknown := {seed.account_sid for seed in seeds} - {None, settings.project, *settings.subprojects}:
-        raise ValueError(f"there is no account {unknown.pop()!r}")
+    if isinstance(plan, dict) and kind not in plan:
+        seeds = [SEEDS[kind].model_validate(plan)]
+    else:
+        seeds = _LIST_ADAPTERS[kind].validate_python(plan if isinstance(plan, dict) else {kind: plan})[kind]
+    if sum(seed.count for seed in seeds) > MAX_COUNT:
+        raise ValueError(f"a request can add at most {MAX_COUNT:,} {kind}: their count is larger")
     if sum(seed.count * (1 + len(seed.streams)) for seed in seeds) > store.free:
         raise ValueError(f"the simulator would be full ({CAPACITY:,} calls, conferences and streams)")
-    now = store.clock()
+    now, settings = store.clock(), store.settings
+    if unknown := {seed.account_sid for seed in seeds} - {None, settings.project, *settings.subprojects}:
+        raise ValueError(f"there is no account {unknown.pop()!r}")
     added = [one for seed in seeds for one in seed.resources(settings.project, now, store.numbers)]
     store.add(added)
     return [

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from airflow_provider_signalwire.simulator.callbacks import CallbackSender
@@ -66,16 +65,12 @@ class Store:
         for task in self._in_flight | self.callbacks.pending:
             task.cancel()
 
-    @contextlib.contextmanager
-    def ended_by_reset(self) -> Iterator[None]:
-        """Let a reset cancel the current task."""
+    def end_on_reset(self) -> None:
+        """Let a reset cancel the task that serves the current request."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # as in every coroutine of a server
         self._in_flight.add(task)
-        try:
-            yield
-        finally:
-            self._in_flight.discard(task)
+        task.add_done_callback(self._in_flight.discard)
 
     def log_request(self, *, form: Mapping[str, Any], **details: Any) -> Record:
         """Append a request to the log, without secrets. It drops the oldest ones.

@@ -19,7 +19,7 @@ from airflow_provider_signalwire.simulator.routing import Router
 from airflow_provider_signalwire.simulator.store import Store
 
 API = Router(
-    API_PREFIX,
+    prefix=API_PREFIX,
     read_body=fields.read_fields,
     errors=dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error"),
     default_error="Error",

@@ -35,7 +35,7 @@ class Store:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] | None = None) -> None:
         self._initial_settings = settings
-        self.clock = clock or _steady_clock()
+        self.clock = clock or time.time
         self.lock = threading.RLock()
         self.callbacks = CallbackSender()
         self._in_flight: set[asyncio.Task[Any]] = set()
@@ -184,9 +184,3 @@ def _redacted(form: Mapping[str, Any]) -> Mapping[str, Any]:
         name: "redacted" if name in _SECRET_FIELDS else _redacted(value) if isinstance(value, dict) else value
         for name, value in form.items()
     }
-
-
-def _steady_clock() -> Callable[[], float]:
-    """Return a clock that starts with the system's time and ignores its jumps."""
-    offset = time.time() - time.monotonic()
-    return lambda: time.monotonic() + offset

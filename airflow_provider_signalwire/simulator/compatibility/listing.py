@@ -10,7 +10,7 @@ import itertools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -61,7 +61,7 @@ class Listing:
             **_PAGING,
         }
 
-    def page(self, resources: Iterable[Resource], account_sid: str, query: Fields, now: float) -> Record:
+    def page(self, resources: dict[str, Resource], account_sid: str, query: Fields, now: float) -> Record:
         """Return the page that a query asks for; lists are newest first.
 
         :raises ApiError: 400 for an invalid page, 422 for an invalid filter
@@ -72,8 +72,10 @@ class Listing:
         number, size = (_number(name, text(query, name)) for name in _PAGING)
         token = text(query, "PageToken")
         end = _parse_token(token) if token else (math.inf, 0)
-        candidates = (one for one in resources if type(one) is self.resource_type and one.account_sid == account_sid)
-        newest_first = sorted((one for one in candidates if one.place < end), key=lambda one: one.place, reverse=True)
+        # Copying the values first is one step of the interpreter: another thread may be adding some.
+        candidates = (one for one in list(resources.values()) if type(one) is self.resource_type)
+        earlier = (one for one in candidates if one.account_sid == account_sid and one.place < end)
+        newest_first = sorted(earlier, key=lambda one: one.place, reverse=True)
         found = (one for one in newest_first if all(test(one, now) for test in tests))
         # A token is the place where the page begins; without one, the pages before it are skipped.
         skipped = 0 if token else number * size

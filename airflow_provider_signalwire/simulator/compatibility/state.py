@@ -12,7 +12,7 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     stream_record,
 )
 from airflow_provider_signalwire.simulator.compatibility.fields import Fields, text
-from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES, Listing
+from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES
 from airflow_provider_signalwire.simulator.errors import INVALID_STREAM_URL, WRONG_CALL_STATE, ApiError, not_found
 from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
 from airflow_provider_signalwire.simulator.routing import Router
@@ -46,12 +46,12 @@ class State(Store):
     @API.route("GET", _CALLS, returns="CallList", query=CALLS.query, in_thread=True)
     def list_calls(self, account_sid: str, query: Fields) -> Record:
         """Return a page of calls, newest first."""
-        return self._page(CALLS, account_sid, query)
+        return CALLS.page(self.resources, account_sid, query, self.clock())
 
     @API.route("GET", _CONFERENCES, returns="ConferenceList", query=CONFERENCES.query, in_thread=True)
     def list_conferences(self, account_sid: str, query: Fields) -> Record:
         """Return a page of conferences, newest first."""
-        return self._page(CONFERENCES, account_sid, query)
+        return CONFERENCES.page(self.resources, account_sid, query, self.clock())
 
     @API.route("GET", _CONFERENCE, returns="Conference")
     def conference(self, account_sid: str, conference_sid: str, form: Fields | None = None) -> Record:
@@ -167,10 +167,6 @@ class State(Store):
             raise ApiError(422, "The recording has ended and cannot be updated.")
         recording.change(text(form, "Status"), self.clock())
         return recording.record()
-
-    def _page(self, listing: Listing, account_sid: str, query: Fields) -> Record:
-        resources = list(self.resources.values())  # one step of the interpreter: other threads may be adding some
-        return listing.page(resources, account_sid, query, self.clock())
 
     def _start_stream(self, parent: Resource, new_stream: fields.Form, form: Fields) -> Record:
         self._check_running(parent, "a stream cannot be started")

@@ -96,16 +96,16 @@ class Exchange:
         shape = self.router.error_shape(self.method, self.path, error.status)
         return json_response(error.status, error.body(shape), error.headers)
 
-    async def start(self, status: int, headers: dict[str, str], length: int) -> None:
+    async def start(self, response: Response) -> None:
         """Send the head of a response."""
-        self.log_entry["status"] = status
-        headers = {**headers, **self.extra_headers}
-        if status not in _WITHOUT_BODY:
-            headers["Content-Length"] = str(length)
+        self.log_entry["status"] = response.status
+        headers = {**response.headers, **self.extra_headers}
+        if response.status not in _WITHOUT_BODY:
+            headers["Content-Length"] = str(len(response.body))
         encoded = [
             (name.lower().encode("latin-1"), text.encode("latin-1", "replace")) for name, text in headers.items()
         ]
-        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+        await self._send({"type": "http.response.start", "status": response.status, "headers": encoded})
 
     async def send_body(self, part: bytes, *, more: bool = False) -> None:
         """Send a part of a response's body."""
@@ -113,7 +113,7 @@ class Exchange:
 
     async def respond(self, response: Response) -> None:
         """Send a whole response."""
-        await self.start(response.status, response.headers, len(response.body))
+        await self.start(response)
         await self.send_body(b"" if response.status in _WITHOUT_BODY else response.body)
 
     async def pause(self, seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import random
@@ -23,7 +22,6 @@ from airflow_provider_signalwire.simulator.exchange import (
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>\n"
 _SLOW_PARTS = 20
 _TIME_TO_READ = 0.05
-_PART = b"x" * 65536
 
 Process = Callable[[], Awaitable[Response]]
 
@@ -102,7 +100,7 @@ class Fault(StrictModel):
 
         :param process: processes the request and returns its response; some kinds do not call it
         """
-        send = {"reset": _reset, "hang": _hang, "slow": _slow, "oversize": _oversize}.get(self.kind)
+        send = {"reset": _reset, "hang": _hang, "slow": _slow}.get(self.kind)
         if send is None:
             await exchange.respond(await _respond(self, exchange, process))
         else:
@@ -147,6 +145,8 @@ async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response
             response = Response(fault.status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
         case "redirect":
             response = Response(fault.status, b"", {"Location": fault.location})
+        case "oversize":
+            response.body = b'{"sid":"%s"}' % (b"x" * (fault.bytes - 10))
         case "truncate":
             response.body = response.body[: len(response.body) // 2]
         case "patch" if response.body:
@@ -158,7 +158,7 @@ async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response
 async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
     response = None if fault.when == "before" else await process()
     if response is not None and fault.when == "middle":
-        await exchange.start(response.status, response.headers, len(response.body))
+        await exchange.start(response)
         await exchange.send_body(response.body[: len(response.body) // 2], more=True)
         # A reset overtakes what the client has not read yet: leave time to read.
         with contextlib.suppress(ClientGoneError):
@@ -175,19 +175,9 @@ async def _hang(fault: Any, exchange: Exchange, process: Process) -> None:
 async def _slow(fault: Any, exchange: Exchange, process: Process) -> None:
     response = await process()
     body = response.body
-    await exchange.start(response.status, response.headers, len(body))
+    await exchange.start(response)
     size = max(1, len(body) // _SLOW_PARTS)
     for at in range(0, len(body), size):
         await exchange.pause(fault.seconds * size / len(body))
         await exchange.send_body(body[at : at + size], more=True)
     await exchange.send_body(b"")
-
-
-async def _oversize(fault: Any, exchange: Exchange, process: Process) -> None:
-    await exchange.start(200, Response(200).headers, fault.bytes)
-    await exchange.send_body(b'{"sid":"', more=True)
-    # In parts, so that the server waits for a slow client and notices one that has gone.
-    for left in range(fault.bytes - 10, 0, -len(_PART)):
-        await exchange.send_body(_PART[:left], more=True)
-        await asyncio.sleep(0)
-    await exchange.send_body(b'"}')

@@ -1,4 +1,4 @@
-"""The simulator as an ASGI application: the simulated API, and the control endpoints beside it.
+"""The simulator as an ASGI application: the simulated APIs, and the control endpoints beside them.
 
 It is written on plain ASGI, because benchmarks measure clients against it.
 """
@@ -6,19 +6,14 @@ It is written on plain ASGI, because benchmarks measure clients against it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from collections.abc import Awaitable
 from urllib.parse import parse_qsl
 
-from airflow_provider_signalwire.simulator.compatibility.fields import MAX_FIELDS, read_fields
-from airflow_provider_signalwire.simulator.compatibility.state import API
+from airflow_provider_signalwire.simulator.compatibility.fields import MAX_FIELDS
+from airflow_provider_signalwire.simulator.compatibility.state import API, State
 from airflow_provider_signalwire.simulator.control import CONTROL
-from airflow_provider_signalwire.simulator.errors import (
-    ApiError,
-    describe_problem,
-    parse_json,
-    parse_json_object,
-)
+from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
 from airflow_provider_signalwire.simulator.exchange import (
     ClientGoneError,
     Exchange,
@@ -26,13 +21,9 @@ from airflow_provider_signalwire.simulator.exchange import (
     Receive,
     Response,
     Send,
-    error_response,
     json_response,
-    read_body,
 )
-from airflow_provider_signalwire.simulator.native.commands import CALLING
-from airflow_provider_signalwire.simulator.request_log import Entry
-from airflow_provider_signalwire.simulator.simulation import Simulation
+from airflow_provider_signalwire.simulator.native import CALLING
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 64 * 1024
@@ -44,137 +35,105 @@ _LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 class Application:
     """The ASGI application.
 
-    :param simulation: what it serves
+    :param state: what it serves
     """
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._state = simulation.state
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan of the server."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-            return
+        """Serve one request."""
         path = scope["raw_path"].decode("ascii", "replace")
         router = next((one for one in (CONTROL, CALLING) if path.startswith(one.prefix)), API)
-        is_control = router is CONTROL
+        exchange = Exchange(scope, receive, send, router)
         try:
-            body = await read_body(receive, _MAX_CONTROL_BODY if is_control else _MAX_BODY)
-        except ClientGoneError:
-            return
-        exchange = Exchange(scope, receive, send, body, router)
-        try:
-            if is_control:
-                await exchange.respond(await _catch(exchange, self._control(exchange)))
-            else:
-                await self._serve_api(exchange)
+            await self._serve(exchange)
         except (ClientGoneError, asyncio.CancelledError):  # the latter by a reset or the end of the server
             await exchange.abort()
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        self._simulation.loop = asyncio.get_running_loop()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        self._simulation.loop = None
-        await self._simulation.callbacks.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _serve_api(self, exchange: Exchange) -> None:
-        now, simulation = self._state.clock(), self._simulation
-        form_error = _read_form(exchange)
-        exchange.entry = Entry(exchange.method, exchange.path, exchange.query, exchange.form, now, exchange.request_id)
-        simulation.request_log.add(exchange.entry)
-        refused = self._count_request(exchange, now)
-        fault = None
-        if simulation.faults and refused is None:
-            fault = next((fault for fault in simulation.faults if fault.fires(exchange.method, exchange.path)), None)
-
-        async def process() -> Response:
-            return refused or await _catch(exchange, self._api(exchange, form_error))
-
-        latency = self._state.settings.latency_ms
-        if fault is None and not latency:
-            await exchange.respond(await process())
+    async def _serve(self, exchange: Exchange) -> None:
+        state, now = self._state, self._state.clock()
+        if exchange.router is CONTROL:
+            await exchange.read(_MAX_CONTROL_BODY)
+            await exchange.respond(await self._process(exchange))
             return
-        with simulation.ended_by_reset():
-            await asyncio.sleep(latency / 1000)
-            if fault is None:
-                await exchange.respond(await process())
-            else:
-                exchange.entry.fault = fault.kind
-                await fault.act(exchange, process)
+        await exchange.read(_MAX_BODY)
+        exchange.log_entry = state.log_request(
+            method=exchange.method,
+            path=exchange.path,
+            query=exchange.query,
+            form=exchange.form,
+            timestamp=now,
+            request_id=exchange.request_id,
+        )
+        refusal = self._count_request(exchange, now)
+        fires = (fault for fault in state.faults if fault.fires(exchange.method, exchange.path))
+        fault = None if refusal else next(fires, None)
+        latency = state.settings.latency_ms
+        if fault is None and not latency:
+            await exchange.respond(await self._process(exchange, refusal))
+            return
+        state.end_on_reset()
+        await asyncio.sleep(latency / 1000)
+        if fault is None:
+            await exchange.respond(await self._process(exchange, refusal))
+        else:
+            exchange.log_entry["fault"] = fault.kind
+            await fault.act(exchange, functools.partial(self._process, exchange))
 
-    def _count_request(self, exchange: Exchange, now: float) -> Response | None:
+    def _count_request(self, exchange: Exchange, now: float) -> ApiError | None:
         """Count a request towards the rate limit, and return the refusal when that is reached."""
-        limit = self._simulation.rate_limit
+        limit = self._state.rate_limit
         if limit is None:
             return None
         wait = limit.take(now) if exchange.method in _LIMITED_METHODS else None
         exchange.extra_headers["X-RateLimit-Limit"] = str(limit.limit)
         exchange.extra_headers["X-RateLimit-Remaining"] = str(limit.remaining(now))
-        refusal = ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)})
-        return error_response(refusal, exchange) if wait else None
+        return ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)}) if wait else None
 
-    async def _api(self, exchange: Exchange, form_error: ApiError | None) -> Response:
-        _check_size(exchange)
+    async def _process(self, exchange: Exchange, refusal: ApiError | None = None) -> Response:
+        """Process a request. This is where every error becomes a response."""
+        try:
+            if refusal is not None:
+                raise refusal
+            return await self._handle(exchange)
+        except ApiError as error:
+            return exchange.error_response(error)
+        except Exception:
+            _LOGGER.exception("The simulator failed at %s %s", exchange.method, exchange.path)
+            return exchange.error_response(ApiError(500, "Internal error."))
+
+    async def _handle(self, exchange: Exchange) -> Response:
+        state, router, settings = self._state, exchange.router, self._state.settings
+        if exchange.is_too_large:
+            raise ApiError(413, "The body is too large.")
+        if len(exchange.query) > _MAX_QUERY:
+            raise ApiError(414, "The query is too long.")
         scheme, _, credentials = exchange.authorization.partition(b" ")
-        if scheme.lower() != b"basic" or credentials.strip() != self._simulation.credentials:
+        if router.scope and (scheme.lower() != b"basic" or credentials.strip() != settings.credentials):
             raise ApiError(401, "Authentication failed")
-        route, segments = exchange.router.find(exchange.method, exchange.path)
-        settings = self._state.settings
+        route, segments = router.find(exchange.method, exchange.path)
         if segments and segments[0] not in (settings.project, *settings.subprojects):
             raise ApiError(401, f"The project has no access to account {segments[0]}.")
-        if route.scope not in settings.scopes:
+        if route.scope and route.scope not in settings.scopes:
             raise ApiError(401, f"The API token does not have the scope {route.scope}.")
-        if form_error is not None:
-            raise form_error
-        if route.in_thread:
-            record = await asyncio.to_thread(route.handler, self._state, *segments, _parse_query(exchange.query))
-        else:
-            with self._state.lock:
-                record = route.handler(self._state, *segments, exchange.form)
-        return Response(204, headers={}) if record is None else json_response(200, record)
+        query = _parse_query(exchange.query) if exchange.method == "GET" else None
+        if exchange.form_error is not None:
+            raise exchange.form_error
 
-    async def _control(self, exchange: Exchange) -> Response:
-        _check_size(exchange)
-        route, _ = CONTROL.find(exchange.method, exchange.path)
-        query, handler = _parse_query(exchange.query), route.handler
+        def respond() -> Response:
+            result = route.handler(state, *segments, exchange.form if query is None else query)
+            return Response(204, headers={}) if route.returns is None else json_response(route.status, result)
+
+        if not route.in_thread:
+            with state.lock:
+                return respond()
         try:
-            return await asyncio.to_thread(lambda: handler(self._simulation, parse_json(exchange.body or b""), query))
+            return await asyncio.to_thread(respond)
         except ValueError as error:
+            if router is not CONTROL:
+                raise
             raise ApiError(400, describe_problem(error)) from None
-
-
-async def _catch(exchange: Exchange, processing: Awaitable[Response]) -> Response:
-    """Process a request. This is where every error becomes a response."""
-    try:
-        return await processing
-    except ApiError as error:
-        return error_response(error, exchange)
-    except Exception:
-        _LOGGER.exception("The simulator failed at %s %s", exchange.method, exchange.path)
-        return error_response(ApiError(500, "Internal error."), exchange)
-
-
-def _check_size(exchange: Exchange) -> None:
-    if exchange.body is None:
-        raise ApiError(413, "The body is too large.")
-    if len(exchange.query) > _MAX_QUERY:
-        raise ApiError(414, "The query is too long.")
-
-
-def _read_form(exchange: Exchange) -> ApiError | None:
-    if exchange.body:
-        try:
-            if exchange.router.takes_json:
-                exchange.form = parse_json_object(exchange.body)
-            else:
-                exchange.form = read_fields(exchange.content_type, exchange.body)
-        except ApiError as error:
-            return error
-    return None
 
 
 def _parse_query(query: str) -> dict[str, str]:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import collections
+import contextlib
 import datetime
 import hashlib
 import hmac
-import importlib
 import ipaddress
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from airflow_provider_signalwire.simulator.resources import Stream
+import aiohttp
+from yarl import URL
 
-if TYPE_CHECKING:
-    import aiohttp
+from airflow_provider_signalwire.simulator.resources import Stream
 
 _MAX_DELIVERIES = 3
 _PAUSE = 0.1  # seconds between two deliveries
 _MAX_PENDING = 10_000
 _MAX_SENT = 1000
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=5)
 _NODE_ID = str(uuid.uuid4())
 
 
@@ -35,7 +37,21 @@ class CallbackSender:
     def __init__(self) -> None:
         self.sent: collections.deque[dict[str, Any]] = collections.deque(maxlen=_MAX_SENT)
         self.pending: set[asyncio.Task[None]] = set()
-        self._session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Send callbacks while the simulator serves."""
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as self._session:
+            self._loop = asyncio.get_running_loop()
+            yield
+            self._loop = None
+
+    def run_in_loop(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function in the event loop, from any thread; before and after it, nothing is in flight."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(function, *args)
 
     def plan(self, stream: Stream, event: str, due: float, delay: float, key: str) -> None:
         """Send a callback after a delay; call it in the event loop.
@@ -50,15 +66,6 @@ class CallbackSender:
         self.pending.add(task)
         task.add_done_callback(self.pending.discard)
 
-    async def close(self) -> None:
-        """Forget what has not been sent."""
-        pending = set(self.pending)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
-
     async def _run(self, stream: Stream, event: str, due: float, delay: float, key: str) -> None:
         await asyncio.sleep(delay)
         if delay and stream.stopped_at != due:
@@ -72,30 +79,14 @@ class CallbackSender:
         request = _request(stream, event, due, key)
         for delivery in range(1, _MAX_DELIVERIES + 1):
             try:
-                status = await self._deliver(stream, request)
-                outcome = f"sent: {status}"
+                async with self._session.request(stream.callback_method, **request, allow_redirects=False) as response:
+                    status, outcome = response.status, f"sent: {response.status}"
             except Exception as error:  # the receiver may do anything
                 status, outcome = 599, f"failed: {type(error).__name__}"
             if status < 500 or delivery == _MAX_DELIVERIES:
                 self._note(stream, event, delivery, outcome)
                 return
             await asyncio.sleep(_PAUSE)
-
-    async def _deliver(self, stream: Stream, request: dict[str, Any]) -> int:
-        # Imported for the first callback, since most simulators never send one; in a thread, since it takes a while.
-        await asyncio.to_thread(importlib.import_module, "aiohttp")
-        import aiohttp
-        from yarl import URL
-
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=5)
-            self._session = aiohttp.ClientSession(timeout=timeout)
-        # Encoded already: the URL signed must be the one requested.
-        target = URL(request["url"], encoded=True)
-        async with self._session.request(
-            stream.callback_method, **{**request, "url": target}, allow_redirects=False
-        ) as response:
-            return response.status
 
     def _note(self, stream: Stream, event: str, deliveries: int, outcome: str) -> None:
         url = stream.callback_url.partition("?")[0]
@@ -107,7 +98,7 @@ def _request(stream: Stream, event: str, moment: float, key: str) -> dict[str, A
     """Return the URL, the body and the headers of a callback."""
     url = stream.callback_url
     if stream.parent_key == "call_id":
-        return {"url": url, "json": _native_body(stream, event, moment)}  # not documented as signed
+        return {"url": URL(url, encoded=True), "json": _native_body(stream, event, moment)}  # not documented as signed
     form = {
         "AccountSid": stream.account_sid,
         {"call_sid": "CallSid", "conference_sid": "ConferenceSid"}[stream.parent_key]: stream.parent_sid,
@@ -121,7 +112,8 @@ def _request(stream: Stream, event: str, moment: float, key: str) -> dict[str, A
     if stream.callback_method == "GET":
         url, form = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(form)}", {}
     headers = dict.fromkeys(("X-SignalWire-Signature", "X-Twilio-Signature"), signature(key, url, form))
-    return {"url": url, "data": form or None, "headers": headers}
+    # The URL requested must be the one signed: it is encoded already.
+    return {"url": URL(url, encoded=True), "data": form or None, "headers": headers}
 
 
 def _native_body(stream: Stream, event: str, moment: float) -> dict[str, Any]:

@@ -2,73 +2,75 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from airflow_provider_signalwire.simulator.compatibility.state import API
-from airflow_provider_signalwire.simulator.exchange import Response, json_response
+from airflow_provider_signalwire.simulator.errors import parse_json
 from airflow_provider_signalwire.simulator.faults import FaultList, parse_faults
-from airflow_provider_signalwire.simulator.native.commands import CALLING
+from airflow_provider_signalwire.simulator.native import CALLING
 from airflow_provider_signalwire.simulator.openapi import openapi_document
+from airflow_provider_signalwire.simulator.resources import Record
 from airflow_provider_signalwire.simulator.routing import Router
-from airflow_provider_signalwire.simulator.seeds import seed_request
+from airflow_provider_signalwire.simulator.seeds import add_seeds, seed_request
 from airflow_provider_signalwire.simulator.settings import Behavior
-from airflow_provider_signalwire.simulator.simulation import Simulation
+from airflow_provider_signalwire.simulator.store import Store
 
-CONTROL = Router("/_simulator", errors=dict.fromkeys((400, 413, 414), "ControlError"), default_error="ControlError")
+CONTROL = Router(
+    prefix="/_simulator",
+    read_body=lambda content_type, body: parse_json(body),
+    errors=dict.fromkeys((400, 413, 414), "ControlError"),
+    default_error="ControlError",
+    scope=None,
+)
 
-
-@CONTROL.route("GET", "/state", returns="State")
-def _get_state(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    state = simulation.state.snapshot()
-    state["counts"]["requests"] = simulation.request_log.total
-    settings = simulation.state.settings.model_dump()
-    return json_response(200, {"settings": settings, **state, "callbacks": list(simulation.callbacks.sent.copy())})
-
-
-@CONTROL.route("GET", "/requests", returns="Requests", query={"path_contains": {"type": "string"}})
-def _get_requests(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    log = simulation.request_log
-    return json_response(200, {"total": log.total, "requests": log.entries(query.get("path_contains", ""))})
+_route = functools.partial(CONTROL.route, in_thread=True)
 
 
-@CONTROL.route("POST", "/reset", returns="Settings", body=Behavior)
-def _reset(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
+@_route("GET", "/state", returns="State")
+def _get_state(state: Store, query: dict[str, str]) -> Record:
+    return state.snapshot()
+
+
+@_route("GET", "/requests", returns="Requests", query={"path_contains": {"type": "string"}})
+def _get_requests(state: Store, query: dict[str, str]) -> Record:
+    return {"total": state.request_count, "requests": state.requests(query.get("path_contains", ""))}
+
+
+@_route("POST", "/reset", returns="Settings", body=Behavior)
+def _reset(state: Store, body: Any) -> Record:
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")
-    simulation.reset(**body)
-    return json_response(200, {"settings": simulation.state.settings.model_dump()})
+    state.reset(**body)
+    return {"settings": state.settings.model_dump()}
 
 
-@CONTROL.route("GET", "/faults", returns="Faults")
-def _get_faults(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    return json_response(200, [fault.describe() for fault in simulation.faults])
+@_route("GET", "/faults", returns="Faults")
+def _get_faults(state: Store, query: Any) -> list[Record]:
+    return [fault.describe() for fault in state.faults]
 
 
-@CONTROL.route("POST", "/faults", returns="Faults", body=FaultList)
-def _set_faults(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    simulation.faults = parse_faults(body)
-    return _get_faults(simulation, body, query)
+@_route("POST", "/faults", returns="Faults", body=FaultList)
+def _set_faults(state: Store, body: Any) -> list[Record]:
+    state.faults = parse_faults(body)
+    return _get_faults(state, None)
 
 
-@CONTROL.route("POST", "/calls", returns="SeededCalls", body=seed_request("calls"), status=201)
-def _seed_calls(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    return _seed(simulation, body, "calls")
+@_route("POST", "/calls", returns="SeededCalls", body=seed_request("calls"), status=201)
+def _seed_calls(state: Store, body: Any) -> Record:
+    return {"calls": add_seeds(state, body, "calls")}
 
 
-@CONTROL.route("POST", "/conferences", returns="SeededConferences", body=seed_request("conferences"), status=201)
-def _seed_conferences(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    return _seed(simulation, body, "conferences")
+@_route("POST", "/conferences", returns="SeededConferences", body=seed_request("conferences"), status=201)
+def _seed_conferences(state: Store, body: Any) -> Record:
+    return {"conferences": add_seeds(state, body, "conferences")}
 
 
-@CONTROL.route("POST", "/native_calls", returns="SeededNativeCalls", body=seed_request("native_calls"), status=201)
-def _seed_native_calls(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    return _seed(simulation, body, "native_calls")
+@_route("POST", "/native_calls", returns="SeededNativeCalls", body=seed_request("native_calls"), status=201)
+def _seed_native_calls(state: Store, body: Any) -> Record:
+    return {"native_calls": add_seeds(state, body, "native_calls")}
 
 
-@CONTROL.route("GET", "/openapi.json", returns="OpenApi")
-def _get_openapi(simulation: Simulation, body: Any, query: dict[str, str]) -> Response:
-    return json_response(200, openapi_document(API, CALLING, CONTROL))
-
-
-def _seed(simulation: Simulation, plan: Any, kind: str) -> Response:
-    return json_response(201, {kind: simulation.state.seed(plan, kind)})
+@_route("GET", "/openapi.json", returns="OpenApi")
+def _get_openapi(state: Store, query: Any) -> Record:
+    return openapi_document(API, CALLING, CONTROL)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import http
+import http.client
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 WRONG_CALL_STATE = 21220
@@ -16,13 +16,18 @@ _NATIVE_INFO = "https://signalwire.com/docs/apis/error-codes"
 _CODE_BY_STATUS = {401: 20003, 403: 20003, 404: 20404, 405: 20004, 429: 20429, 502: 20504, 503: 20504, 504: 20504}
 
 
+class StrictModel(BaseModel):
+    """A model that converts no value, allows no unknown key, and shows no value in its errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
 class ApiError(Exception):
     """A refused request.
 
     :param status: HTTP status of the response
     :param messages: what is wrong, one string per problem
-    :param code: error code of the Compatibility API, the usual one of the status unless given
-    :param text_code: error code of the Calling API
+    :param code: a number of the Compatibility API or a name of the Calling API; by default the usual one of the status
     :param attribute: the parameter that the Calling API names
     :param headers: additional headers of the response
     """
@@ -31,36 +36,36 @@ class ApiError(Exception):
         self,
         status: int,
         *messages: str,
-        code: int | None = None,
-        text_code: str | None = None,
+        code: int | str | None = None,
         attribute: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(*messages)
         self.status = status
-        self.code = code or _CODE_BY_STATUS.get(status, 20001 if status >= 500 else 10000)
-        self.text_code = text_code or ("rate_limit_exceeded" if status == 429 else "invalid_parameter")
+        self.code = code
         self.attribute = attribute
         self.messages = messages
         self.headers = headers or {}
 
     def body(self, shape: str) -> dict[str, object]:
         """Return the body in one of the documented shapes, by the name of its schema."""
+        code = self.code or _CODE_BY_STATUS.get(self.status, 20001 if self.status >= 500 else 10000)
         message = " ".join(self.messages)
         match shape:
             case "ErrorList":  # status 400 of creating a call
-                codes = {"code": str(self.code), "more_info": _MORE_INFO}
+                codes = {"code": str(code), "more_info": _MORE_INFO}
                 return {"errors": [{**codes, "message": one} for one in self.messages]}
             case "ErrorTexts":  # status 422 of conference streams
                 return {"errors": list(self.messages)}
             case "NativeError":
-                return {"error": http.HTTPStatus(self.status).phrase}
+                return {"error": http.client.responses.get(self.status, "Unknown")}
             case "NativeErrors":
-                error = {"type": "validation_error", "code": self.text_code, "message": message, "url": _NATIVE_INFO}
+                name = self.code or ("rate_limit_exceeded" if self.status == 429 else "invalid_parameter")
+                error = {"type": "validation_error", "code": name, "message": message, "url": _NATIVE_INFO}
                 return {"errors": [error | ({"attribute": self.attribute} if self.attribute else {})]}
             case "ControlError":
                 return {"error": message}
-        return {"code": self.code, "message": message, "more_info": _MORE_INFO, "status": self.status}
+        return {"code": code, "message": message, "more_info": _MORE_INFO, "status": self.status}
 
 
 def not_found(what: str) -> ApiError:

@@ -13,13 +13,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from airflow_provider_signalwire.simulator.errors import ApiError
-from airflow_provider_signalwire.simulator.request_log import Entry
 from airflow_provider_signalwire.simulator.routing import Router
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 _JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
 _WITHOUT_BODY = (204, 304)
@@ -46,67 +44,68 @@ def json_response(status: int, value: Any, headers: dict[str, str] | None = None
     return Response(status, json.dumps(value).encode(), {**_JSON_TYPE, **(headers or {})})
 
 
-def error_response(error: ApiError, exchange: Exchange) -> Response:
-    """Return the response for an error, in the shape that is documented for the request."""
-    shape = exchange.router.error_shape(exchange.method, exchange.path, error.status)
-    return json_response(error.status, error.body(shape), error.headers)
-
-
-async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """Read a request's body to its end; return None if it is larger than the limit.
-
-    :raises ClientGoneError: if the client closes the connection first
-    """
-    body, is_too_large = b"", False
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        part = message.get("body", b"")
-        is_too_large = is_too_large or len(body) + len(part) > limit
-        body = b"" if is_too_large else body + part
-        if not message.get("more_body", False):
-            return None if is_too_large else body
-
-
 class Exchange:
-    """A request that has been read, and the ways to respond to it.
+    """A request, and the ways to respond to it.
 
     :param scope: the request's ASGI scope
-    :param receive: reports that the client has gone
+    :param receive: returns the request's body, and reports that the client has gone
     :param send: sends the response
-    :param body: the request's body, or None if it was too large
     :param router: the API that it is sent to
     """
 
-    def __init__(self, scope: Message, receive: Receive, send: Send, body: bytes | None, router: Router) -> None:
+    def __init__(self, scope: Message, receive: Receive, send: Send, router: Router) -> None:
         self._transport: asyncio.Transport = scope["state"]["transport"]
         self._receive = receive
         self._send = send
+        self.router = router
         self.method: str = scope["method"]
         self.path: str = scope["raw_path"].decode("ascii", "replace")
         self.query: str = scope["query_string"].decode("latin-1")
-        self.body = body
-        self.router = router
         headers = dict(scope["headers"])
         self.authorization: bytes = headers.get(b"authorization", b"")
         self.content_type: str = headers.get(b"content-type", b"").decode("latin-1")
         self.request_id = f"{_REQUEST_ID}{next(_REQUEST_NUMBERS):012x}"
         self.extra_headers = {"X-Request-Id": self.request_id}
-        self.entry: Entry | None = None
-        self.form: dict[str, Any] = {}
+        self.log_entry: dict[str, Any] = {}
+        self.form: Any = {}
+        self.form_error: ApiError | None = None
+        self.is_too_large = False
 
-    async def start(self, status: int, headers: dict[str, str], length: int) -> None:
+    async def read(self, limit: int) -> None:
+        """Read the body to its end. What is wrong with it is kept: other errors come first.
+
+        :raises ClientGoneError: if the client closes the connection first
+        """
+        body, has_more = b"", True
+        while has_more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            part = message.get("body", b"")
+            self.is_too_large = self.is_too_large or len(body) + len(part) > limit
+            body = b"" if self.is_too_large else body + part
+            has_more = message.get("more_body", False)
+        try:
+            if body:
+                self.form = self.router.read_body(self.content_type, body)
+        except ApiError as error:
+            self.form_error = error
+
+    def error_response(self, error: ApiError) -> Response:
+        """Return the response for an error, in the shape that is documented for the request."""
+        shape = self.router.error_shape(self.method, self.path, error.status)
+        return json_response(error.status, error.body(shape), error.headers)
+
+    async def start(self, response: Response) -> None:
         """Send the head of a response."""
-        if self.entry is not None:
-            self.entry.status = status
-        headers = {**headers, **self.extra_headers}
-        if status not in _WITHOUT_BODY:
-            headers["Content-Length"] = str(length)
+        self.log_entry["status"] = response.status
+        headers = {**response.headers, **self.extra_headers}
+        if response.status not in _WITHOUT_BODY:
+            headers["Content-Length"] = str(len(response.body))
         encoded = [
             (name.lower().encode("latin-1"), text.encode("latin-1", "replace")) for name, text in headers.items()
         ]
-        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+        await self._send({"type": "http.response.start", "status": response.status, "headers": encoded})
 
     async def send_body(self, part: bytes, *, more: bool = False) -> None:
         """Send a part of a response's body."""
@@ -114,7 +113,7 @@ class Exchange:
 
     async def respond(self, response: Response) -> None:
         """Send a whole response."""
-        await self.start(response.status, response.headers, len(response.body))
+        await self.start(response)
         await self.send_body(b"" if response.status in _WITHOUT_BODY else response.body)
 
     async def pause(self, seconds: float) -> None:
@@ -129,14 +128,8 @@ class Exchange:
             return
         raise ClientGoneError
 
-    async def reset(self) -> None:
-        """Send a TCP reset, after what has been sent so far."""
-        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110  # a transport has no event for an empty buffer
-            await asyncio.sleep(0.001)
-        await self.abort()
-
     async def abort(self) -> None:
-        """Send a TCP reset instead of what has not been sent yet."""
+        """Send a TCP reset: the client sees a broken connection, and no more of the response."""
         if not self._transport.is_closing():
             # Without lingering, closing a socket sends RST instead of FIN.
             connection = self._transport.get_extra_info("socket")

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import random
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, create_model
+from pydantic import Field, PrivateAttr, TypeAdapter, create_model
 
 from airflow_provider_signalwire.simulator.compatibility.calls import API_PREFIX
-from airflow_provider_signalwire.simulator.errors import ApiError
+from airflow_provider_signalwire.simulator.errors import ApiError, StrictModel
 from airflow_provider_signalwire.simulator.exchange import (
     ClientGoneError,
     Exchange,
     Response,
-    error_response,
     json_response,
 )
-
-MAX_FAULTS = 1000
 
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>\n"
 _SLOW_PARTS = 20
 _TIME_TO_READ = 0.05
-_PART = b"x" * 65536
-_STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 Process = Callable[[], Awaitable[Response]]
 
@@ -54,20 +48,16 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-class Match(BaseModel):
+class Match(StrictModel):
     """Which requests a fault affects: those that fit every key given."""
-
-    model_config = _STRICT
 
     method: str | None = None
     path_contains: str = ""
     path: str | None = None
 
 
-class Fault(BaseModel):
+class Fault(StrictModel):
     """A fault, and how often it has fired."""
-
-    model_config = _STRICT
 
     kind: str
     match: Match = Match()
@@ -110,7 +100,7 @@ class Fault(BaseModel):
 
         :param process: processes the request and returns its response; some kinds do not call it
         """
-        send = {"reset": _reset, "hang": _hang, "slow": _slow, "oversize": _oversize}.get(self.kind)
+        send = {"reset": _reset, "hang": _hang, "slow": _slow}.get(self.kind)
         if send is None:
             await exchange.respond(await _respond(self, exchange, process))
         else:
@@ -123,17 +113,15 @@ _MODELS = tuple(
 )
 # ruff: noqa: UP007  # a union of what a tuple holds cannot be written with "|"
 _AnyFault = Annotated[Union[_MODELS], Field(discriminator="kind")]  # type: ignore[valid-type]  # computed
-FaultList = Annotated[list[_AnyFault], Field(max_length=MAX_FAULTS)]
+FaultList = Annotated[list[_AnyFault], Field(max_length=1000)]
 _FAULTS: TypeAdapter[list[Any]] = TypeAdapter(FaultList)
 
 
 def parse_faults(descriptions: object) -> list[Fault]:
     """Parse a list of faults.
 
-    :raises ValueError: if one of them is invalid
+    :raises ValueError: if one of them is invalid, or there are more than 1,000
     """
-    if isinstance(descriptions, list) and len(descriptions) > MAX_FAULTS:
-        raise ValueError(f"the list has more than {MAX_FAULTS:,} faults")  # before each of them is validated
     return _FAULTS.validate_python(descriptions)
 
 
@@ -143,8 +131,8 @@ async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response
     response = await process() if is_processed else Response(200)
     match fault.kind:
         case "status" if fault.body is None:
-            response = error_response(
-                ApiError(fault.status, "A fault of the simulator.", headers=fault.headers), exchange
+            response = exchange.error_response(
+                ApiError(fault.status, "A fault of the simulator.", headers=fault.headers)
             )
         case "status" if isinstance(fault.body, str):
             headers = {"Content-Type": "text/plain; charset=utf-8", **fault.headers}
@@ -157,6 +145,8 @@ async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response
             response = Response(fault.status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
         case "redirect":
             response = Response(fault.status, b"", {"Location": fault.location})
+        case "oversize":
+            response.body = b'{"sid":"%s"}' % (b"x" * (fault.bytes - 10))
         case "truncate":
             response.body = response.body[: len(response.body) // 2]
         case "patch" if response.body:
@@ -168,12 +158,12 @@ async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response
 async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
     response = None if fault.when == "before" else await process()
     if response is not None and fault.when == "middle":
-        await exchange.start(response.status, response.headers, len(response.body))
+        await exchange.start(response)
         await exchange.send_body(response.body[: len(response.body) // 2], more=True)
         # A reset overtakes what the client has not read yet: leave time to read.
         with contextlib.suppress(ClientGoneError):
             await exchange.pause(_TIME_TO_READ)
-    await exchange.reset()
+    await exchange.abort()
 
 
 async def _hang(fault: Any, exchange: Exchange, process: Process) -> None:
@@ -185,19 +175,9 @@ async def _hang(fault: Any, exchange: Exchange, process: Process) -> None:
 async def _slow(fault: Any, exchange: Exchange, process: Process) -> None:
     response = await process()
     body = response.body
-    await exchange.start(response.status, response.headers, len(body))
+    await exchange.start(response)
     size = max(1, len(body) // _SLOW_PARTS)
     for at in range(0, len(body), size):
         await exchange.pause(fault.seconds * size / len(body))
         await exchange.send_body(body[at : at + size], more=True)
     await exchange.send_body(b"")
-
-
-async def _oversize(fault: Any, exchange: Exchange, process: Process) -> None:
-    await exchange.start(200, Response(200).headers, fault.bytes)
-    await exchange.send_body(b'{"sid":"', more=True)
-    # In parts, so that the server waits for a slow client and notices one that has gone.
-    for left in range(fault.bytes - 10, 0, -len(_PART)):
-        await exchange.send_body(_PART[:left], more=True)
-        await asyncio.sleep(0)
-    await exchange.send_body(b'"}')

@@ -49,7 +49,7 @@ def openapi_document(*routers: Router) -> dict[str, Any]:
     for router in routers:
         for route in router.routes:
             operation = _operation(route, router, schemas)
-            operation["security"] = [] if router.default_error == "ControlError" else [{"basic": []}]
+            operation["security"] = [] if router.scope is None else [{"basic": []}]
             paths.setdefault(router.prefix + route.path, {})[route.method.lower()] = operation
     components = {"schemas": schemas, "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}}
     info = {"title": "SignalWire simulator", "version": "1"}
@@ -63,13 +63,13 @@ def _operation(route: Route, router: Router, schemas: dict[str, Any]) -> dict[st
             {"name": name, "in": "path", "required": True, "schema": string}
             for name in re.findall("{(.+?)}", route.path)
         ),
-        *({"name": name, "in": "query", "schema": schema} for name, schema in (route.query or {}).items()),
+        *({"name": name, "in": "query", "schema": schema} for name, schema in route.query.items()),
     ]
     results = {**router.errors, **route.errors, route.status: route.returns}
     responses = {str(status): _response(name) for status, name in results.items()}
     operation = {"operationId": route.handler.__name__.lstrip("_"), "parameters": parameters, "responses": responses}
     if route.form is not None:
-        form = {"type": "object", "properties": route.form, "required": list(route.required)}
+        form = {"type": "object", "properties": route.form.schemas, "required": list(route.form.required)}
         operation["requestBody"] = {"content": {name: {"schema": form} for name in _FORMS}}
     elif route.body is not None:
         body = TypeAdapter(route.body).json_schema(ref_template=_SCHEMA)

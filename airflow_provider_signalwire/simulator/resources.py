@@ -1,4 +1,4 @@
-"""What streams belong to (calls and conferences), the streams themselves, and collections that find both.
+"""What streams belong to (calls and conferences), and the streams themselves.
 
 No timers run. A call is answered, or a stream stopped, once its time has come.
 """
@@ -6,14 +6,12 @@ No timers run. A call is answered, or a stream stopped, once its time has come.
 from __future__ import annotations
 
 import asyncio
-import bisect
 import dataclasses
 import datetime
 import email.utils
 import functools
 import uuid
-from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_signalwire.simulator.errors import not_found
@@ -32,6 +30,7 @@ class Resource:
     kind: ClassVar[str]
     sid_key: ClassVar[str]  # the key of its SID in the records of its streams
     running_status: ClassVar[str] = "in-progress"
+    ended_statuses: ClassVar[tuple[str, ...]] = ("completed",)
     unnamed: ClassVar[str | None] = ""  # the name that the record of a stream without a name has
 
     sid: str
@@ -55,6 +54,22 @@ class Resource:
     def place(self) -> Place:
         """Its place in lists."""
         return self.created_at, self.number
+
+    def add_stream(self, started_at: float, sid: str | None = None, **details: Any) -> Stream:
+        """Add a running stream.
+
+        :param details: other fields of the stream
+        """
+        stream = Stream(
+            sid=sid or new_sid(),
+            account_sid=self.account_sid,
+            parent_key=self.sid_key,
+            parent_sid=self.sid,
+            started_at=started_at,
+            **details,
+        )
+        self.streams[stream.sid] = stream
+        return stream
 
     def find_stream(self, sid_or_name: str) -> Stream:
         """Return a stream by SID, or else the latest of that name, since only it can be running.
@@ -102,72 +117,30 @@ class Stream:
             return "in-progress"
         return "stopped" if now >= self.stopped_at else "queued"
 
-    def summary(self, now: float) -> Record:
-        """Return what the simulator's state shows of the stream, without secrets. The API has no such record."""
-        return {
-            self.parent_key: self.parent_sid,
-            "sid": self.sid,
-            "name": self.name,
-            "status": self.status(now),
-            "date_updated": rfc_2822(self.updated_at(now)),
-            "url": self.url.partition("?")[0],
-            "track": self.track,
-            "parameters": self.parameters,
-            "authorization_bearer_token": "redacted" if self.has_bearer_token else None,
-        }
-
     def updated_at(self, now: float) -> float:
         """Return when the stream's status last changed."""
         is_stopped = self.stopped_at is not None and now >= self.stopped_at
         return (self.stopped_at if is_stopped else None) or self.stop_requested_at or self.started_at
 
+    def record(self, now: float) -> Record:
+        """Return what records and the simulator's state both show."""
+        return {
+            "sid": self.sid,
+            self.parent_key: self.parent_sid,
+            "name": self.name,
+            "status": self.status(now),
+            "date_updated": rfc_2822(self.updated_at(now)),
+        }
 
-ResourceT = TypeVar("ResourceT", bound=Resource)
-
-
-class Collection(Generic[ResourceT]):
-    """Resources of one kind, by SID and in the order of their creation."""
-
-    def __init__(self) -> None:
-        self._by_sid: dict[str, ResourceT] = {}
-        self._ordered: list[tuple[Place, ResourceT]] = []
-
-    def __iter__(self) -> Iterator[ResourceT]:
-        return iter(list(self._by_sid.values()))
-
-    def __contains__(self, sid: str) -> bool:
-        return sid in self._by_sid
-
-    def __getitem__(self, sid: str) -> ResourceT:
-        return self._by_sid[sid]
-
-    def get(self, account_sid: str, sid: str) -> ResourceT:
-        """Return a resource of an account.
-
-        :raises ApiError: 404
-        """
-        resource = self._by_sid.get(sid)
-        if resource is None or resource.account_sid != account_sid:
-            raise not_found(sid)
-        return resource
-
-    def add(self, resources: list[ResourceT]) -> None:
-        """Add resources. A single one nearly always belongs at the end."""
-        self._by_sid |= {one.sid: one for one in resources}
-        if len(resources) == 1:
-            bisect.insort(self._ordered, (resources[0].place, resources[0]))
-        else:
-            self._ordered = sorted([*self._ordered, *((one.place, one) for one in resources)])
-
-    def remove(self, resource: ResourceT) -> None:
-        """Remove a resource."""
-        del self._by_sid[resource.sid]
-        del self._ordered[bisect.bisect_left(self._ordered, (resource.place,))]
-
-    def before(self, account_sid: str, place: Place | None) -> Iterator[ResourceT]:
-        """Return the resources of an account before a place, or all of them, newest first."""
-        end = len(self._ordered) if place is None else bisect.bisect_left(self._ordered, (place,))
-        return (one for _, one in reversed(self._ordered[:end]) if one.account_sid == account_sid)
+    def summary(self, now: float) -> Record:
+        """Return what the simulator's state shows of the stream, without secrets. The API has no such record."""
+        return {
+            **self.record(now),
+            "url": self.url.partition("?")[0],
+            "track": self.track,
+            "parameters": self.parameters,
+            "authorization_bearer_token": "redacted" if self.has_bearer_token else None,
+        }
 
 
 def new_sid() -> str:

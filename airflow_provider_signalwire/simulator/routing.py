@@ -16,13 +16,13 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 class Route:
     """A route, and what the OpenAPI document says about it.
 
+    :param handler: takes the state, the variable segments of the path, and the query of a GET or else the body
     :param returns: name of the response's schema; None for a response without a body
-    :param form: schemas of the form's fields
-    :param required: the form's required fields
+    :param scope: scope that the API token needs
+    :param form: the form that it takes, with ``schemas`` and ``required``
     :param body: type of a JSON body, for pydantic
     :param query: schemas of the query parameters
-    :param scope: scope that the API token needs
-    :param in_thread: whether the handler may take long
+    :param in_thread: whether the handler may take long; then it is called without the state's lock
     :param errors: schemas of error bodies by status, where they differ from the router's
     """
 
@@ -30,40 +30,39 @@ class Route:
     path: str
     handler: Callable[..., Any]
     returns: str | None
+    scope: str | None
     status: int = 200
-    form: dict[str, Any] | None = None
-    required: tuple[str, ...] = ()
+    form: Any = None
     body: Any = None
-    query: dict[str, dict[str, Any]] | None = None
-    scope: str = "Voice"
+    query: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     in_thread: bool = False
     errors: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Router:
     """The routes below a prefix. In their paths, words and variable segments alternate.
 
     :param prefix: path that all routes begin with
+    :param read_body: turns a content type and a body into what handlers take
     :param errors: schemas of documented error bodies by status
     :param default_error: schema of other error bodies
-    :param takes_json: whether bodies are JSON, not forms
+    :param scope: scope that the API token needs unless a route names another; None if no credentials are needed
     """
 
-    def __init__(
-        self, prefix: str, errors: Mapping[int, str], default_error: str = "Error", *, takes_json: bool = False
-    ) -> None:
-        self.prefix = prefix
-        self.errors = errors
-        self.default_error = default_error
-        self.takes_json = takes_json
-        self.routes: list[Route] = []
-        self._by_shape: dict[tuple[str, int], dict[str, Route]] = {}
+    prefix: str
+    read_body: Callable[[str, bytes], Any]
+    errors: Mapping[int, str]
+    default_error: str
+    scope: str | None = "Voice"
+    routes: list[Route] = dataclasses.field(default_factory=list, init=False)
+    _by_shape: dict[tuple[str, int], dict[str, Route]] = dataclasses.field(default_factory=dict, init=False)
 
     def route(self, method: str, path: str, **details: Any) -> Callable[[HandlerT], HandlerT]:
         """Register the decorated function for a method and a path such as ``/Calls/{CallSid}``."""
 
         def register(handler: HandlerT) -> HandlerT:
-            route = Route(method=method, path=path, handler=handler, **details)
+            route = Route(method=method, path=path, handler=handler, **{"scope": self.scope, **details})
             self.routes.append(route)
             self._by_shape.setdefault(_shape(path)[0], {})[method] = route
             return handler

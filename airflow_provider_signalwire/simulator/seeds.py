@@ -2,56 +2,49 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from airflow_provider_signalwire.simulator.compatibility.calls import (
-    ENDED_STATUSES,
     NEVER,
     Call,
     CallStatus,
     Conference,
     ConferenceStatus,
 )
-from airflow_provider_signalwire.simulator.native.calls import ENDED_STATUSES as ENDED_NATIVE_STATUSES
-from airflow_provider_signalwire.simulator.native.calls import NativeCall, NativeCallStatus
-from airflow_provider_signalwire.simulator.resources import Resource, Stream, new_sid
+from airflow_provider_signalwire.simulator.errors import StrictModel
+from airflow_provider_signalwire.simulator.native import NativeCall, NativeCallStatus
+from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
+from airflow_provider_signalwire.simulator.store import CAPACITY, Store
 
 MAX_COUNT = 10_000  # of one request
 
-_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, strict=True)
 Text = Annotated[str, Field(max_length=1000)]
 Sid = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class StreamSeed(BaseModel):
+class StreamSeed(StrictModel):
     """A stream of a seeded call or conference. All keys are optional."""
-
-    model_config = _STRICT
 
     name: Text = ""
     url: Text = "wss://media.example.com/stream"
     sid: Sid | None = None
 
 
-class Seed(BaseModel):
+class Seed(StrictModel):
     """Calls or conferences that stay as they are until a request changes them. All keys are optional.
 
     Those that have ended ended just now; ``age_seconds`` is how long ago they began.
     """
 
-    model_config = _STRICT
-
     resource_type: ClassVar[type[Resource]]
-    ended_statuses: ClassVar[tuple[str, ...]]
 
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     status: str
     age_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0
-    streams: Annotated[list[StreamSeed], Field(max_length=1000)] = []
+    streams: Annotated[list[StreamSeed], Field(max_length=1000)] = Field(default=[])
     sid: Sid | None = None
     account_sid: Sid | None = None
 
@@ -66,42 +59,32 @@ class Seed(BaseModel):
 
     def resources(self, project: str, now: float, numbers: Iterator[int]) -> Iterator[Resource]:
         """Yield the calls or conferences."""
-        created_at, account_sid = now - self.age_seconds, self.account_sid or project
+        created_at = now - self.age_seconds
         own_fields = self._own_fields(created_at)
         for _ in range(self.count):
             resource = self.resource_type(
                 sid=self.sid or new_sid(),
-                account_sid=account_sid,
+                account_sid=self.account_sid or project,
                 created_at=created_at,
                 number=next(numbers),
+                initial_status=self.status,
                 **own_fields,
             )
-            for seed in self.streams:
-                stream = Stream(
-                    sid=seed.sid or new_sid(),
-                    account_sid=account_sid,
-                    parent_key=resource.sid_key,
-                    parent_sid=resource.sid,
-                    name=seed.name,
-                    url=seed.url,
-                    started_at=created_at,
-                )
-                resource.streams[stream.sid] = stream
-            if self.status in self.ended_statuses:
+            for stream in self.streams:
+                resource.add_stream(created_at, stream.sid, name=stream.name, url=stream.url)
+            if self.status in resource.ended_statuses:
                 resource.end(self.status, now)
             yield resource
 
     def _own_fields(self, created_at: float) -> dict[str, Any]:
         """Return the fields that only one kind of resource has."""
-        names = type(self).model_fields.keys() - Seed.model_fields.keys()
-        return {"initial_status": self.status, **{name: getattr(self, name) for name in names}}
+        return self.model_dump(include=type(self).model_fields.keys() - Seed.model_fields.keys())
 
 
 class CallSeed(Seed):
     """Calls of the Compatibility API. They were dialed and, if at all, answered when they were created."""
 
     resource_type = Call
-    ended_statuses = ENDED_STATUSES
 
     status: CallStatus = "in-progress"
     to: Text = "+15550100001"
@@ -120,7 +103,6 @@ class ConferenceSeed(Seed):
     """Conferences."""
 
     resource_type = Conference
-    ended_statuses = ("completed",)
 
     status: ConferenceStatus = "in-progress"
     friendly_name: Text = "Conference"
@@ -130,39 +112,48 @@ class NativeCallSeed(Seed):
     """Calls of the native engine: ``sid`` is the call's id, and that of a stream is its control id."""
 
     resource_type = NativeCall
-    ended_statuses = ENDED_NATIVE_STATUSES
 
     status: NativeCallStatus = "answered"
     to: Text = "+15550100001"
     from_: Annotated[Text, Field(alias="from")] = "+15550100002"
 
 
-_SEEDS: dict[str, type[Seed]] = {"calls": CallSeed, "conferences": ConferenceSeed, "native_calls": NativeCallSeed}
-_LISTS = {
-    kind: create_model(
-        f"{seed.__name__}s",
-        __config__=_STRICT,
-        __doc__=f"Different {kind}, in the shape of the response.",
-        **{kind: (Annotated[types.GenericAlias(list, (seed,)), Field(max_length=MAX_COUNT)], ...)},  # type: ignore[call-overload]  # a computed name
-    )
-    for kind, seed in _SEEDS.items()
+SEEDS: dict[str, type[Seed]] = {"calls": CallSeed, "conferences": ConferenceSeed, "native_calls": NativeCallSeed}
+
+
+# Different calls or conferences, in the shape of the response.
+_LISTS: dict[str, Any] = {
+    kind: dict[Literal[kind], Annotated[list[seed], Field(max_length=MAX_COUNT)]]  # type: ignore[valid-type]  # computed
+    for kind, seed in SEEDS.items()
 }
+_LIST_ADAPTERS = {kind: TypeAdapter[dict[str, list[Seed]]](shape) for kind, shape in _LISTS.items()}
 
 
 def seed_request(kind: str) -> Any:
     """Return the type of a request that seeds: one seed, a list of seeds, or an object with such a list."""
-    return _SEEDS[kind] | _LISTS[kind].model_fields[kind].annotation | _LISTS[kind]
+    return SEEDS[kind] | get_args(_LISTS[kind])[1] | _LISTS[kind]
 
 
-def parse_seeds(plan: Any, kind: str) -> list[Seed]:
-    """Parse one seed, a list of seeds, or an object with such a list.
+def add_seeds(store: Store, plan: Any, kind: str) -> list[Record]:
+    """Add calls or conferences without going through the API, and return their SIDs and those of their streams.
 
+    :param plan: one seed, a list of seeds, or an object with such a list
     :param kind: ``calls``, ``conferences`` or ``native_calls``; the key of the list in an object
-    :raises ValueError: if it is anything else, or more than 10,000 calls or conferences
+    :raises ValueError: if the plan is invalid or too large; then nothing is added
     """
     if isinstance(plan, dict) and kind not in plan:
-        return [_SEEDS[kind].model_validate(plan)]
-    seeds: list[Seed] = getattr(_LISTS[kind].model_validate(plan if isinstance(plan, dict) else {kind: plan}), kind)
+        seeds = [SEEDS[kind].model_validate(plan)]
+    else:
+        seeds = _LIST_ADAPTERS[kind].validate_python(plan if isinstance(plan, dict) else {kind: plan})[kind]
     if sum(seed.count for seed in seeds) > MAX_COUNT:
         raise ValueError(f"a request can add at most {MAX_COUNT:,} {kind}: their count is larger")
-    return seeds
+    if sum(seed.count * (1 + len(seed.streams)) for seed in seeds) > store.free:
+        raise ValueError(f"the simulator would be full ({CAPACITY:,} calls, conferences and streams)")
+    now, settings = store.clock(), store.settings
+    if unknown := {seed.account_sid for seed in seeds} - {None, settings.project, *settings.subprojects}:
+        raise ValueError(f"there is no account {unknown.pop()!r}")
+    added = [one for seed in seeds for one in seed.resources(settings.project, now, store.numbers)]
+    store.add(added)
+    return [
+        {"sid": one.sid, "streams": [{"sid": it.sid, "name": it.name} for it in one.streams.values()]} for one in added
+    ]

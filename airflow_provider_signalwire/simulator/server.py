@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import importlib
 import socket
 import threading
@@ -15,9 +14,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
+from airflow_provider_signalwire.simulator.compatibility.state import State
 from airflow_provider_signalwire.simulator.faults import parse_faults
+from airflow_provider_signalwire.simulator.seeds import add_seeds
 from airflow_provider_signalwire.simulator.settings import Settings
-from airflow_provider_signalwire.simulator.simulation import Simulation
 
 _MAX_HEAD = 64 * 1024
 
@@ -76,21 +76,19 @@ class SimulatorServer:
     ) -> None:
         if not is_loopback(host):
             raise ValueError(f"the simulator serves loopback hosts only, not {host!r}")
-        self.simulation = Simulation(Settings(**settings), clock)
-        self.state = self.simulation.state
+        self.state = State(Settings(**settings), clock)
         self.project = self.state.settings.project
         self.token = self.state.settings.token
         self.host = host
         self.port = port
-        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread: threading.Thread | None = None
         self._server = _Server(
             uvicorn.Config(
-                Application(self.simulation),
+                Application(self.state),
                 http=HTTP_PROTOCOL,
                 loop="none",
                 ws="none",
-                lifespan="on",
+                lifespan="off",
                 access_log=False,
                 proxy_headers=False,
                 log_config=None,
@@ -100,8 +98,7 @@ class SimulatorServer:
                 timeout_graceful_shutdown=2,
                 ssl_certfile=ssl_certfile,
                 ssl_keyfile=ssl_keyfile,
-            ),
-            self._started,
+            )
         )
 
     @property
@@ -134,32 +131,33 @@ class SimulatorServer:
         return self._seed(plan, "native_calls")
 
     def _seed(self, plan: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-        return self.state.seed({"from" if key == "from_" else key: value for key, value in plan.items()}, kind)
+        return add_seeds(self.state, {"from" if key == "from_" else key: value for key, value in plan.items()}, kind)
 
     def set_faults(self, faults: Sequence[object]) -> None:
         """Replace the faults in force.
 
         :raises ValueError: if one of them is invalid
         """
-        self.simulation.faults = parse_faults(faults)
+        self.state.faults = parse_faults(faults)
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults in force, each with how often it fired."""
-        return [fault.describe() for fault in self.simulation.faults]
+        return [fault.describe() for fault in self.state.faults]
 
-    def requests(self, path_contains: str = "") -> list[dict[str, object]]:
+    def requests(self, path_contains: str = "") -> list[dict[str, Any]]:
         """Return the API requests received, oldest first."""
-        return self.simulation.request_log.entries(path_contains)
+        return self.state.requests(path_contains)
 
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, and return to the settings of the start."""
-        self.simulation.reset(**changes)
+        self.state.reset(**changes)
 
     def start(self) -> None:
-        """Listen, and return when the first request can come.
+        """Listen, and return when requests can come.
 
         :raises OSError: if the port is taken or a certificate cannot be read
         """
+        self._server.config.load()
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
         # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each response would wait for 40 ms.
@@ -167,7 +165,6 @@ class SimulatorServer:
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
         self._thread.start()
-        self._started.result()
 
     def stop(self) -> None:
         """End at once, whoever is still connected."""
@@ -183,25 +180,16 @@ class SimulatorServer:
         self.stop()
 
     def _run(self, listener: socket.socket) -> None:
-        try:
-            with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._server.serve(sockets=[listener]))
-        except BaseException as error:
-            if self._started.done():
-                raise
-            self._started.set_exception(error)
+        with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self._serve(listener))
+
+    async def _serve(self, listener: socket.socket) -> None:
+        async with self.state.callbacks.running():
+            await self._server.serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server; it reports that it is ready, and waits for no client when it ends."""
-
-    def __init__(self, config: uvicorn.Config, started: concurrent.futures.Future[None]) -> None:
-        super().__init__(config)
-        self._reported = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self._reported.set_result(None)
+    """uvicorn's server; when it ends, it waits for no client."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import collections
+import functools
 import math
 import re
 from typing import Annotated, Any, Literal
@@ -96,6 +97,7 @@ class Settings(Behavior):
         """
         return self.model_copy(update=Behavior(**changes).model_dump(exclude_unset=True))
 
+    @functools.cached_property
     def credentials(self) -> bytes:
-        """Return the credentials as HTTP Basic sends them."""
+        """The credentials as HTTP Basic sends them."""
         return base64.b64encode(f"{self.project}:{self.token}".encode())

@@ -1,77 +1,119 @@
-"""Everything that the simulated accounts hold, and what both engines do with streams."""
+"""Everything that one simulator holds, and what both engines do with streams."""
 
 from __future__ import annotations
 
+import asyncio
+import collections
 import itertools
 import threading
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from airflow_provider_signalwire.simulator.compatibility.calls import Call, Conference
-from airflow_provider_signalwire.simulator.errors import ApiError
-from airflow_provider_signalwire.simulator.native.calls import NativeCall
-from airflow_provider_signalwire.simulator.resources import Collection, Resource, Stream
-from airflow_provider_signalwire.simulator.seeds import parse_seeds
-from airflow_provider_signalwire.simulator.settings import Settings
+from airflow_provider_signalwire.simulator.callbacks import CallbackSender
+from airflow_provider_signalwire.simulator.errors import ApiError, not_found
+from airflow_provider_signalwire.simulator.faults import Fault
+from airflow_provider_signalwire.simulator.resources import Record, Resource, Stream
+from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
 
 CAPACITY = 200_000  # calls, conferences, streams and recordings together
-STARTED, STOPPED = "stream-started", "stream-stopped"
+LOG_CAPACITY = 150_000
 
-Seeded = dict[str, Any]
+_SECRET_FIELDS = frozenset({"AuthorizationBearerToken", "SipAuthPassword", "authorization_bearer_token"})
+
+ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 class Store:
-    """Calls and conferences of one project and its subprojects.
+    """Calls and conferences of one project and its subprojects, the faults in force, and the log of requests.
 
     Requests hold ``lock``; so must whatever uses the methods for them in another thread at the same time.
 
-    :param settings: accounts, and how long answering and stopping take
+    :param settings: accounts, and how the simulator behaves
     :param clock: returns the time in seconds since the epoch
-    :param on_stream_event: called with a stream, the event, its time, and the seconds until then
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        clock: Callable[[], float],
-        on_stream_event: Callable[[Stream, str, float, float], None],
-    ) -> None:
-        self.clock = clock
+    def __init__(self, settings: Settings, clock: Callable[[], float] | None = None) -> None:
+        self._initial_settings = settings
+        self.clock = clock or time.time
         self.lock = threading.RLock()
-        self._on_stream_event = on_stream_event
-        self._started_at = clock()
-        self.reset(settings)
+        self.callbacks = CallbackSender()
+        self._in_flight: set[asyncio.Task[Any]] = set()
+        self._started_at = self.clock()
+        self.reset()
 
-    def reset(self, settings: Settings) -> None:
-        """Forget everything, and continue under these settings."""
+    def reset(self, /, **changes: Any) -> None:
+        """Forget calls, requests and faults, end what is in flight, and return to the initial settings.
+
+        :param changes: settings that differ: ``latency_ms``, ``answer_delay_ms``, ``stop_delay_ms``, ``rate_limit``
+        :raises ValueError: for an invalid setting; then nothing is reset
+        """
+        settings = self._initial_settings.changed(changes)
+        self.callbacks.run_in_loop(self._cancel_all)  # after the callbacks that responses have planned already
         with self.lock:
             self.settings = settings
-            self._numbers = itertools.count()
+            self.rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
+            self.faults: list[Fault] = []  # the first one that fires affects the request
+            self.callbacks.sent.clear()
+            self.request_count = 0
+            self._log: collections.deque[Record] = collections.deque(maxlen=LOG_CAPACITY)
+            self.resources: dict[str, Resource] = {}
+            self.numbers = itertools.count()
             self._count = 0
-            self.calls: Collection[Call] = Collection()
-            self.conferences: Collection[Conference] = Collection()
-            self.native_calls: Collection[NativeCall] = Collection()
-            self._collections: dict[str, Collection[Any]] = {
-                "calls": self.calls,
-                "conferences": self.conferences,
-                "native_calls": self.native_calls,
-            }
 
-    def start(self, parent: Resource, stream: Stream) -> None:
-        """Add a stream.
+    def _cancel_all(self) -> None:
+        for task in self._in_flight | self.callbacks.pending:
+            task.cancel()
 
+    def end_on_reset(self) -> None:
+        """Let a reset cancel the task that serves the current request."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # as in every coroutine of a server
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+
+    def log_request(self, *, form: Mapping[str, Any], **details: Any) -> Record:
+        """Append a request to the log, without secrets. It drops the oldest ones.
+
+        :return: the entry; its status stays None when the connection ends without a response
+        """
+        entry = {**details, "form": _redacted(form), "status": None, "fault": None}
+        self.request_count += 1
+        self._log.append(entry)
+        return entry
+
+    def requests(self, path_contains: str = "") -> list[Record]:
+        """Return the requests whose path, as it was sent, contains a string; oldest first."""
+        # Copying the deque first is one step of the interpreter: another thread may be adding to it.
+        return [entry.copy() for entry in self._log.copy() if path_contains in entry["path"]]
+
+    def find(self, resource_type: type[ResourceT], account_sid: str, sid: str) -> ResourceT:
+        """Return a call or a conference of an account.
+
+        :raises ApiError: 404
+        """
+        resource = self.resources.get(sid)
+        if not isinstance(resource, resource_type) or resource.account_sid != account_sid:
+            raise not_found(sid)
+        return resource
+
+    def start(self, parent: Resource, **details: Any) -> Stream:
+        """Start a stream.
+
+        :param details: fields of the stream
         :raises ApiError: 503 if the simulator is full
         """
         self.reserve()
-        parent.streams[stream.sid] = stream
-        self._on_stream_event(stream, STARTED, stream.started_at, 0)
+        stream = parent.add_stream(self.clock(), **details)
+        self._report(stream, "stream-started", stream.started_at)
+        return stream
 
     def stop(self, stream: Stream) -> None:
         """Stop a stream. Stopping it again does not delay the stop."""
         if stream.stopped_at is None:
             now, delay = self.clock(), self.settings.stop_delay_ms / 1000
             stream.stop_requested_at, stream.stopped_at = now, now + delay
-            self._on_stream_event(stream, STOPPED, stream.stopped_at, delay)
+            self._report(stream, "stream-stopped", stream.stopped_at, delay)
 
     def end_call(self, sid: str, status: str = "completed") -> None:
         """End a call or a conference as the network would.
@@ -80,56 +122,65 @@ class Store:
         """
         with self.lock:
             now = self.clock()
-            collection = next((one for one in self._collections.values() if sid in one), self.calls)
-            for stream in collection[sid].end(status, now):
-                self._on_stream_event(stream, STOPPED, now, 0)
+            for stream in self.resources[sid].end(status, now):
+                self._report(stream, "stream-stopped", now)
 
-    def seed(self, plan: Any, kind: str = "calls") -> list[Seeded]:
-        """Add calls or conferences without going through the API, and return their SIDs and those of their streams.
+    def add(self, resources: list[Resource]) -> None:
+        """Add calls or conferences with their streams.
 
-        :param plan: as :func:`parse_seeds` takes it
-        :param kind: ``calls``, ``conferences`` or ``native_calls``
-        :raises ValueError: if it is invalid; then nothing is added
+        :raises ValueError: if a SID is in use; then nothing is added
         """
-        seeds = parse_seeds(plan, kind)
-        if unknown := {seed.account_sid for seed in seeds} - {None, self.settings.project, *self.settings.subprojects}:
-            raise ValueError(f"there is no account {unknown.pop()!r}")
-        count = sum(seed.count * (1 + len(seed.streams)) for seed in seeds)
-        if self._count + count > CAPACITY:
-            raise ValueError(f"the simulator would be full ({CAPACITY:,} calls, conferences and streams)")
-        now = self.clock()
-        added = [one for seed in seeds for one in seed.resources(self.settings.project, now, self._numbers)]
-        sids = {one.sid for one in added}
+        by_sid = {one.sid: one for one in resources}
         with self.lock:
-            if len(sids) < len(added) or any(sid in one for one in self._collections.values() for sid in sids):
+            if len(by_sid) < len(resources) or by_sid.keys() & self.resources.keys():
                 raise ValueError("a sid is in use already")
-            self._count += count
-            self._collections[kind].add(added)
-        return [
-            {"sid": one.sid, "streams": [{"sid": it.sid, "name": it.name} for it in one.streams.values()]}
-            for one in added
-        ]
+            self._count += sum(1 + len(one.streams) for one in resources)
+            self.resources |= by_sid
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Record:
         """Return everything there is, without secrets."""
-        now, found = self.clock(), {kind: list(collection) for kind, collection in self._collections.items()}
-        streams = [one for resources in found.values() for parent in resources for one in list(parent.streams.values())]
+        now = self.clock()
+        found: dict[str, list[Any]] = {"calls": [], "conferences": [], "native_calls": []}
+        for one in list(self.resources.values()):
+            found[f"{one.kind}s"].append(one)
+        parents = itertools.chain(*found.values())
+        streams = [stream.summary(now) for parent in parents for stream in list(parent.streams.values())]
         return {
-            **{kind: [one.summary(now) for one in resources] for kind, resources in found.items()},
-            "streams": [stream.summary(now) for stream in streams],
+            "settings": self.settings.model_dump(),
+            **{kind: [one.summary(now) for one in parents] for kind, parents in found.items()},
+            "streams": streams,
             "recordings": [one.record() for call in found["calls"] for one in list(call.recordings.values())],
             "counts": {
                 "calls": len(found["calls"]),
                 "streams": len(streams),
-                "running_streams": sum(stream.status(now) != "stopped" for stream in streams),
+                "running_streams": sum(stream["status"] != "stopped" for stream in streams),
+                "requests": self.request_count,
             },
+            "callbacks": list(self.callbacks.sent.copy()),
         }
+
+    @property
+    def free(self) -> int:
+        """How many more calls, conferences, streams and recordings there is room for."""
+        return CAPACITY - self._count
 
     def reserve(self) -> None:
         """Count one more resource.
 
         :raises ApiError: 503 if the simulator is full
         """
-        if self._count >= CAPACITY:
+        if not self.free:
             raise ApiError(503, f"The simulator is full ({CAPACITY:,} calls, conferences and streams): reset it.")
         self._count += 1
+
+    def _report(self, stream: Stream, event: str, due: float, delay: float = 0) -> None:
+        if stream.callback_url:
+            key = self.settings.signing_key
+            self.callbacks.run_in_loop(self.callbacks.plan, stream, event, due, delay, key)
+
+
+def _redacted(form: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        name: "redacted" if name in _SECRET_FIELDS else _redacted(value) if isinstance(value, dict) else value
+        for name, value in form.items()
+    }

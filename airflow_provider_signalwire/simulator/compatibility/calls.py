@@ -14,7 +14,6 @@ NEVER = float("inf")
 
 EndedStatus = Literal["completed", "canceled", "busy", "failed", "no-answer"]
 CallStatus = Literal["queued", "ringing", "in-progress", EndedStatus]
-ENDED_STATUSES: tuple[str, ...] = get_args(EndedStatus)
 CALL_STATUSES: tuple[str, ...] = get_args(CallStatus)
 ConferenceStatus = Literal["init", "in-progress", "completed"]
 CONFERENCE_STATUSES: tuple[str, ...] = get_args(ConferenceStatus)
@@ -40,6 +39,7 @@ class Call(Resource):
 
     kind = "call"
     sid_key = "call_sid"
+    ended_statuses = get_args(EndedStatus)
 
     to: str
     from_: str
@@ -180,12 +180,9 @@ class Recording:
 def stream_record(stream: Stream, parent: Resource, now: float) -> Record:
     """Return the record of a stream."""
     return {
-        "sid": stream.sid,
+        **stream.record(now),
         "account_sid": stream.account_sid,
-        stream.parent_key: stream.parent_sid,
         "name": stream.name or parent.unnamed,
-        "status": stream.status(now),
-        "date_updated": rfc_2822(stream.updated_at(now)),
         "uri": f"{resource_uri(parent)}/Streams/{quoted(stream.sid)}.json",
     }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_signalwire.simulator.errors import ApiError, parse_json_object
 
@@ -18,29 +19,23 @@ MAX_FIELDS = 1000
 _PARAMETER = re.compile(r"Parameter([0-9]+)\.(Name|Value)")
 
 
-def read_fields(content_type: str, body: bytes) -> dict[str, str | list[str]]:
+def read_fields(content_type: str, body: bytes) -> Fields:
     """Read a body. A field that is repeated becomes a list.
 
     :raises ApiError: 400 if the body is not what its content type says
     """
     if content_type.partition(";")[0].strip().lower() == "application/json":
-        return _read_json(body)
+        items = parse_json_object(body).items()
+        return {
+            name: [_as_text(name, one) for one in item] if isinstance(item, list) else _as_text(name, item)
+            for name, item in items
+            if item is not None
+        }
     try:
-        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise ApiError(400, f"The request body has more than {MAX_FIELDS} fields.") from None
-    fields: dict[str, list[str]] = {}
-    for name, value in pairs:
-        fields.setdefault(name, []).append(value)
     return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
-
-
-def _read_json(body: bytes) -> dict[str, str | list[str]]:
-    return {
-        name: [_as_text(name, one) for one in item] if isinstance(item, list) else _as_text(name, item)
-        for name, item in parse_json_object(body).items()
-        if item is not None
-    }
 
 
 def _as_text(name: str, value: object) -> str:
@@ -55,17 +50,29 @@ def text(fields: Fields, name: str, default: str = "") -> str:
     return (value if isinstance(value, str) else value[-1] if value else "") or default
 
 
-def check_fields(fields: Fields, schemas: Schemas, required: str = "") -> None:
-    """Check the fields that are not empty.
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What a request may contain.
 
-    :raises ApiError: 422 if the required one is empty, and for the first invalid one
+    :param schemas: of its fields
+    :param required: fields that must not be empty
     """
-    if required and not text(fields, required):
-        raise ApiError(422, f"{required} is required.")
-    for name, schema in schemas.items():
-        value = text(fields, name)
-        if value and (problem := _problem(value, schema)):
-            raise ApiError(422, f"{name} must be {problem}.")
+
+    schemas: Schemas
+    required: tuple[str, ...] = ()
+
+    def check(self, fields: Fields) -> None:
+        """Check the fields that are not empty.
+
+        :raises ApiError: 422 for a required field that is empty, and for the first invalid one
+        """
+        for name in self.required:
+            if not text(fields, name):
+                raise ApiError(422, f"{name} is required.")
+        for name, schema in self.schemas.items():
+            value = text(fields, name)
+            if value and (problem := _problem(value, schema)):
+                raise ApiError(422, f"{name} must be {problem}.")
 
 
 def _problem(value: str, schema: dict[str, Any]) -> str | None:
@@ -123,46 +130,55 @@ _METHOD = _enum("GET", "POST")
 _STATUS_CALLBACK: Schemas = {"StatusCallback": _URL, "StatusCallbackMethod": _METHOD}
 _REQUESTS: Schemas = {"Url": _URL, "Method": _METHOD, "FallbackUrl": _URL, "FallbackMethod": _METHOD}
 
-CALL_UPDATE: Schemas = {**_REQUESTS, **_STATUS_CALLBACK, "Status": _enum("canceled", "completed")}
-NEW_RECORDING: Schemas = {
+_RECORDING: Schemas = {
     "RecordingChannels": _enum("mono", "dual"),
     "RecordingTrack": _enum("inbound", "outbound", "both"),
     "RecordingStatusCallback": _URL,
     "RecordingStatusCallbackMethod": _METHOD,
     "Trim": _enum("trim-silence", "do-not-trim"),
 }
-NEW_CALL: Schemas = {
-    **dict.fromkeys(("To", "From", "ApplicationSid", "Laml", "Twiml"), _TEXT),
-    **_REQUESTS,
-    **_STATUS_CALLBACK,
-    **NEW_RECORDING,
-    "SendDigits": {"type": "string", "pattern": r"^[0-9#*wW]{1,32}$"},
-    "Timeout": _integer(1, 600),
-    "MachineDetection": _enum("Enable", "DetectMessageEnd", "none"),
-    "MachineDetectionTimeout": _integer(1, 120),
-    "MachineDetectionSpeechThreshold": _integer(1000, 6000),
-    "MachineDetectionSpeechEndThreshold": _integer(500, 5000),
-    "MachineDetectionSilenceTimeout": _integer(2000, 10000),
-    "MachineWordsThreshold": _integer(1, 100),
-    **dict.fromkeys(("AsyncAmd", "AsyncAmdPartialResults", "Record"), _enum("true", "false")),
-    "AsyncAmdStatusCallback": _URL,
-    "AsyncAmdStatusCallbackMethod": _METHOD,
-    "MaxPricePerMinute": {"type": "string", "pattern": r"^[0-9]{1,9}\.?[0-9]{0,4}$"},
-}
-NEW_STREAM: Schemas = {
+_STREAM: Schemas = {
     "Url": _TEXT,
     "Name": _TEXT,
     "Track": _enum("inbound_track", "outbound_track", "both_tracks"),
     **_STATUS_CALLBACK,
     "AuthorizationBearerToken": _TEXT,
 }
-NEW_CONFERENCE_STREAM: Schemas = {
-    **NEW_STREAM,
-    "StreamCodec": _enum("PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"),
-    "StreamRealTime": _enum("true", "false"),
-}
-STREAM_STOP: Schemas = {"Status": _enum("stopped")}
-RECORDING_UPDATE: Schemas = {
-    "Status": _enum("paused", "in-progress", "stopped"),
-    "PauseBehavior": _enum("skip", "silence"),
-}
+
+NEW_CALL = Form(
+    {
+        **dict.fromkeys(("To", "From", "ApplicationSid", "Laml", "Twiml"), _TEXT),
+        **_REQUESTS,
+        **_STATUS_CALLBACK,
+        **_RECORDING,
+        "SendDigits": {"type": "string", "pattern": r"^[0-9#*wW]{1,32}$"},
+        "Timeout": _integer(1, 600),
+        "MachineDetection": _enum("Enable", "DetectMessageEnd", "none"),
+        "MachineDetectionTimeout": _integer(1, 120),
+        "MachineDetectionSpeechThreshold": _integer(1000, 6000),
+        "MachineDetectionSpeechEndThreshold": _integer(500, 5000),
+        "MachineDetectionSilenceTimeout": _integer(2000, 10000),
+        "MachineWordsThreshold": _integer(1, 100),
+        **dict.fromkeys(("AsyncAmd", "AsyncAmdPartialResults", "Record"), _enum("true", "false")),
+        "AsyncAmdStatusCallback": _URL,
+        "AsyncAmdStatusCallbackMethod": _METHOD,
+        "MaxPricePerMinute": {"type": "string", "pattern": r"^[0-9]{1,9}\.?[0-9]{0,4}$"},
+    },
+    required=("To", "From"),
+)
+CALL_UPDATE = Form({**_REQUESTS, **_STATUS_CALLBACK, "Status": _enum("canceled", "completed")})
+NEW_STREAM = Form(_STREAM, required=("Url",))
+NEW_CONFERENCE_STREAM = Form(
+    {
+        **_STREAM,
+        "StreamCodec": _enum("PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"),
+        "StreamRealTime": _enum("true", "false"),
+    },
+    required=("Url",),
+)
+STREAM_STOP = Form({"Status": _enum("stopped")}, required=("Status",))
+NEW_RECORDING = Form(_RECORDING)
+RECORDING_UPDATE = Form(
+    {"Status": _enum("paused", "in-progress", "stopped"), "PauseBehavior": _enum("skip", "silence")},
+    required=("Status",),
+)

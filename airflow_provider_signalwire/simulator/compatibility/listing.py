@@ -10,18 +10,20 @@ import itertools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from airflow_provider_signalwire.simulator.compatibility.calls import (
     CALL_STATUSES,
     CONFERENCE_STATUSES,
+    Call,
+    Conference,
     account_uri,
 )
 from airflow_provider_signalwire.simulator.compatibility.fields import Fields, Schemas, text
 from airflow_provider_signalwire.simulator.errors import ApiError
-from airflow_provider_signalwire.simulator.resources import Place, Record
+from airflow_provider_signalwire.simulator.resources import Place, Record, Resource
 
 Test = Callable[[Any, float], bool]
 
@@ -39,86 +41,88 @@ class Listing:
 
     :param name: key of the list in a page
     :param statuses: the values of the filter ``Status``
-    :param texts: other filters by value, and what they compare with
+    :param attributes: other filters by value, and the attributes that they compare with
     :param times: filters by time, and what they compare with
     """
 
+    resource_type: type[Resource]
     name: str
     statuses: tuple[str, ...]
-    texts: dict[str, Callable[[Any, float], Any]]
-    times: dict[str, Callable[[Any, float], Any]]
+    attributes: dict[str, str]
+    times: dict[str, Callable[[Any, float], float | None]]
 
     @property
     def query(self) -> Schemas:
         """The schemas of the query parameters."""
         return {
-            **{name: {"type": "string"} for name in self.texts},
+            **{name: {"type": "string"} for name in self.attributes},
             "Status": {"type": "string", "enum": list(self.statuses)},
             **{name + comparison: _TIME for name in self.times for comparison in ("", "<", ">")},
             **_PAGING,
         }
 
+    def page(self, resources: dict[str, Resource], account_sid: str, query: Fields, now: float) -> Record:
+        """Return the page that a query asks for; lists are newest first.
+
+        :raises ApiError: 400 for an invalid page, 422 for an invalid filter
+        """
+        filters = {name: text(query, name) for name in query if name not in (*_PAGING, "PageToken")}
+        filters = {name: value for name, value in filters.items() if value}
+        tests = [test for name, value in filters.items() if (test := self._test(name, value))]
+        number, size = (_number(name, text(query, name)) for name in _PAGING)
+        token = text(query, "PageToken")
+        end = _parse_token(token) if token else (math.inf, 0)
+        # Copying the values first is one step of the interpreter: another thread may be adding some.
+        candidates = (one for one in list(resources.values()) if type(one) is self.resource_type)
+        earlier = (one for one in candidates if one.account_sid == account_sid and one.place < end)
+        newest_first = sorted(earlier, key=lambda one: one.place, reverse=True)
+        found = (one for one in newest_first if all(test(one, now) for test in tests))
+        # A token is the place where the page begins; without one, the pages before it are skipped.
+        skipped = 0 if token else number * size
+        page: list[Any] = list(itertools.islice(found, skipped, skipped + size + 1))
+        has_next, page = len(page) > size, page[:size]
+
+        def uri(number: int, token: str = "") -> str:
+            paging = {"Page": str(number), "PageSize": str(size)} | ({"PageToken": token} if token else {})
+            return f"{account_uri(account_sid)}/{self.name.title()}?{urlencode({**paging, **filters})}"
+
+        return {
+            "uri": uri(number, token),
+            "first_page_uri": uri(0),
+            "next_page_uri": uri(number + 1, _token(page[-1].place)) if has_next else None,
+            "previous_page_uri": uri(number - 1) if number and page else None,
+            "page": number,
+            "page_size": size,
+            self.name: [one.record(now) for one in page],
+        }
+
+    def _test(self, name: str, value: str) -> Test | None:
+        """Return what a filter tests; an unknown name is ignored."""
+        if name == "Status":
+            if value not in self.statuses:
+                raise ApiError(422, f"Status must be one of {', '.join(self.statuses)}.")
+            return lambda one, now: one.status(now) == value
+        if time_of := self.times.get(name.rstrip("<>")):
+            return _time_test(name, value, time_of)
+        if attribute := self.attributes.get(name):
+            return lambda one, now: getattr(one, attribute) == value
+        return None
+
 
 CALLS = Listing(
+    Call,
     "calls",
     CALL_STATUSES,
-    {
-        "To": lambda call, now: call.to,
-        "From": lambda call, now: call.from_,
-        "ParentCallSid": lambda call, now: call.parent_call_sid,
-    },
+    {"To": "to", "From": "from_", "ParentCallSid": "parent_call_sid"},
     {"StartTime": lambda call, now: call.started_at(now), "EndTime": lambda call, now: call.ended_at},
 )
 CONFERENCES = Listing(
+    Conference,
     "conferences",
     CONFERENCE_STATUSES,
-    {"FriendlyName": lambda conference, now: conference.friendly_name},
-    {
-        "DateCreated": lambda conference, now: conference.created_at,
-        "DateUpdated": lambda conference, now: conference.updated_at,
-    },
+    {"FriendlyName": "friendly_name"},
+    {"DateCreated": lambda one, now: one.created_at, "DateUpdated": lambda one, now: one.updated_at},
 )
-
-
-class PageRequest:
-    """Which page of a list is requested.
-
-    :raises ApiError: 400 for an invalid page, 422 for an invalid filter
-    """
-
-    def __init__(self, listing: Listing, account_sid: str, query: Fields) -> None:
-        self._listing = listing
-        filters = {name: text(query, name) for name in query if name not in (*_PAGING, "PageToken")}
-        self.filters = {name: value for name, value in filters.items() if value}
-        self.tests = [test for name, value in self.filters.items() if (test := _test(listing, name, value))]
-        self.number, self.size = (_number(name, text(query, name)) for name in _PAGING)
-        self.token = text(query, "PageToken")
-        self.place = _parse_token(self.token) if self.token else None
-        self.path = f"{account_uri(account_sid)}/{listing.name.title()}"
-
-    def page(self, candidates: Iterator[Any], now: float) -> Record:
-        """Return the page.
-
-        :param candidates: the resources before the page's place
-        """
-        found = (one for one in candidates if all(test(one, now) for test in self.tests))
-        # A token is the place where the page begins; without one, the pages before it are skipped.
-        skipped = 0 if self.token else self.number * self.size
-        page = list(itertools.islice(found, skipped, skipped + self.size + 1))
-        has_next, page = len(page) > self.size, page[: self.size]
-        return {
-            "uri": self._uri(self.number, self.token),
-            "first_page_uri": self._uri(0),
-            "next_page_uri": self._uri(self.number + 1, _token(page[-1].place)) if has_next else None,
-            "previous_page_uri": self._uri(self.number - 1) if self.number and page else None,
-            "page": self.number,
-            "page_size": self.size,
-            self._listing.name: [one.record(now) for one in page],
-        }
-
-    def _uri(self, number: int, token: str = "") -> str:
-        paging = {"Page": str(number), "PageSize": str(self.size)} | ({"PageToken": token} if token else {})
-        return f"{self.path}?{urlencode({**paging, **self.filters})}"
 
 
 def _number(name: str, value: str) -> int:
@@ -142,19 +146,7 @@ def _parse_token(token: str) -> Place:
         raise ApiError(400, "PageToken is not one that this API returned.") from None
 
 
-def _test(listing: Listing, name: str, value: str) -> Test | None:
-    """Return what a filter tests; an unknown name is ignored."""
-    if name == "Status":
-        if value not in listing.statuses:
-            raise ApiError(422, f"Status must be one of {', '.join(listing.statuses)}.")
-        return lambda one, now: one.status(now) == value
-    if time_of := listing.times.get(name.rstrip("<>")):
-        return _time_test(name, value, time_of)
-    value_of = listing.texts.get(name)
-    return value_of and (lambda one, now: value_of(one, now) == value)
-
-
-def _time_test(name: str, value: str, time_of: Callable[[Any, float], Any]) -> Test:
+def _time_test(name: str, value: str, time_of: Callable[[Any, float], float | None]) -> Test:
     """Compare in whole seconds, as records show them. A date is its whole day, or its first second with < and >."""
     second, is_date = _parse_time(name, value)
     compare = {"<": operator.lt, ">": operator.gt}.get(name[-1])

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_signalwire.simulator.compatibility import fields
 from airflow_provider_signalwire.simulator.compatibility.calls import (
     API_PREFIX,
     Call,
+    Conference,
     Recording,
     account_record,
     stream_record,
 )
-from airflow_provider_signalwire.simulator.compatibility.fields import Fields, check_fields, text
-from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES, PageRequest
+from airflow_provider_signalwire.simulator.compatibility.fields import Fields, text
+from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES
 from airflow_provider_signalwire.simulator.errors import INVALID_STREAM_URL, WRONG_CALL_STATE, ApiError, not_found
-from airflow_provider_signalwire.simulator.resources import Collection, Record, Resource, Stream, new_sid
+from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
 from airflow_provider_signalwire.simulator.routing import Router
 from airflow_provider_signalwire.simulator.store import Store
 
-API = Router(API_PREFIX, errors=dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error"))
+API = Router(
+    prefix=API_PREFIX,
+    read_body=fields.read_fields,
+    errors=dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error"),
+    default_error="Error",
+)
 
 _ACCOUNT = "/Accounts/{AccountSid}"
 _CALLS = f"{_ACCOUNT}/Calls"
@@ -28,7 +32,7 @@ _RECORDING = f"{_CALL}/Recordings/{{RecordingSid}}"
 _CONFERENCES = f"{_ACCOUNT}/Conferences"
 _CONFERENCE = f"{_CONFERENCES}/{{ConferenceSid}}"
 _STREAM = "/Streams/{StreamSid}"
-_LIST_OF_TEXTS = {422: "ErrorTexts"}
+_TEXTS = {422: "ErrorTexts"}
 
 
 class State(Store):
@@ -42,19 +46,19 @@ class State(Store):
     @API.route("GET", _CALLS, returns="CallList", query=CALLS.query, in_thread=True)
     def list_calls(self, account_sid: str, query: Fields) -> Record:
         """Return a page of calls, newest first."""
-        return self._page(PageRequest(CALLS, account_sid, query), self.calls, account_sid)
+        return CALLS.page(self.resources, account_sid, query, self.clock())
 
     @API.route("GET", _CONFERENCES, returns="ConferenceList", query=CONFERENCES.query, in_thread=True)
     def list_conferences(self, account_sid: str, query: Fields) -> Record:
         """Return a page of conferences, newest first."""
-        return self._page(PageRequest(CONFERENCES, account_sid, query), self.conferences, account_sid)
+        return CONFERENCES.page(self.resources, account_sid, query, self.clock())
 
     @API.route("GET", _CONFERENCE, returns="Conference")
     def conference(self, account_sid: str, conference_sid: str, form: Fields | None = None) -> Record:
         """Return a conference's record."""
-        return self.conferences.get(account_sid, conference_sid).record(self.clock())
+        return self.find(Conference, account_sid, conference_sid).record(self.clock())
 
-    @API.route("POST", _CALLS, returns="Call", form=fields.NEW_CALL, required=("To", "From"), errors={400: "ErrorList"})
+    @API.route("POST", _CALLS, returns="Call", form=fields.NEW_CALL, errors={400: "ErrorList"})
     def create_call(self, account_sid: str, form: Fields) -> Record:
         """Create a call. It rings after half of the answer delay."""
         missing = [f"{name} is required." for name in ("To", "From") if not text(form, name)]
@@ -62,7 +66,7 @@ class State(Store):
             missing.append("Url is required, unless ApplicationSid, Laml or Twiml is given.")
         if missing:
             raise ApiError(400, *missing)
-        check_fields(form, fields.NEW_CALL)
+        fields.NEW_CALL.check(form)
         self.reserve()
         now, answer_delay = self.clock(), self.settings.answer_delay_ms / 1000
         call = Call(
@@ -73,24 +77,24 @@ class State(Store):
             created_at=now,
             dialed_at=now + answer_delay / 2,
             answered_at=now + answer_delay,
-            number=next(self._numbers),
+            number=next(self.numbers),
         )
-        self.calls.add([call])
+        self.resources[call.sid] = call
         # A new call is always reported as queued, however soon it is answered.
         return {**call.record(now), "status": "queued"}
 
     @API.route("GET", _CALL, returns="Call")
     def call(self, account_sid: str, call_sid: str, form: Fields | None = None) -> Record:
         """Return a call's record."""
-        return self.calls.get(account_sid, call_sid).record(self.clock())
+        return self.find(Call, account_sid, call_sid).record(self.clock())
 
     @API.route("POST", _CALL, returns="Call", form=fields.CALL_UPDATE)
     def update_call(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Complete or cancel a call, or redirect it (which changes nothing visible)."""
-        call = self.calls.get(account_sid, call_sid)
+        call = self.find(Call, account_sid, call_sid)
         if call.ended_at is not None:
             raise ApiError(400, "The call has already ended and cannot be updated.")
-        check_fields(form, fields.CALL_UPDATE)
+        fields.CALL_UPDATE.check(form)
         status = text(form, "Status")
         if status == "canceled" and call.status(self.clock()) == "in-progress":
             message = "The call has been answered: it can be completed, but not canceled."
@@ -102,54 +106,42 @@ class State(Store):
     @API.route("DELETE", _CALL, returns=None, status=204)
     def delete_call(self, account_sid: str, call_sid: str, form: Fields | None = None) -> None:
         """Delete the record of an ended call."""
-        call = self.calls.get(account_sid, call_sid)
+        call = self.find(Call, account_sid, call_sid)
         if call.ended_at is None:
             raise ApiError(422, "The call has not ended yet: its record cannot be deleted.", code=WRONG_CALL_STATE)
-        self.calls.remove(call)
+        del self.resources[call_sid]
         self._count -= 1 + len(call.streams) + len(call.recordings)
 
     # A stream can be started and stopped, but not read: the API has no GET for it.
-    @API.route("POST", f"{_CALL}/Streams", returns="Stream", form=fields.NEW_STREAM, required=("Url",))
+    @API.route("POST", f"{_CALL}/Streams", returns="Stream", form=fields.NEW_STREAM)
     def start_stream(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a stream of a call in progress."""
-        return self._start_stream(self.calls.get(account_sid, call_sid), fields.NEW_STREAM, form)
+        return self._start_stream(self.find(Call, account_sid, call_sid), fields.NEW_STREAM, form)
 
     @API.route(
-        "POST",
-        f"{_CONFERENCE}/Streams",
-        returns="ConferenceStream",
-        form=fields.NEW_CONFERENCE_STREAM,
-        required=("Url",),
-        errors=_LIST_OF_TEXTS,
+        "POST", f"{_CONFERENCE}/Streams", returns="ConferenceStream", form=fields.NEW_CONFERENCE_STREAM, errors=_TEXTS
     )
     def start_conference_stream(self, account_sid: str, conference_sid: str, form: Fields) -> Record:
         """Start a stream of a conference in progress."""
-        conference = self.conferences.get(account_sid, conference_sid)
+        conference = self.find(Conference, account_sid, conference_sid)
         return self._start_stream(conference, fields.NEW_CONFERENCE_STREAM, form)
 
-    @API.route("POST", _CALL + _STREAM, returns="Stream", form=fields.STREAM_STOP, required=("Status",))
+    @API.route("POST", _CALL + _STREAM, returns="Stream", form=fields.STREAM_STOP)
     def stop_stream(self, account_sid: str, call_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream of a call. Stopping it again neither fails nor delays the stop."""
-        return self._stop_stream(self.calls.get(account_sid, call_sid), sid_or_name, form)
+        return self._stop_stream(self.find(Call, account_sid, call_sid), sid_or_name, form)
 
-    @API.route(
-        "POST",
-        _CONFERENCE + _STREAM,
-        returns="ConferenceStream",
-        form=fields.STREAM_STOP,
-        required=("Status",),
-        errors=_LIST_OF_TEXTS,
-    )
+    @API.route("POST", _CONFERENCE + _STREAM, returns="ConferenceStream", form=fields.STREAM_STOP, errors=_TEXTS)
     def stop_conference_stream(self, account_sid: str, conference_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream of a conference."""
-        return self._stop_stream(self.conferences.get(account_sid, conference_sid), sid_or_name, form)
+        return self._stop_stream(self.find(Conference, account_sid, conference_sid), sid_or_name, form)
 
     @API.route("POST", f"{_CALL}/Recordings", returns="Recording", form=fields.NEW_RECORDING)
     def start_recording(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a recording of a call in progress."""
-        call = self.calls.get(account_sid, call_sid)
+        call = self.find(Call, account_sid, call_sid)
         self._check_running(call, "a recording cannot be started")
-        check_fields(form, fields.NEW_RECORDING)
+        fields.NEW_RECORDING.check(form)
         self.reserve()
         now = self.clock()
         recording = Recording(
@@ -164,26 +156,21 @@ class State(Store):
         call.recordings[recording.sid] = recording
         return recording.record()
 
-    @API.route("POST", _RECORDING, returns="Recording", form=fields.RECORDING_UPDATE, required=("Status",))
+    @API.route("POST", _RECORDING, returns="Recording", form=fields.RECORDING_UPDATE)
     def update_recording(self, account_sid: str, call_sid: str, recording_sid: str, form: Fields) -> Record:
         """Pause, resume or stop a recording."""
-        recording = self.calls.get(account_sid, call_sid).recordings.get(recording_sid)
+        recording = self.find(Call, account_sid, call_sid).recordings.get(recording_sid)
         if recording is None:
             raise not_found(f"recording {recording_sid}")
-        check_fields(form, fields.RECORDING_UPDATE, "Status")
+        fields.RECORDING_UPDATE.check(form)
         if recording.ended_at is not None:
             raise ApiError(422, "The recording has ended and cannot be updated.")
         recording.change(text(form, "Status"), self.clock())
         return recording.record()
 
-    def _page(self, request: PageRequest, collection: Collection[Any], account_sid: str) -> Record:
-        with self.lock:
-            candidates = collection.before(account_sid, request.place)
-        return request.page(candidates, self.clock())  # without the lock: a filter may test everything
-
-    def _start_stream(self, parent: Resource, schemas: fields.Schemas, form: Fields) -> Record:
+    def _start_stream(self, parent: Resource, new_stream: fields.Form, form: Fields) -> Record:
         self._check_running(parent, "a stream cannot be started")
-        check_fields(form, schemas, "Url")
+        new_stream.check(form)
         url, name, now = text(form, "Url"), text(form, "Name"), self.clock()
         if not fields.has_scheme(url, "wss"):
             raise ApiError(422, "Url is invalid: it must begin with wss://.", code=INVALID_STREAM_URL)
@@ -191,27 +178,22 @@ class State(Store):
         if name and any(one.name == name and one.status(now) != "stopped" for one in parent.streams.values()):
             # No code is documented for this. 21220 would mean the state of the call.
             raise ApiError(422, f"Name {name!r} is already in use by a running stream of this {parent.kind}.")
-        stream = Stream(
-            sid=new_sid(),
-            account_sid=parent.account_sid,
-            parent_key=parent.sid_key,
-            parent_sid=parent.sid,
+        stream = self.start(
+            parent,
             name=name,
             url=url,
-            started_at=now,
             track=text(form, "Track", "both_tracks"),
             parameters=parameters,
             has_bearer_token=bool(text(form, "AuthorizationBearerToken")),
             callback_url=text(form, "StatusCallback"),
             callback_method=text(form, "StatusCallbackMethod", "POST"),
         )
-        self.start(parent, stream)
         # The response to a start says queued; the stream is in progress from then on.
         return {**stream_record(stream, parent, now), "status": "queued"}
 
     def _stop_stream(self, parent: Resource, sid_or_name: str, form: Fields) -> Record:
         stream = parent.find_stream(sid_or_name)
-        check_fields(form, fields.STREAM_STOP, "Status")
+        fields.STREAM_STOP.check(form)
         if parent.ended_at is not None:
             message = f"The {parent.kind} has ended, and its streams with it."
             raise ApiError(422, message, code=WRONG_CALL_STATE)

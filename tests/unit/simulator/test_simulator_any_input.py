@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_signalwire.simulator.compatibility.state import API
 from airflow_provider_signalwire.simulator.control import CONTROL
-from airflow_provider_signalwire.simulator.native.commands import CALLING
+from airflow_provider_signalwire.simulator.native import CALLING
 
 ROUTES = [(route.method, router.prefix + route.path) for router in (API, CALLING, CONTROL) for route in router.routes]
 KEYS = (

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from airflow_provider_signalwire.simulator import SimulatorServer, request_log
-from airflow_provider_signalwire.simulator.request_log import Entry, RequestLog
+from airflow_provider_signalwire.simulator import SimulatorServer, store
 from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
 
 
@@ -134,10 +133,10 @@ def test_settings_hide_secrets():
     assert "hidden" not in str(error.value)
 
 
-def test_request_log_drops_the_oldest(monkeypatch):
-    monkeypatch.setattr(request_log, "CAPACITY", 3)
-    log = RequestLog()
+def test_request_log_drops_the_oldest(api, simulator, monkeypatch):
+    monkeypatch.setattr(store, "LOG_CAPACITY", 3)
+    simulator.reset()
     for number in range(5):
-        log.add(Entry("GET", str(number), "", {}, 0.0, ""))
-    assert log.total == 5
-    assert [entry["path"] for entry in log.entries()] == ["2", "3", "4"]
+        api.get(f"/{number}")
+    assert api.get(f"{simulator.url}/_simulator/requests").json()["total"] == 5
+    assert [entry["path"][-1] for entry in simulator.requests()] == ["2", "3", "4"]

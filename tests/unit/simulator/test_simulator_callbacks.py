@@ -153,7 +153,7 @@ def test_end_of_call_reports_each_stream_once(api, simulator, receiver, eventual
         (sid, event) for sid in (requested, running) for event in ("stream-started", "stream-stopped")
     )
     # The stop that was planned for later finds its stream reported.
-    eventually(lambda: not simulator.simulation.callbacks.pending)
+    eventually(lambda: not simulator.state.callbacks.pending)
     assert receiver.requests.empty()
 
 
@@ -170,7 +170,7 @@ def test_slow_receiver_delays_no_response_and_gets_events_in_order(api, simulato
     assert receiver.requests.empty(), "the second event must wait for the first"
     receiver.is_open.set()
     assert fields_of(receiver.next())["StreamEvent"] == "stream-stopped"
-    eventually(lambda: len(simulator.simulation.callbacks.sent) == 2)
+    eventually(lambda: len(simulator.state.callbacks.sent) == 2)
     assert api.get(f"{simulator.url}/_simulator/state").json()["callbacks"] == [
         {"url": receiver.url, "stream_sid": sid, "event": event, "outcome": "sent: 204", "deliveries": 1}
         for event in ("stream-started", "stream-stopped")
@@ -187,7 +187,7 @@ def test_failed_delivery_is_repeated_twice(
     receiver.statuses = statuses
     start(api, call_sid, receiver.url)
     received = {fields_of(request)["Unique-ID"] for request in take(receiver, deliveries)}
-    [note] = eventually(lambda: list(simulator.simulation.callbacks.sent))
+    [note] = eventually(lambda: list(simulator.state.callbacks.sent))
     assert (len(received), note["deliveries"], note["outcome"]) == (1, deliveries, outcome)
     assert receiver.requests.empty()
 
@@ -201,14 +201,14 @@ def test_failed_delivery_is_repeated_twice(
 )
 def test_unsent_callback_is_noted(api, simulator, eventually, call_sid, url, outcome, deliveries):
     start(api, call_sid, url)
-    [note] = eventually(lambda: list(simulator.simulation.callbacks.sent))
+    [note] = eventually(lambda: list(simulator.state.callbacks.sent))
     assert (note["outcome"], note["url"], note["deliveries"]) == (outcome, url.partition("?")[0], deliveries)
 
 
 def test_pending_callbacks_are_limited(api, simulator, eventually, call_sid, monkeypatch):
     monkeypatch.setattr(callbacks, "_MAX_PENDING", 0)
     start(api, call_sid, "http://127.0.0.1:9/status")
-    [note] = eventually(lambda: list(simulator.simulation.callbacks.sent))
+    [note] = eventually(lambda: list(simulator.state.callbacks.sent))
     assert note["outcome"] == "lost: too many callbacks are pending"
 
 
@@ -220,5 +220,5 @@ def test_reset_ends_pending_callbacks(api, simulator, receiver, eventually, call
     api.stop(call_sid, sid)
     receiver.next()
     simulator.reset()
-    eventually(lambda: not simulator.simulation.callbacks.pending)
-    assert not simulator.simulation.callbacks.sent
+    eventually(lambda: not simulator.state.callbacks.pending)
+    assert not simulator.state.callbacks.sent

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import base64
-import itertools
-import re
 
 import pytest
-
-from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, PageRequest
-from airflow_provider_signalwire.simulator.resources import Collection
-from airflow_provider_signalwire.simulator.seeds import CallSeed
 
 
 def sids(page):
@@ -153,17 +147,3 @@ def token(text):
 def test_invalid_page_is_refused(api, query):
     response = api.get("/Calls", params=query)
     assert (response.status_code, response.json()["code"]) == (400, 10000)
-
-
-def test_late_page_tests_no_more_calls_than_the_first():
-    calls = Collection()
-    calls.add(list(CallSeed(count=1000).resources("account", 1e9, itertools.count())))
-    request = PageRequest(CALLS, "account", {"PageSize": "10"})
-    tested = []
-    for number in range(50):
-        request.tests.append(lambda call, now: not tested.append(call))
-        page = request.page(calls.before("account", request.place), 1e9)
-        assert len(tested) == 11 * (number + 1)
-        request = PageRequest(
-            CALLS, "account", {"PageSize": "10", "PageToken": re.search("Token=(PA[^&]+)", page["next_page_uri"])[1]}
-        )

@@ -126,6 +126,12 @@ def test_commands_are_logged_without_secrets_and_affected_by_faults(command, sim
     assert request["fault"] == "status"
 
 
+def test_fault_may_have_a_status_without_a_phrase(command, simulator, call_id):
+    simulator.set_faults([{"kind": "status", "status": 599}])
+    response = command("calling.stream", call_id, **PARAMS)
+    assert (response.status_code, response.json()) == (599, {"error": "Unknown"})
+
+
 def test_commands_count_towards_the_rate_limit(command, simulator, call_id):
     simulator.reset(rate_limit="1/10")
     [call] = simulator.seed_native_calls()

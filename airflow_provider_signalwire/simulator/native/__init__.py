@@ -1,1 +1,0 @@
-"""The native engine: calls that SWML, a Call Flow or RELAY made, and the commands of the Calling API."""

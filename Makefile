@@ -1,7 +1,8 @@
 # Everything is built inside this folder: .venv is the environment, .build has caches and Airflow's files.
 SHELL := /bin/bash
 PYTHON ?= python3
-BIN := .venv/bin
+VENV := .venv
+BIN := $(VENV)/bin
 CONSTRAINTS := constraints/airflow-3.3.txt
 CHROMIUM := /usr/bin/chromium
 
@@ -18,42 +19,42 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-environment: .venv/ready ## build the environment
+environment: $(VENV)/ready ## build the environment
 
-.venv/ready: pyproject.toml $(CONSTRAINTS)
-	@echo "==> Building the environment in .venv"
+$(VENV)/ready: pyproject.toml $(CONSTRAINTS)
+	@echo "==> Building the environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d: make PYTHON=python3.11 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group test --group lint --group docs --editable '.[simulator]'
 	@touch $@
 
-demo: .venv/ready ## start and stop a stream in real Airflow, against the simulator
+demo: $(VENV)/ready ## start and stop a stream in real Airflow, against the simulator
 	@$(BIN)/python scripts/demo.py
 
-test: .venv/ready ## run every test
+test: $(VENV)/ready ## run every test
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=95
 
-lint: .venv/ready ## ruff and mypy --strict
+lint: $(VENV)/ready ## ruff and mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-lint-workflows: .venv/ready-workflows ## actionlint and zizmor on the GitHub workflows
+lint-workflows: $(VENV)/ready-workflows ## actionlint and zizmor on the GitHub workflows
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --quiet --offline --persona auditor .github
 
-format: .venv/ready ## format the code with ruff
+format: $(VENV)/ready ## format the code with ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: .venv/ready ## build the documentation into .build/docs/html
+docs: $(VENV)/ready ## build the documentation into .build/docs/html
 	@$(BIN)/python scripts/copy_examples.py --check
 	@$(BIN)/python scripts/check_links.py
 	@$(BIN)/sphinx-build -E -W -n --keep-going -q -b html -d .build/docs/doctrees docs .build/docs/html
 	@echo "==> .build/docs/html/index.html"
 
-constraints: .venv/ready ## resolve the newest versions and write the constraints file
+constraints: $(VENV)/ready ## resolve the newest versions and write the constraints file
 	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui --group cluster --group fuzz --group release --group security --group workflows pyproject.toml --output-file $(CONSTRAINTS)
 
 clean: ## remove what the other commands made
@@ -61,14 +62,14 @@ clean: ## remove what the other commands made
 
 .PHONY: ui test-ui
 
-ui: .venv/ready ## open Airflow's UI with simulator, connection, calls and example DAGs; Ctrl-C ends it
+ui: $(VENV)/ready ## open Airflow's UI with simulator, connection, calls and example DAGs; Ctrl-C ends it
 	@$(BIN)/python scripts/ui.py
 
-test-ui: .venv/ready-ui $(CHROMIUM) ## drive Airflow's UI in a browser (installs Debian's chromium)
+test-ui: $(VENV)/ready-ui $(CHROMIUM) ## drive Airflow's UI in a browser (installs Debian's chromium)
 	@$(BIN)/python -m pytest tests/ui
 	@echo "==> The screenshots are in .build/ui-screenshots"
 
-.venv/ready-ui: .venv/ready
+$(VENV)/ready-ui: $(VENV)/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group ui
 	@touch $@
 
@@ -82,24 +83,24 @@ $(CHROMIUM):
 
 VERSIONS ?=
 TABLE ?=
-test-matrix: .venv/ready ## unit tests and example DAGs on every supported Airflow; VERSIONS="lowest 3.3-3.12" for some
+test-matrix: $(VENV)/ready ## unit tests and example DAGs on every supported Airflow; VERSIONS="lowest 3.3-3.12" for some
 	@$(BIN)/python scripts/test_matrix.py $(VERSIONS) $(if $(TABLE),--table $(TABLE))
 
-constraints-matrix: .venv/ready ## write the constraints files of the older Airflow versions
+constraints-matrix: $(VENV)/ready ## write the constraints files of the older Airflow versions
 	@$(BIN)/python scripts/resolve_constraints.py $(VERSIONS)
 
-test-wheel: .venv/ready ## build the wheel, install it beside an Airflow of its own, and test it
+test-wheel: $(VENV)/ready ## build the wheel, install it beside an Airflow of its own, and test it
 	@$(BIN)/python -m pytest tests/packaging
 
 .PHONY: release-check
 
-release-check: .venv/ready-release ## build the files of a release into dist, check and try each, and print what would be uploaded
+release-check: $(VENV)/ready-release ## build the files of a release into dist, check and try each, and print what would be uploaded
 	@$(BIN)/python scripts/release_check.py
 
 .PHONY: smoke
 
 ARGS ?=
-smoke: .venv/ready ## compare SignalWire with the simulator; only reads without ARGS="--yes …"
+smoke: $(VENV)/ready ## compare SignalWire with the simulator; only reads without ARGS="--yes …"
 	@$(BIN)/python scripts/smoke.py $(ARGS)
 
 .PHONY: bench
@@ -109,7 +110,7 @@ FIGURES ?=
 bench: $(BENCH)/ready ## measure performance beside other clients and write benchmarks/RESULTS.md; FIGURES="one_stop imports" for some
 	@$(BENCH)/bin/python -m benchmarks $(FIGURES)
 
-$(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
+$(BENCH)/ready: $(VENV)/ready pyproject.toml $(CONSTRAINTS)
 	@echo "==> Building the benchmarks' environment in $(BENCH) (Airflow, the vendor's SDK, the HTTP provider)"
 	@test -x $(BENCH)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(BENCH)
 	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --constraint $(CONSTRAINTS) --group bench --editable '.[simulator]'
@@ -119,19 +120,19 @@ $(BENCH)/ready: .venv/ready pyproject.toml $(CONSTRAINTS)
 
 POSTGRES := $(or $(lastword $(wildcard /usr/lib/postgresql/*/bin/postgres)),/usr/lib/postgresql/postgres)
 REDIS := /usr/bin/redis-server
-test-chaos: .venv/ready-cluster $(POSTGRES) ## kill parts of a real Airflow and simulate outages; SHORT=1 for less
+test-chaos: $(VENV)/ready-cluster $(POSTGRES) ## kill parts of a real Airflow and simulate outages; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_chaos.py
 
-test-celery: .venv/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less
+test-celery: $(VENV)/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_celery.py
 
-test-journal: .venv/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed; SHORT=1 for less
+test-journal: $(VENV)/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed; SHORT=1 for less
 	@$(BIN)/python -m pytest tests/cluster/test_journal.py
 
-test-triggerer: .venv/ready-cluster $(POSTGRES) ## mark and clear deferred tasks in a real Airflow, whose triggerer stops their streams
+test-triggerer: $(VENV)/ready-cluster $(POSTGRES) ## mark and clear deferred tasks in a real Airflow, whose triggerer stops their streams
 	@$(BIN)/python -m pytest tests/cluster/test_run_stream.py
 
-.venv/ready-cluster: .venv/ready
+$(VENV)/ready-cluster: $(VENV)/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group cluster
 	@touch $@
 
@@ -145,10 +146,10 @@ $(POSTGRES) $(REDIS):
 
 .PHONY: fault-matrix public-api
 
-fault-matrix: .venv/ready ## run every fault in every scenario and write docs/reliability/fault-matrix.md
+fault-matrix: $(VENV)/ready ## run every fault in every scenario and write docs/reliability/fault-matrix.md
 	@FAULT_MATRIX_WRITE=1 $(BIN)/python -m pytest tests/faults
 
-public-api: .venv/ready ## record the public signatures in tests/unit/public_api.txt
+public-api: $(VENV)/ready ## record the public signatures in tests/unit/public_api.txt
 	@PUBLIC_API_WRITE=1 $(BIN)/python -m pytest -q tests/unit/test_public_api.py
 
 .PHONY: mutants
@@ -156,22 +157,22 @@ public-api: .venv/ready ## record the public signatures in tests/unit/public_api
 SAMPLE ?= 3
 SEED ?= 1
 PACKAGES ?=
-mutants: .venv/ready ## change the code at random and list the changes that no unit test notices; PACKAGES="hooks batch" for some
+mutants: $(VENV)/ready ## change the code at random and list the changes that no unit test notices; PACKAGES="hooks batch" for some
 	@$(BIN)/python scripts/mutants.py --sample $(SAMPLE) --seed $(SEED) $(PACKAGES)
 
 .PHONY: fuzz audit sbom
 
 EXAMPLES ?= 1000000
 SECONDS_AT_MOST ?= 3600
-fuzz: .venv/ready-fuzz ## generate a million responses; EXAMPLES=… and SECONDS_AT_MOST=… for fewer
+fuzz: $(VENV)/ready-fuzz ## generate a million responses; EXAMPLES=… and SECONDS_AT_MOST=… for fewer
 	@$(BIN)/python tests/fuzz/fuzz_responses.py --examples $(EXAMPLES) --seconds $(SECONDS_AT_MOST)
 
-audit: .venv/ready-security ## check the dependencies for known vulnerabilities; asks pypi.org
+audit: $(VENV)/ready-security ## check the dependencies for known vulnerabilities; asks pypi.org
 	@$(BIN)/python scripts/supply_chain.py audit
 
-sbom: .venv/ready-security ## list the dependencies, as CycloneDX, in .build/sbom.cdx.json
+sbom: $(VENV)/ready-security ## list the dependencies, as CycloneDX, in .build/sbom.cdx.json
 	@$(BIN)/python scripts/supply_chain.py sbom
 
-.venv/ready-fuzz .venv/ready-release .venv/ready-security .venv/ready-workflows: .venv/ready-%: .venv/ready
+$(VENV)/ready-fuzz $(VENV)/ready-release $(VENV)/ready-security $(VENV)/ready-workflows: $(VENV)/ready-%: $(VENV)/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --group $*
 	@touch $@

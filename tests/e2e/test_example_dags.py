@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_features import skip_without_journal
 from airflow_process import BOT, EXAMPLE_DAGS, DagRunner
 
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 # They are not loaded where Airflow cannot page through asset events (before 3.2) or ask a person (before 3.1).
@@ -28,9 +27,13 @@ def assert_stopped(record: dict[str, Any], *, call_sid: str, stream_sid: str) ->
     assert (record["call_sid"], record["sid"], record["status"]) == (call_sid, stream_sid, "stopped")
 
 
-def without_mask_requests(log: str) -> str:
-    """Leave out the debug lines in which Airflow 3.0 tells itself what to mask; a deployment does not log at debug."""
-    return "\n".join(line for line in log.splitlines() if "MaskSecret(" not in line)
+def without_messages_of_airflow_3_0(log: str) -> str:
+    """Leave out what tasks tell their supervisor to mask, or let it mask before it is stored.
+
+    Airflow 3.0 logs these messages, but only in ``dag.test()`` or at debug level.
+    """
+    messages = ("msg=MaskSecret(", "msg=SetRenderedFields(")
+    return "\n".join(line for line in log.splitlines() if not any(message in line for message in messages))
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["synchronous", "deferred"])
@@ -69,7 +72,7 @@ def test_stop_call_stream_fails_on_an_unknown_stream(simulator: SimulatorServer,
     assert result.task_states == {"stop_call_stream": "failed"}
     assert result.xcom("stop_call_stream") is None
     assert "SignalWireNotFoundError" in result.log
-    assert simulator.token not in without_mask_requests(result.log)
+    assert simulator.token not in without_messages_of_airflow_3_0(result.log)
 
 
 def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -87,7 +90,7 @@ def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner
     assert start["Url"] == BOT["host"]
     (stream,) = simulator.state.snapshot()["streams"]
     assert stream["authorization_bearer_token"] == "redacted"
-    assert BOT["password"] not in without_mask_requests(result.log)
+    assert BOT["password"] not in without_messages_of_airflow_3_0(result.log)
     assert started["sid"] in result.xcom("work_with_audio")
     assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=started["sid"])
     assert running_streams(simulator) == []
@@ -136,7 +139,7 @@ def test_conference_stream(
     assert started["name"] == "conference_stream.start_conference_stream"
     (start,) = (request["form"] for request in simulator.requests("/Streams") if "Url" in request["form"])
     assert (start["Url"], start["StreamCodec"]) == (BOT["host"], "L16@24000h")
-    assert BOT["password"] not in without_mask_requests(result.log)
+    assert BOT["password"] not in without_messages_of_airflow_3_0(result.log)
     assert started["sid"] in result.xcom("work_with_audio")
     assert result.xcom("stop_conference_stream")["sid"] == started["sid"]
     stopped = result.xcom("wait_until_stopped")
@@ -211,10 +214,7 @@ def test_scheduled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
 
 
 def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
-    try:
-        check_journal_supported()
-    except SignalWireConfigurationError as error:
-        pytest.skip(str(error))
+    skip_without_journal()
     (call,) = simulator.seed(age_seconds=5 * 3600, streams=[{"name": "of another"}])
 
     result = dag_runner.run("journaled_stream_cleanup")
@@ -279,7 +279,7 @@ def test_calling_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRun
     assert result.xcom("stop_stream")["id"] == call["sid"]
     (stream,) = simulator.state.snapshot()["streams"]
     assert (stream["sid"], stream["status"]) == (control_id, "stopped")
-    assert BOT["password"] not in without_mask_requests(result.log)
+    assert BOT["password"] not in without_messages_of_airflow_3_0(result.log)
 
 
 @pytest.mark.parametrize("failing_task", [None, "work_with_audio"])

@@ -9,16 +9,12 @@ from typing import Any
 
 import pytest
 from airflow.cli import cli_parser
+from airflow_features import skip_without_journal
 from simulated import running
 
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
-try:
-    check_journal_supported()
-except SignalWireConfigurationError as error:
-    pytest.skip(str(error), allow_module_level=True)
+skip_without_journal(module=True)
 
 pytestmark = pytest.mark.usefixtures("connection", "database")
 

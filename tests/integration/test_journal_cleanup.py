@@ -8,17 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from airflow_features import skip_without_journal
 from simulated import running
 
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
-from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
-try:
-    check_journal_supported()
-except SignalWireConfigurationError as error:
-    pytest.skip(str(error), allow_module_level=True)
+skip_without_journal(module=True)
 
 MONTH = 30 * 24 * 3600
 

@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow_features import skip_without_journal
 
 from airflow_provider_signalwire import journal_store
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import JOURNAL_KEY
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 
-try:
-    journal_store.check_journal_supported()
-except SignalWireConfigurationError as error:
-    pytest.skip(str(error), allow_module_level=True)
+skip_without_journal(module=True)
 
 pytestmark = pytest.mark.usefixtures("connection", "database")
 

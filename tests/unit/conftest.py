@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
 from clock import Clock
 from task_runner import TaskRunner
 
@@ -53,7 +53,7 @@ def run_task(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> TaskRunner:
 def read_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """Return what was logged since the last reading, each line once.
 
-    Airflow 3's loggers write to the terminal or to pytest, those of Airflow 2 to both.
+    Airflow's loggers write to the terminal or to pytest, before 3.1 to both.
     """
     caplog.set_level("INFO")
 
@@ -61,7 +61,7 @@ def read_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
         captured = capfd.readouterr()
         logged = caplog.text
         caplog.clear()
-        return logged + captured.out + captured.err if AIRFLOW_V_3_0_PLUS else logged
+        return logged + captured.out + captured.err if AIRFLOW_V_3_1_PLUS else logged
 
     return read
 

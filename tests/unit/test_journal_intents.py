@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import Asset
+from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
 from task_runner import TaskStateStore
 
 from airflow_provider_signalwire import journal_intents
@@ -12,10 +14,9 @@ from airflow_provider_signalwire.exceptions import SignalWireRequestError, Signa
 from airflow_provider_signalwire.journal_intents import StartIntent, StartIntents
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 
-try:
-    from airflow.providers.common.compat.sdk import Asset
-except ImportError:  # Airflow 2
-    pytest.skip("Airflow 2 has no assets", allow_module_level=True)
+pytestmark = pytest.mark.skipif(
+    get_base_airflow_version_tuple() < (3, 3, 0), reason="Airflow before 3.3 has no state of assets"
+)
 
 JOURNAL = Asset("streams")
 

@@ -9,16 +9,13 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset
+from airflow_features import skip_without_journal
 from task_runner import TaskStateStore
 
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
-from airflow_provider_signalwire.journal_store import MAX_ENTRIES, check_journal_supported, read_journal
+from airflow_provider_signalwire.journal_store import MAX_ENTRIES, read_journal
 
-try:
-    check_journal_supported()
-except SignalWireConfigurationError as error:
-    pytest.skip(str(error), allow_module_level=True)
+skip_without_journal(module=True)
 
 NOW = datetime.now(UTC)
 JOURNAL = Asset("streams")

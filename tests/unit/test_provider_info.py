@@ -146,7 +146,7 @@ def discovered() -> dict[str, Any]:
 
 @pytest.mark.skipif(
     not hasattr(import_module("airflow.providers_manager").ProvidersManager, "iter_connection_type_hook_ui_metadata"),
-    reason="this Airflow imports the hook to learn its form",
+    reason="Airflow before 3.2 imports the hook to learn its form",
 )
 class TestDiscovery:
     def test_finds_the_connection_type_and_its_form(self, discovered: dict[str, Any]) -> None:

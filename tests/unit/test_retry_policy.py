@@ -60,9 +60,10 @@ def test_importing_it_on_an_older_airflow_says_which_version_is_needed():
 class TestPolicy:
     @pytest.fixture
     def policy_class(self):
-        return pytest.importorskip(
-            "airflow_provider_signalwire.retry_policy", reason="Airflow 3.3"
-        ).SignalWireRetryPolicy
+        module = pytest.importorskip(
+            "airflow_provider_signalwire.retry_policy", reason="Airflow before 3.3 has no retry policies"
+        )
+        return module.SignalWireRetryPolicy
 
     @pytest.fixture
     def decide(self, policy_class):

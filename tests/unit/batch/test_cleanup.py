@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset
+from airflow_features import skip_without_journal
 
 from airflow_provider_signalwire.exceptions import (
     SignalWireBatchError,
     SignalWireBatchRefusedError,
     SignalWireConfigurationError,
 )
-from airflow_provider_signalwire.journal_store import check_journal_supported
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -327,27 +327,20 @@ JOURNAL = {"journal": [Asset("streams")]}
 )
 def test_invalid_combination_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
     if "journal" in arguments:
-        needs_journal()
+        skip_without_journal()
     with pytest.raises(SignalWireConfigurationError, match=message):
         CallStreamCleanupOperator(task_id="clean_up", **arguments)
 
 
-def needs_journal() -> None:
-    try:
-        check_journal_supported()
-    except SignalWireConfigurationError as error:
-        pytest.skip(str(error))
-
-
 def test_journal_is_inlet_and_outlet() -> None:
-    needs_journal()
+    skip_without_journal()
     streams, other = Asset("streams"), Asset("other")
     task = CallStreamCleanupOperator(task_id="t", journal=[streams], inlets=[other], outlets=[streams])
     assert (task.inlets, task.outlets) == ([other, streams], [streams])
 
 
 def test_approval_is_refused_where_airflow_cannot_wait_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs_journal()
+    skip_without_journal()
     monkeypatch.delattr("airflow.sdk.exceptions.TaskAwaitingInput", raising=False)
     with pytest.raises(SignalWireConfigurationError, match=r"needs Airflow 3\.3 or newer"):
         CallStreamCleanupOperator(task_id="t", on_limit="approve", **JOURNAL)
@@ -365,7 +358,7 @@ def test_approval_is_refused_where_airflow_cannot_wait_for_a_person(monkeypatch:
     ],
 )
 def test_without_approval_nothing_is_sent(simulator: SimulatorServer, event: Any, reason: str) -> None:
-    needs_journal()
+    skip_without_journal()
     task = CallStreamCleanupOperator(task_id="t", **JOURNAL)
     with pytest.raises(SignalWireBatchRefusedError, match=f"{reason}. No stream was stopped"):
         task.execute_complete({}, event, asked_for=["stream"])

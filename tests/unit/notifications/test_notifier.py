@@ -78,7 +78,9 @@ def test_template_that_renders_to_nothing_is_logged(connection, read_log):
 
 
 def test_deadline_alert_stops_the_stream(simulator, stream):
-    callback = pytest.importorskip("airflow.triggers.callback", reason="Airflow 3.2 or newer")
+    callback = pytest.importorskip(
+        "airflow.triggers.callback", reason="Airflow before 3.2 has no deadline alerts of this kind"
+    )
     path = f"{StopCallStreamNotifier.__module__}.{StopCallStreamNotifier.__name__}"
     context = {"dag_run": {"conf": {"call_sid": stream["call_sid"]}}}
     arguments = {"call_sid": "{{ dag_run.conf.call_sid }}", "stream_sid": stream["stream_sid"], "context": context}

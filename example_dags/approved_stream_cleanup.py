@@ -60,6 +60,7 @@ with DAG(
         response_timeout=timedelta(hours=12),
     )
 
+    # A dry run by name lists every call: on most of them, no stream of that name runs.
     stop = StopCallStreamsOperator(task_id="stop_streams", streams=streams, ignore_if_missing=True)
 
     streams >> approve >> stop

@@ -27,5 +27,4 @@ with DAG(
         url="{{ conn.my_bot.host }}",
         authorization_bearer_token="{{ conn.my_bot.password }}",
         max_duration=timedelta(minutes=15),
-        poll_interval=2,
     )

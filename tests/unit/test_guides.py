@@ -1,4 +1,4 @@
-"""Every guide opens with code that works in a DAG file as it is."""
+"""Every guide opens with code that works in a DAG file as it is, and is listed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from packaging.version import Version
 
 AIRFLOW = Version(version("apache-airflow"))
 
-GUIDES = sorted((Path(__file__).parents[2] / "docs" / "guides").glob("*.md"))
+PROJECT_DIR = Path(__file__).parents[2]
+GUIDES = sorted((PROJECT_DIR / "docs" / "guides").glob("*.md"))
 OPENING = re.compile(r"# [^\n]+\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDED = {"airflow.sdk": "3.0", "Asset(": "3.2", "retry_policy": "3.3"}
 
@@ -32,3 +33,9 @@ def test_guide_opens_with_code_that_runs(page: Path, monkeypatch: pytest.MonkeyP
         exec(compile(opening[1], page.name, "exec"), namespace)
 
     assert dag.tasks or page.stem in ("errors", "testing")  # their code belongs in a function and a test
+
+
+@pytest.mark.parametrize("listing", ["llms.txt", "docs/index.md"])
+def test_listing_has_every_guide(listing: str) -> None:
+    text = (PROJECT_DIR / listing).read_text()
+    assert [page.name for page in GUIDES if f"guides/{page.name}" not in text] == []

@@ -82,9 +82,8 @@ $(CHROMIUM):
 .PHONY: test-matrix constraints-matrix test-wheel
 
 VERSIONS ?=
-TABLE ?=
 test-matrix: $(VENV)/ready ## unit tests and example DAGs on every supported Airflow; VERSIONS="lowest 3.3-3.12" for some
-	@$(BIN)/python scripts/test_matrix.py $(VERSIONS) $(if $(TABLE),--table $(TABLE))
+	@$(BIN)/python scripts/test_matrix.py $(VERSIONS)
 
 constraints-matrix: $(VENV)/ready ## write the constraints files of the older Airflow versions
 	@$(BIN)/python scripts/resolve_constraints.py $(VERSIONS)

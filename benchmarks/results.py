@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -13,6 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from scripts.code_hash import code_hash
+
 FOLDER = Path(__file__).resolve().parent
 PROJECT_DIR = FOLDER.parent
 BUILD_DIR = PROJECT_DIR / ".build" / "bench"
@@ -21,7 +22,6 @@ RESULTS_FILE = FOLDER / "results.json"
 Samples = dict[str, list[dict[str, float]]]
 
 _PACKAGES = ("apache-airflow", "apache-airflow-providers-http", "signalwire-sdk", "aiohttp", "requests", "uvicorn")
-_PACKAGE = PROJECT_DIR / "airflow_provider_signalwire"
 
 
 def load() -> dict[str, Any]:
@@ -35,23 +35,13 @@ def save(name: str, modules: tuple[str, ...], samples: Samples) -> None:
     figure = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _git("rev-parse", "--short", "HEAD"),
-        "code": code_hash(modules),
+        "code": code_hash(*modules),
         "machine": _machine(),
         "load_average": round(os.getloadavg()[0], 1),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}},
         "samples": samples,
     }
     RESULTS_FILE.write_text(json.dumps({**load(), name: figure}, indent=1, sort_keys=True) + "\n")
-
-
-def code_hash(modules: tuple[str, ...]) -> str:
-    """Return a hash of the measured modules: folders or files of the package."""
-    digest = hashlib.sha256()
-    for module in modules:
-        path = _PACKAGE / module
-        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(source.relative_to(_PACKAGE).as_posix().encode() + source.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def medians(samples: Samples, key: str) -> dict[str, float]:

@@ -3,6 +3,8 @@
 Run by ``make test-matrix``; an environment is built from ``constraints/airflow-X.Y.txt`` and kept below .build/matrix.
 The row ``lowest`` has exactly the declared minimum of each of our own dependencies. The row ``pre-release`` has no
 constraints: the newest release of everything, and pre-releases of Airflow.
+
+Each row's result is stored, and shown in the table of ``docs/compatibility.md``.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import matrix_results
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MATRIX_DIR = PROJECT_DIR / ".build" / "matrix"
 UV = PROJECT_DIR / ".venv" / "bin" / "uv"
 TESTS = ("tests/unit", "tests/e2e")
-TABLE_MARKS = ("<!-- matrix: begin -->", "<!-- matrix: end -->")
-
 
 LOWEST = "lowest"
 PRE_RELEASE = "pre-release"
@@ -76,17 +78,6 @@ ROWS = tuple(Row(airflow, python) for airflow, pythons in PYTHONS.items() for py
 EXTRA_ROWS = tuple(Row(PRE_RELEASE, python) for python in PYTHONS["3.4"])  # on demand only
 
 
-@dataclass(frozen=True)
-class Result:
-    """How the tests ended on one row."""
-
-    row: Row
-    versions: dict[str, str]
-    summary: str
-    passed: bool
-    seconds: float
-
-
 def main() -> None:
     """Check the rows asked for."""
     options = parse_arguments()
@@ -98,11 +89,11 @@ def main() -> None:
             f"PYTHON{version.replace('.', '')}=/path/to/python{version}",
             flush=True,
         )
-    results = [check(row, python) for row in options.rows if (python := pythons[row.python])]
-    print("\n" + table(options.rows, results))
-    if options.table is not None:
-        write_table(options.table, table(options.rows, results))
-    if not all(result.passed for result in results) or not results:
+    passed = [check(row, python) for row in options.rows if (python := pythons[row.python])]
+    rows, results = [(row.airflow, row.python) for row in ROWS], matrix_results.load()
+    matrix_results.PAGE.write_text(matrix_results.page(rows, results))
+    print("\n" + matrix_results.table(rows, results))
+    if not all(passed) or not passed:
         sys.exit(1)
 
 
@@ -110,7 +101,6 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="VERSION", help="3.3 for an Airflow, 3.3-3.12 for one Python of it")
-    parser.add_argument("--table", type=Path, help="Markdown file to write the results into; needs every row")
     parser.add_argument("--list", action="store_true", help="print the rows as JSON and run nothing")
     options = parser.parse_args()
     known = {name: [r for r in (*ROWS, *EXTRA_ROWS) if name in (r.airflow, str(r))] for name in options.rows}
@@ -121,8 +111,6 @@ def parse_arguments() -> argparse.Namespace:
     if options.list:
         print(json.dumps([{"row": str(row), "python": row.python} for row in options.rows]))
         sys.exit()
-    if options.table is not None and len(options.rows) != len(ROWS):
-        parser.error("--table needs every row")
     return options
 
 
@@ -153,8 +141,8 @@ def pyenv_python(version: str) -> str | None:
     return f"{installed.stdout.strip()}/bin/python{version}" if installed.returncode == 0 else None
 
 
-def check(row: Row, python: str) -> Result:
-    """Build a row's environment and run the tests in it."""
+def check(row: Row, python: str) -> bool:
+    """Build a row's environment and run the tests in it; return whether they passed."""
     print(f"==> Airflow {row.airflow} on Python {row.python}", flush=True)
     build(row, python)
     versions = installed_versions(row)
@@ -163,7 +151,9 @@ def check(row: Row, python: str) -> Result:
     seconds = time.monotonic() - started
     summary = summary_of(output)
     print(f"{output if code else ''}    {summary}, {seconds:.0f} s", flush=True)
-    return Result(row, versions, summary, passed=code == 0, seconds=seconds)
+    if row in ROWS:
+        matrix_results.save(str(row), versions, summary, seconds)
+    return code == 0
 
 
 def summary_of(output: str) -> str:
@@ -214,43 +204,6 @@ def run_tests(row: Row) -> tuple[int, str]:
         done = subprocess.run(command, cwd=PROJECT_DIR, env=environment, stdout=log, stderr=log, check=False)
         log.seek(0)
         return done.returncode, log.read()
-
-
-def table(rows: list[Row], results: list[Result]) -> str:
-    """Return the results as a Markdown table; a row that was not run says so."""
-    lines = [
-        "| Airflow | Python | common-compat | requests | aiohttp | unit tests and example DAGs |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    by_row = {result.row: result for result in results}
-    lines += [f"| {' | '.join(cells(row, by_row.get(row)))} |" for row in rows]
-    return "\n".join(lines)
-
-
-def cells(row: Row, result: Result | None) -> tuple[str, ...]:
-    """Return the cells of one row."""
-    suffix = " (lowest direct)" if row.airflow == LOWEST else ""
-    if result is None:
-        return row.airflow + suffix, row.python, "", "", "", "not run here: no such Python; the workflow runs it"
-    versions = result.versions
-    return (
-        versions["apache-airflow"] + suffix,
-        versions["python"],
-        versions["apache-airflow-providers-common-compat"],
-        versions["requests"],
-        versions["aiohttp"],
-        f"{result.summary} ({result.seconds:.0f} s)",
-    )
-
-
-def write_table(path: Path, text: str) -> None:
-    """Put the table into a document, between its marks."""
-    begin, end = TABLE_MARKS
-    before, _, rest = path.read_text().partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        sys.exit(f"{path} lacks the lines {begin} and {end}")
-    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 if __name__ == "__main__":

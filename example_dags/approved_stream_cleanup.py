@@ -1,7 +1,7 @@
 """List forgotten media streams, let a person approve the list in Airflow's UI, and stop exactly these streams.
 
 The list is what a dry run of the cleanup returns. The person finds it under *Required Actions*. After *Reject*, nothing
-is stopped. Airflow 3.1 or newer.
+is stopped. Airflow 3.1 or newer, with apache-airflow-providers-standard 1.13 or newer.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class LocalAirflow:
                 # A new process group can be ended as a whole, and Ctrl-C does not reach it.
                 start_new_session=True,
             )
-            airflow = StandaloneAirflow(process, url, self.log)
+            airflow = StandaloneAirflow(process, url, self.log, Path(environment["AIRFLOW__CORE__DAGS_FOLDER"]))
             try:
                 airflow.wait_until_ready()
                 yield airflow
@@ -109,13 +109,14 @@ class LocalAirflow:
 class StandaloneAirflow:
     """A running ``airflow standalone``."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path, dags: Path) -> None:
         self.process = process
         self.url = url
         self.log = log
+        self._wanted = {path.stem for path in dags.glob("*.py")}
 
     def wait_until_ready(self) -> None:
-        """Return when all components are healthy and the example DAGs can be triggered."""
+        """Return when all components are healthy and the DAGs, named like their files, can be triggered."""
         deadline = time.monotonic() + START_SECONDS
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -148,8 +149,7 @@ class StandaloneAirflow:
     def _is_ready(self) -> bool:
         try:
             health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
-            wanted = {path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py")}
-            return all(part["status"] == "healthy" for part in health.values()) and wanted <= {
+            return all(part["status"] == "healthy" for part in health.values()) and self._wanted <= {
                 dag["dag_id"] for dag in self.call_api("GET", "dags")["dags"]
             }
         except requests.RequestException:

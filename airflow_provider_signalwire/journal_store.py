@@ -122,7 +122,7 @@ def _read_pages(journal: StreamJournal, events: Any) -> list[datetime]:
         accessor = events.limit(limit)
         page = list(accessor.before(before) if before else accessor)
         newest = newest or [event.timestamp for event in page[:1]]
-        largest = max((_add_event(journal, event) for event in page), default=0)
+        largest = max((add_asset_event(journal, event) for event in page), default=0)
         if len(page) < limit:
             return newest
         # `before` includes its time, so the next page begins with events that this one ends with.
@@ -133,7 +133,8 @@ def _read_pages(journal: StreamJournal, events: Any) -> list[datetime]:
             limit = max(_MIN_PAGE_SIZE, min(limit, _MAX_PAGE_SIZE, _MAX_PAGE_ENTRIES // max(largest, 1)))
 
 
-def _add_event(journal: StreamJournal, event: Any) -> int:
+def add_asset_event(journal: StreamJournal, event: Any) -> int:
+    """Add an event, as Airflow returns it or as it is in its database, and return the number of its entries."""
     map_index = -1 if event.source_map_index is None else event.source_map_index
     dag_id, task_id = intern(event.source_dag_id or ""), intern(event.source_task_id or "")
     owner = StreamOwner(dag_id, event.source_run_id or "", task_id, map_index)

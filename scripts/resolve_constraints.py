@@ -30,8 +30,12 @@ LOWEST = "lowest"
 # By then, the oldest common-compat that this provider runs with had been released. Later releases of Airflow's other
 # providers need a newer one.
 LOWEST_DAY = "2026-01-20"
-# Newer than 3.0.6 is the oldest common-compat that this provider runs with.
-LATER = {"3.0": {COMMON_COMPAT: "2026-01-20"}}
+# Newer than 3.0.6 is the oldest common-compat that this provider runs with, and newer than 3.1.8 the oldest standard
+# provider that an example DAG runs with.
+LATER = {
+    "3.0": {COMMON_COMPAT: "2026-01-20"},
+    "3.1": {"apache-airflow-providers-standard": "2026-05-20"},
+}
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from airflow_provider_signalwire.batch.summary import BatchSummary
 from airflow_provider_signalwire.client.protocol.stream_parents import STREAM_PARENTS
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-from airflow_provider_signalwire.journal import RunningStream, StreamJournal, StreamOwner, to_extra
-from airflow_provider_signalwire.journal_store import MAX_ENTRIES
+from airflow_provider_signalwire.journal import RunningStream, StreamJournal, to_extra
+from airflow_provider_signalwire.journal_store import MAX_ENTRIES, add_asset_event
 from airflow_provider_signalwire.operators.forgotten_streams import DELETED, ForgottenStream, RunStates
 
 try:
@@ -103,12 +103,9 @@ def _read_journal(session: Session, asset: str | None, *, since: datetime) -> tu
     if asset is not None:
         events = events.join(AssetEvent.asset).where(or_(AssetModel.name == asset, AssetModel.uri == asset))
     journal, asset_ids = StreamJournal(), set()
-    for asset_id, extra, dag_id, run_id, task_id, map_index in session.execute(
-        events.execution_options(yield_per=_PAGE_SIZE)
-    ):
-        owner = StreamOwner(dag_id or "", run_id or "", task_id or "", -1 if map_index is None else map_index)
-        if journal.add(extra, owner):
-            asset_ids.add(asset_id)
+    for event in session.execute(events.execution_options(yield_per=_PAGE_SIZE)):
+        if add_asset_event(journal, event):
+            asset_ids.add(event.asset_id)
     return journal, asset_ids
 
 

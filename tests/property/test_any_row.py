@@ -34,7 +34,7 @@ json_objects = st.lists(
 other_rows = st.binary() | st.sets(sids) | good_rows.map(MappingProxyType) | st.just(object()) | st.just(10**5000)
 
 MANY_DIGITS = [{"call_sid": 10**5000, "stream_sid": "S1"}]
-PROBLEM = re.compile(r"(?:row|line) (\d+) (?:is|Parameter|has|\(row \d+\)) ?")
+PROBLEM = re.compile(r"(?:row|line) (\d+)(?: (?:is|has|\(row \d+\))|: Parameter)")
 
 
 def read(source):

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / ".build" / "ui-screenshots"
+RUN_MS = 120_000  # until a run is over
 
 
 class ConnectionsPage:
@@ -103,19 +104,54 @@ class DagPage:
             dialog.locator(f'[name="element_{name}"]').fill(value)
         return dialog
 
+    def trigger(self, params: dict[str, str]) -> None:
+        self.open_trigger_form(params).get_by_role("button", name="Trigger").click()
+        self.page.wait_for_url("**/runs/**")
+
+    def wait_for_run(self, **tasks: int) -> None:
+        """On the page of a run: wait until it has succeeded, with that many tasks in each state."""
+        for state, count in {**tasks, "Success": tasks["Success"] + 1}.items():
+            expect(self.page.get_by_text(state, exact=True)).to_have_count(count, timeout=RUN_MS)
+
+    def wait_for_request(self) -> None:
+        """On the page of a run: wait until a task of it waits for a person."""
+        expect(self.page.get_by_text("Awaiting Input", exact=True)).to_be_visible(timeout=RUN_MS)
+
     def open_task_of_new_run(self, task_id: str) -> None:
         """From the page of a run just triggered to its task, when it has succeeded."""
         self.page.wait_for_url("**/runs/**")
         row = self.page.get_by_role("row").filter(has_text=task_id)
-        expect(row.get_by_text("Success", exact=True)).to_be_visible(timeout=120_000)
+        expect(row.get_by_text("Success", exact=True)).to_be_visible(timeout=RUN_MS)
         row.get_by_role("link", name=task_id, exact=True).click()
 
     def open_xcom(self) -> Locator:
         """Return the table of what the task has left in XCom, each record unfolded."""
-        self.page.get_by_role("link", name="Storage").click()
-        self.page.get_by_role("link", name="XCom").click()
+        storage, xcom = (self.page.get_by_role("link", name=name, exact=True) for name in ("Storage", "XCom"))
+        expect(storage.or_(xcom).first).to_be_visible()
+        if storage.count():  # Airflow 3.4 has no tab Storage around it
+            storage.click()
+        xcom.click()
         self.page.get_by_role("button", name="Expand all extra JSON").click()
         return self.page.get_by_role("table")
+
+
+class RequiredActionsPage:
+    """Browse, Required Actions: what waits for a person."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self._url = f"{url}/required_actions"
+
+    def open(self, subject: str) -> Locator:
+        """Open a request by its subject, and return the table in its text."""
+        self.page.goto(self._url)
+        row = self.page.get_by_role("row").filter(has_text="Approval Required")
+        row.get_by_role("link", name=subject, exact=True).click()
+        return self.page.get_by_role("table").filter(has=self.page.get_by_role("columnheader", name="Started by"))
+
+    def respond(self, option: str) -> None:
+        self.page.get_by_role("button", name=option, exact=True).click()
+        expect(self.page.get_by_text("Response received at")).to_be_visible()
 
 
 def screenshot(page: Page, name: str) -> None:

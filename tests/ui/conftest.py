@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 UI_TESTS = Path(__file__).resolve().parent
 PROJECT_DIR = UI_TESTS.parent.parent
@@ -35,10 +38,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def airflow() -> Iterator[Any]:
-    """An ``airflow standalone`` with the example DAGs, no connection, and nobody else on its port."""
+    """An ``airflow standalone`` with the example and test DAGs, no connection, and nobody else on its port."""
     from local_airflow import LocalAirflow, free_port
 
-    with LocalAirflow(AIRFLOW_HOME, "airflow.log").standalone(free_port(0)) as running:
+    dags = AIRFLOW_HOME / "dags"
+    settings = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        # A cleanup that runs by itself would stop what a test looks at.
+        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+    }
+    airflow = LocalAirflow(AIRFLOW_HOME, "airflow.log", **settings)
+    for folder in (PROJECT_DIR / "example_dags", UI_TESTS / "dags"):
+        shutil.copytree(folder, dags, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    with airflow.standalone(free_port(0), dag_ids=[path.stem for path in dags.glob("*.py")]) as running:
         yield running
 
 
@@ -48,6 +60,17 @@ def no_connections(airflow: Any) -> Iterator[None]:
     yield
     for connection in airflow.call_api("GET", "connections")["connections"]:
         airflow.call_api("DELETE", f"connections/{connection['connection_id']}")
+
+
+@pytest.fixture
+def fields(simulator: SimulatorServer) -> dict[str, str]:
+    """What a user types for a connection that works."""
+    return {
+        "Space": f"http://{simulator.host}",
+        "Port": str(simulator.port),
+        "Project ID": simulator.project,
+        "API token": simulator.token,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from airflow_pages import ConnectionsPage, everything_in, screenshot
 from playwright.sync_api import Page, expect
 
 from airflow_provider_signalwire.provider_info import get_provider_info
-from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 if TYPE_CHECKING:
     from local_airflow import StandaloneAirflow
@@ -23,17 +22,6 @@ CONNECTION_TYPE = get_provider_info()["connection-types"][0]
 @pytest.fixture
 def connections(page: Page, airflow: StandaloneAirflow, no_connections: None) -> ConnectionsPage:
     return ConnectionsPage(page, airflow.url)
-
-
-@pytest.fixture
-def fields(simulator: SimulatorServer) -> dict[str, str]:
-    """What a user types for a connection that works."""
-    return {
-        "Space": f"http://{simulator.host}",
-        "Port": str(simulator.port),
-        "Project ID": simulator.project,
-        "API token": simulator.token,
-    }
 
 
 def test_the_form_says_what_goes_where(connections: ConnectionsPage) -> None:
@@ -50,6 +38,7 @@ def test_the_form_says_what_goes_where(connections: ConnectionsPage) -> None:
         expect(form.dialog.get_by_text(extra["label"], exact=True)).to_be_visible()
         expect(form.dialog.get_by_text(extra["description"])).to_be_visible()
     expect(form.dialog.get_by_role("checkbox", name="Verify the certificate")).to_be_checked()
+    form.extra("proxy").scroll_into_view_if_needed()
     screenshot(connections.page, "ui-connection-extras")
 
 

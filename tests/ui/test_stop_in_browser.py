@@ -14,20 +14,12 @@ if TYPE_CHECKING:
 
 
 def test_a_stream_is_stopped_by_hand(
-    page: Page, airflow: StandaloneAirflow, no_connections: None, simulator: SimulatorServer
+    page: Page, airflow: StandaloneAirflow, no_connections: None, fields: dict[str, str], simulator: SimulatorServer
 ) -> None:
     simulator.reset(stop_delay_ms=500)
     call = simulator.seed(streams=[{"name": "caller-audio"}])[0]
     stream = call["streams"][0]
-    ConnectionsPage(page, airflow.url).add(
-        "signalwire_default",
-        {
-            "Space": f"http://{simulator.host}",
-            "Port": str(simulator.port),
-            "Project ID": simulator.project,
-            "API token": simulator.token,
-        },
-    )
+    ConnectionsPage(page, airflow.url).add("signalwire_default", fields)
 
     dag = DagPage(page, airflow.url, "stop_call_stream")
     form = dag.open_trigger_form({"call_sid": call["sid"], "stream_sid": stream["sid"]})

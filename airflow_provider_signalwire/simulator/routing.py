@@ -48,6 +48,7 @@ class Router:
     :param errors: schemas of documented error bodies by status
     :param default_error: schema of other error bodies
     :param scope: scope that the API token needs unless a route names another; None if no credentials are needed
+    :param max_body: the largest body, in bytes
     """
 
     prefix: str
@@ -55,6 +56,7 @@ class Router:
     errors: Mapping[int, str]
     default_error: str
     scope: str | None = "Voice"
+    max_body: int = 64 * 1024
     routes: list[Route] = dataclasses.field(default_factory=list, init=False)
     _by_shape: dict[tuple[str, int], dict[str, Route]] = dataclasses.field(default_factory=dict, init=False)
 

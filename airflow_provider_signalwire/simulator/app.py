@@ -26,9 +26,6 @@ from airflow_provider_signalwire.simulator.exchange import (
 from airflow_provider_signalwire.simulator.native import CALLING
 
 _LOGGER = logging.getLogger(__name__)
-_MAX_BODY = 64 * 1024
-_MAX_CONTROL_BODY = 2 * 1024 * 1024
-_MAX_QUERY = 16 * 1024
 _LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -52,12 +49,12 @@ class Application:
             await exchange.abort()
 
     async def _serve(self, exchange: Exchange) -> None:
-        state, now = self._state, self._state.clock()
+        await exchange.read()
+        process = functools.partial(self._process, exchange)
         if exchange.router is CONTROL:
-            await exchange.read(_MAX_CONTROL_BODY)
-            await exchange.respond(await self._process(exchange))
+            await exchange.respond(await process())
             return
-        await exchange.read(_MAX_BODY)
+        state, now = self._state, self._state.clock()
         exchange.log_entry = state.log_request(
             method=exchange.method,
             path=exchange.path,
@@ -66,36 +63,34 @@ class Application:
             timestamp=now,
             request_id=exchange.request_id,
         )
-        refusal = self._count_request(exchange, now)
+        is_limited = self._count_request(exchange, now)
         fires = (fault for fault in state.faults if fault.fires(exchange.method, exchange.path))
-        fault = None if refusal else next(fires, None)
+        fault = None if is_limited else next(fires, None)
         latency = state.settings.latency_ms
-        if fault is None and not latency:
-            await exchange.respond(await self._process(exchange, refusal))
-            return
-        state.end_on_reset()
-        await asyncio.sleep(latency / 1000)
+        if latency or fault:
+            state.end_on_reset()
+            await asyncio.sleep(latency / 1000)
         if fault is None:
-            await exchange.respond(await self._process(exchange, refusal))
+            await exchange.respond(await process())
         else:
             exchange.log_entry["fault"] = fault.kind
-            await fault.act(exchange, functools.partial(self._process, exchange))
+            await fault.act(exchange, process)
 
-    def _count_request(self, exchange: Exchange, now: float) -> ApiError | None:
-        """Count a request towards the rate limit, and return the refusal when that is reached."""
+    def _count_request(self, exchange: Exchange, now: float) -> bool:
+        """Count a request towards the rate limit, and return whether that refuses it."""
         limit = self._state.rate_limit
         if limit is None:
-            return None
+            return False
         wait = limit.take(now) if exchange.method in _LIMITED_METHODS else None
         exchange.extra_headers["X-RateLimit-Limit"] = str(limit.limit)
         exchange.extra_headers["X-RateLimit-Remaining"] = str(limit.remaining(now))
-        return ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)}) if wait else None
+        if wait:
+            exchange.refusal = ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)})
+        return wait is not None
 
-    async def _process(self, exchange: Exchange, refusal: ApiError | None = None) -> Response:
+    async def _process(self, exchange: Exchange) -> Response:
         """Process a request. This is where every error becomes a response."""
         try:
-            if refusal is not None:
-                raise refusal
             return await self._handle(exchange)
         except ApiError as error:
             return exchange.error_response(error)
@@ -105,10 +100,8 @@ class Application:
 
     async def _handle(self, exchange: Exchange) -> Response:
         state, router, settings = self._state, exchange.router, self._state.settings
-        if exchange.is_too_large:
-            raise ApiError(413, "The body is too large.")
-        if len(exchange.query) > _MAX_QUERY:
-            raise ApiError(414, "The query is too long.")
+        if exchange.refusal is not None:
+            raise exchange.refusal
         scheme, _, credentials = exchange.authorization.partition(b" ")
         if router.scope and (scheme.lower() != b"basic" or credentials.strip() != settings.credentials):
             raise ApiError(401, "Authentication failed")

@@ -22,6 +22,7 @@ CONTROL = Router(
     errors=dict.fromkeys((400, 413, 414), "ControlError"),
     default_error="ControlError",
     scope=None,
+    max_body=2 * 1024 * 1024,
 )
 
 _route = functools.partial(CONTROL.route, in_thread=True)

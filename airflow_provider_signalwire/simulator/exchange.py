@@ -20,6 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
+_MAX_QUERY = 16 * 1024
 _WITHOUT_BODY = (204, 304)
 # Of a UUID's length, at a tenth of its cost: unique beside other processes by the first part, in this one by the last.
 _REQUEST_ID = str(uuid.uuid4())[:24]
@@ -69,10 +70,10 @@ class Exchange:
         self.log_entry: dict[str, Any] = {}
         self.form: Any = {}
         self.form_error: ApiError | None = None
-        self.is_too_large = False
+        self.refusal: ApiError | None = None  # comes before all other errors
 
-    async def read(self, limit: int) -> None:
-        """Read the body to its end. What is wrong with it is kept: other errors come first.
+    async def read(self) -> None:
+        """Read the body to its end, and keep what is wrong with it.
 
         :raises ClientGoneError: if the client closes the connection first
         """
@@ -82,9 +83,12 @@ class Exchange:
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             part = message.get("body", b"")
-            self.is_too_large = self.is_too_large or len(body) + len(part) > limit
-            body = b"" if self.is_too_large else body + part
             has_more = message.get("more_body", False)
+            if len(body) + len(part) > self.router.max_body:
+                self.refusal = ApiError(413, "The body is too large.")
+            body = b"" if self.refusal else body + part
+        if len(self.query) > _MAX_QUERY and self.refusal is None:
+            self.refusal = ApiError(414, "The query is too long.")
         try:
             if body:
                 self.form = self.router.read_body(self.content_type, body)

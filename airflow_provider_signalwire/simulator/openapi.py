@@ -69,8 +69,7 @@ def _operation(route: Route, router: Router, schemas: dict[str, Any]) -> dict[st
     responses = {str(status): _response(name) for status, name in results.items()}
     operation = {"operationId": route.handler.__name__.lstrip("_"), "parameters": parameters, "responses": responses}
     if route.form is not None:
-        form = {"type": "object", "properties": route.form.schemas, "required": list(route.form.required)}
-        operation["requestBody"] = {"content": {name: {"schema": form} for name in _FORMS}}
+        operation["requestBody"] = {"content": {name: {"schema": route.form} for name in _FORMS}}
     elif route.body is not None:
         body = TypeAdapter(route.body).json_schema(ref_template=_SCHEMA)
         schemas |= body.pop("$defs", {})

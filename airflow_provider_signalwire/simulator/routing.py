@@ -19,7 +19,7 @@ class Route:
     :param handler: takes the state, the variable segments of the path, and the query of a GET or else the body
     :param returns: name of the response's schema; None for a response without a body
     :param scope: scope that the API token needs
-    :param form: the form that it takes, with ``schemas`` and ``required``
+    :param form: schema of the form that it takes
     :param body: type of a JSON body, for pydantic
     :param query: schemas of the query parameters
     :param in_thread: whether the handler may take long; then it is called without the state's lock
@@ -32,7 +32,7 @@ class Route:
     returns: str | None
     scope: str | None
     status: int = 200
-    form: Any = None
+    form: dict[str, Any] | None = None
     body: Any = None
     query: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     in_thread: bool = False
@@ -48,6 +48,7 @@ class Router:
     :param errors: schemas of documented error bodies by status
     :param default_error: schema of other error bodies
     :param scope: scope that the API token needs unless a route names another; None if no credentials are needed
+    :param max_body: the largest body, in bytes
     """
 
     prefix: str
@@ -55,6 +56,7 @@ class Router:
     errors: Mapping[int, str]
     default_error: str
     scope: str | None = "Voice"
+    max_body: int = 64 * 1024
     routes: list[Route] = dataclasses.field(default_factory=list, init=False)
     _by_shape: dict[tuple[str, int], dict[str, Route]] = dataclasses.field(default_factory=dict, init=False)
 

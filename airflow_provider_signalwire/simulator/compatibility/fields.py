@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from airflow_provider_signalwire.simulator.errors import ApiError, parse_json_object
 
 Fields = Mapping[str, "str | list[str]"]
-Schemas = dict[str, dict[str, Any]]  # JSON schemas by field
+Schema = dict[str, Any]  # a JSON schema
 
 MAX_FIELDS = 1000
 
@@ -50,37 +49,27 @@ def text(fields: Fields, name: str, default: str = "") -> str:
     return (value if isinstance(value, str) else value[-1] if value else "") or default
 
 
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """What a request may contain.
+def check_fields(fields: Fields, form: Schema) -> None:
+    """Check the fields that are not empty.
 
-    :param schemas: of its fields
-    :param required: fields that must not be empty
+    :raises ApiError: 422 for a required field that is empty, and for the first invalid one
     """
-
-    schemas: Schemas
-    required: tuple[str, ...] = ()
-
-    def check(self, fields: Fields) -> None:
-        """Check the fields that are not empty.
-
-        :raises ApiError: 422 for a required field that is empty, and for the first invalid one
-        """
-        for name in self.required:
-            if not text(fields, name):
-                raise ApiError(422, f"{name} is required.")
-        for name, schema in self.schemas.items():
-            value = text(fields, name)
-            if value and (problem := _problem(value, schema)):
-                raise ApiError(422, f"{name} must be {problem}.")
+    for name in form["required"]:
+        if not text(fields, name):
+            raise ApiError(422, f"{name} is required.")
+    for name, schema in form["properties"].items():
+        value = text(fields, name)
+        if value and (problem := find_problem(value, schema)):
+            raise ApiError(422, f"{name} must be {problem}.")
 
 
-def _problem(value: str, schema: dict[str, Any]) -> str | None:
+def find_problem(value: str, schema: Schema) -> str | None:
+    """Return what a value must be, if it is not what its schema says."""
     if "enum" in schema:
         return None if value in schema["enum"] else f"one of {', '.join(schema['enum'])}"
     if "minimum" in schema:
         low, high = schema["minimum"], schema["maximum"]
-        is_valid = re.fullmatch("[0-9]{1,9}", value) and low <= int(value) <= high
+        is_valid = re.fullmatch("[0-9]{1,10}", value) and low <= int(value) <= high
         return None if is_valid else f"an integer from {low} to {high}"
     if "format" in schema:
         is_valid = len(value) <= schema["maxLength"] and has_scheme(value, "http", "https")
@@ -116,28 +105,32 @@ def stream_parameters(fields: Fields) -> dict[str, str]:
     return parameters
 
 
-def _enum(*values: str) -> dict[str, Any]:
+def _enum(*values: str) -> Schema:
     return {"type": "string", "enum": list(values)}
 
 
-def _integer(low: int, high: int) -> dict[str, Any]:
+def _integer(low: int, high: int) -> Schema:
     return {"type": "integer", "minimum": low, "maximum": high}
+
+
+def _form(properties: dict[str, Schema], *required: str) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(required)}
 
 
 _TEXT = {"type": "string", "pattern": ""}
 _URL = {"type": "string", "format": "uri", "maxLength": 2048}
 _METHOD = _enum("GET", "POST")
-_STATUS_CALLBACK: Schemas = {"StatusCallback": _URL, "StatusCallbackMethod": _METHOD}
-_REQUESTS: Schemas = {"Url": _URL, "Method": _METHOD, "FallbackUrl": _URL, "FallbackMethod": _METHOD}
+_STATUS_CALLBACK: dict[str, Schema] = {"StatusCallback": _URL, "StatusCallbackMethod": _METHOD}
+_REQUESTS: dict[str, Schema] = {"Url": _URL, "Method": _METHOD, "FallbackUrl": _URL, "FallbackMethod": _METHOD}
 
-_RECORDING: Schemas = {
+_RECORDING: dict[str, Schema] = {
     "RecordingChannels": _enum("mono", "dual"),
     "RecordingTrack": _enum("inbound", "outbound", "both"),
     "RecordingStatusCallback": _URL,
     "RecordingStatusCallbackMethod": _METHOD,
     "Trim": _enum("trim-silence", "do-not-trim"),
 }
-_STREAM: Schemas = {
+_STREAM: dict[str, Schema] = {
     "Url": _TEXT,
     "Name": _TEXT,
     "Track": _enum("inbound_track", "outbound_track", "both_tracks"),
@@ -145,7 +138,7 @@ _STREAM: Schemas = {
     "AuthorizationBearerToken": _TEXT,
 }
 
-NEW_CALL = Form(
+NEW_CALL = _form(
     {
         **dict.fromkeys(("To", "From", "ApplicationSid", "Laml", "Twiml"), _TEXT),
         **_REQUESTS,
@@ -164,21 +157,22 @@ NEW_CALL = Form(
         "AsyncAmdStatusCallbackMethod": _METHOD,
         "MaxPricePerMinute": {"type": "string", "pattern": r"^[0-9]{1,9}\.?[0-9]{0,4}$"},
     },
-    required=("To", "From"),
+    "To",
+    "From",
 )
-CALL_UPDATE = Form({**_REQUESTS, **_STATUS_CALLBACK, "Status": _enum("canceled", "completed")})
-NEW_STREAM = Form(_STREAM, required=("Url",))
-NEW_CONFERENCE_STREAM = Form(
+CALL_UPDATE = _form({**_REQUESTS, **_STATUS_CALLBACK, "Status": _enum("canceled", "completed")})
+NEW_STREAM = _form(_STREAM, "Url")
+NEW_CONFERENCE_STREAM = _form(
     {
         **_STREAM,
         "StreamCodec": _enum("PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"),
         "StreamRealTime": _enum("true", "false"),
     },
-    required=("Url",),
+    "Url",
 )
-STREAM_STOP = Form({"Status": _enum("stopped")}, required=("Status",))
-NEW_RECORDING = Form(_RECORDING)
-RECORDING_UPDATE = Form(
+STREAM_STOP = _form({"Status": _enum("stopped")}, "Status")
+NEW_RECORDING = _form(_RECORDING)
+RECORDING_UPDATE = _form(
     {"Status": _enum("paused", "in-progress", "stopped"), "PauseBehavior": _enum("skip", "silence")},
-    required=("Status",),
+    "Status",
 )

@@ -10,7 +10,7 @@ import itertools
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,14 +21,14 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     Conference,
     account_uri,
 )
-from airflow_provider_signalwire.simulator.compatibility.fields import Fields, Schemas, text
+from airflow_provider_signalwire.simulator.compatibility.fields import Schema, find_problem
 from airflow_provider_signalwire.simulator.errors import ApiError
 from airflow_provider_signalwire.simulator.resources import Place, Record, Resource
 
 Test = Callable[[Any, float], bool]
 
 _DAY = 86_400
-_PAGING: Schemas = {
+_PAGING: dict[str, Schema] = {
     "Page": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
     "PageSize": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
 }
@@ -52,7 +52,7 @@ class Listing:
     times: dict[str, Callable[[Any, float], float | None]]
 
     @property
-    def query(self) -> Schemas:
+    def query(self) -> dict[str, Schema]:
         """The schemas of the query parameters."""
         return {
             **{name: {"type": "string"} for name in self.attributes},
@@ -61,16 +61,15 @@ class Listing:
             **_PAGING,
         }
 
-    def page(self, resources: dict[str, Resource], account_sid: str, query: Fields, now: float) -> Record:
+    def page(self, resources: dict[str, Resource], account_sid: str, query: Mapping[str, str], now: float) -> Record:
         """Return the page that a query asks for; lists are newest first.
 
         :raises ApiError: 400 for an invalid page, 422 for an invalid filter
         """
-        filters = {name: text(query, name) for name in query if name not in (*_PAGING, "PageToken")}
-        filters = {name: value for name, value in filters.items() if value}
+        filters = {name: value for name, value in query.items() if value and name not in (*_PAGING, "PageToken")}
         tests = [test for name, value in filters.items() if (test := self._test(name, value))]
-        number, size = (_number(name, text(query, name)) for name in _PAGING)
-        token = text(query, "PageToken")
+        number, size = (_number(name, query.get(name, "")) for name in _PAGING)
+        token = query.get("PageToken", "")
         end = _parse_token(token) if token else (math.inf, 0)
         # Copying the values first is one step of the interpreter: another thread may be adding some.
         candidates = (one for one in list(resources.values()) if type(one) is self.resource_type)
@@ -99,8 +98,8 @@ class Listing:
     def _test(self, name: str, value: str) -> Test | None:
         """Return what a filter tests; an unknown name is ignored."""
         if name == "Status":
-            if value not in self.statuses:
-                raise ApiError(422, f"Status must be one of {', '.join(self.statuses)}.")
+            if problem := find_problem(value, self.query[name]):
+                raise ApiError(422, f"Status must be {problem}.")
             return lambda one, now: one.status(now) == value
         if time_of := self.times.get(name.rstrip("<>")):
             return _time_test(name, value, time_of)
@@ -126,10 +125,9 @@ CONFERENCES = Listing(
 
 
 def _number(name: str, value: str) -> int:
-    low, high, default = (_PAGING[name][key] for key in ("minimum", "maximum", "default"))
-    if value and not (re.fullmatch("[0-9]{1,10}", value) and low <= int(value) <= high):
-        raise ApiError(400, f"{name} must be an integer from {low} to {high}.")
-    return int(value or default)
+    if value and (problem := find_problem(value, _PAGING[name])):
+        raise ApiError(400, f"{name} must be {problem}.")
+    return int(value or _PAGING[name]["default"])
 
 
 def _token(place: Place) -> str:

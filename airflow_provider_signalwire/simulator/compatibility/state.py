@@ -11,7 +11,7 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     account_record,
     stream_record,
 )
-from airflow_provider_signalwire.simulator.compatibility.fields import Fields, text
+from airflow_provider_signalwire.simulator.compatibility.fields import Fields, check_fields, text
 from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES
 from airflow_provider_signalwire.simulator.errors import INVALID_STREAM_URL, WRONG_CALL_STATE, ApiError, not_found
 from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
@@ -44,12 +44,12 @@ class State(Store):
         return account_record(account_sid, self.settings.project, self._started_at)
 
     @API.route("GET", _CALLS, returns="CallList", query=CALLS.query, in_thread=True)
-    def list_calls(self, account_sid: str, query: Fields) -> Record:
+    def list_calls(self, account_sid: str, query: dict[str, str]) -> Record:
         """Return a page of calls, newest first."""
         return CALLS.page(self.resources, account_sid, query, self.clock())
 
     @API.route("GET", _CONFERENCES, returns="ConferenceList", query=CONFERENCES.query, in_thread=True)
-    def list_conferences(self, account_sid: str, query: Fields) -> Record:
+    def list_conferences(self, account_sid: str, query: dict[str, str]) -> Record:
         """Return a page of conferences, newest first."""
         return CONFERENCES.page(self.resources, account_sid, query, self.clock())
 
@@ -66,7 +66,7 @@ class State(Store):
             missing.append("Url is required, unless ApplicationSid, Laml or Twiml is given.")
         if missing:
             raise ApiError(400, *missing)
-        fields.NEW_CALL.check(form)
+        check_fields(form, fields.NEW_CALL)
         self.reserve()
         now, answer_delay = self.clock(), self.settings.answer_delay_ms / 1000
         call = Call(
@@ -94,7 +94,7 @@ class State(Store):
         call = self.find(Call, account_sid, call_sid)
         if call.ended_at is not None:
             raise ApiError(400, "The call has already ended and cannot be updated.")
-        fields.CALL_UPDATE.check(form)
+        check_fields(form, fields.CALL_UPDATE)
         status = text(form, "Status")
         if status == "canceled" and call.status(self.clock()) == "in-progress":
             message = "The call has been answered: it can be completed, but not canceled."
@@ -141,7 +141,7 @@ class State(Store):
         """Start a recording of a call in progress."""
         call = self.find(Call, account_sid, call_sid)
         self._check_running(call, "a recording cannot be started")
-        fields.NEW_RECORDING.check(form)
+        check_fields(form, fields.NEW_RECORDING)
         self.reserve()
         now = self.clock()
         recording = Recording(
@@ -162,15 +162,15 @@ class State(Store):
         recording = self.find(Call, account_sid, call_sid).recordings.get(recording_sid)
         if recording is None:
             raise not_found(f"recording {recording_sid}")
-        fields.RECORDING_UPDATE.check(form)
+        check_fields(form, fields.RECORDING_UPDATE)
         if recording.ended_at is not None:
             raise ApiError(422, "The recording has ended and cannot be updated.")
         recording.change(text(form, "Status"), self.clock())
         return recording.record()
 
-    def _start_stream(self, parent: Resource, new_stream: fields.Form, form: Fields) -> Record:
+    def _start_stream(self, parent: Resource, new_stream: fields.Schema, form: Fields) -> Record:
         self._check_running(parent, "a stream cannot be started")
-        new_stream.check(form)
+        check_fields(form, new_stream)
         url, name, now = text(form, "Url"), text(form, "Name"), self.clock()
         if not fields.has_scheme(url, "wss"):
             raise ApiError(422, "Url is invalid: it must begin with wss://.", code=INVALID_STREAM_URL)
@@ -193,7 +193,7 @@ class State(Store):
 
     def _stop_stream(self, parent: Resource, sid_or_name: str, form: Fields) -> Record:
         stream = parent.find_stream(sid_or_name)
-        fields.STREAM_STOP.check(form)
+        check_fields(form, fields.STREAM_STOP)
         if parent.ended_at is not None:
             message = f"The {parent.kind} has ended, and its streams with it."
             raise ApiError(422, message, code=WRONG_CALL_STATE)

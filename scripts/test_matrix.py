@@ -198,7 +198,7 @@ def installed_versions(row: Row) -> dict[str, str]:
 def run_tests(row: Row) -> tuple[int, str]:
     """Run the tests, and return the exit code and what was printed."""
     pytest = [str(row.environment / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command = [*pytest, "-n", "2", "--dist", "loadfile", *TESTS]
+    command = [*pytest, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *TESTS]
     environment = {name: value for name, value in os.environ.items() if name != "AIRFLOW_HOME"}
     with (row.environment / "pytest.log").open("w+") as log:
         done = subprocess.run(command, cwd=PROJECT_DIR, env=environment, stdout=log, stderr=log, check=False)

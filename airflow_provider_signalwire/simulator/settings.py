@@ -7,7 +7,7 @@ import collections
 import functools
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -89,13 +89,6 @@ class Settings(Behavior):
     subprojects: tuple[str, ...] = ()
     scopes: tuple[Literal["Voice", "Management"], ...] = ("Voice", "Management")
     signing_key: Secret = "simulator-signing-key"
-
-    def changed(self, changes: dict[str, Any]) -> Settings:
-        """Return these settings with other behavior.
-
-        :raises ValueError: for a name that a reset cannot change, or a value out of range
-        """
-        return self.model_copy(update=Behavior(**changes).model_dump(exclude_unset=True))
 
     @functools.cached_property
     def credentials(self) -> bytes:

@@ -14,7 +14,7 @@ from airflow_provider_signalwire.simulator.callbacks import CallbackSender
 from airflow_provider_signalwire.simulator.errors import ApiError, not_found
 from airflow_provider_signalwire.simulator.faults import Fault
 from airflow_provider_signalwire.simulator.resources import Record, Resource, Stream
-from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
+from airflow_provider_signalwire.simulator.settings import Behavior, RateLimit, Settings
 
 CAPACITY = 200_000  # calls, conferences, streams and recordings together
 LOG_CAPACITY = 150_000
@@ -48,11 +48,11 @@ class Store:
         :param changes: settings that differ: ``latency_ms``, ``answer_delay_ms``, ``stop_delay_ms``, ``rate_limit``
         :raises ValueError: for an invalid setting; then nothing is reset
         """
-        settings = self._initial_settings.changed(changes)
+        behavior = Behavior(**changes).model_dump(exclude_unset=True)
         self.callbacks.run_in_loop(self._cancel_all)  # after the callbacks that responses have planned already
         with self.lock:
-            self.settings = settings
-            self.rate_limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
+            self.settings = self._initial_settings.model_copy(update=behavior)
+            self.rate_limit = RateLimit(self.settings.rate_limit) if self.settings.rate_limit else None
             self.faults: list[Fault] = []  # the first one that fires affects the request
             self.callbacks.sent.clear()
             self.request_count = 0

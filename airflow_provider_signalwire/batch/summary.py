@@ -111,8 +111,8 @@ class BatchSummary:
         left = self.total - self.done
         remaining = f", about {left / self.rate:,.0f} s left" if left and self.rate else ""
         return (
-            f"{self.done:,} of {self.total:,} streams done in {self._seconds:.1f} s ({self.rate:,.0f} a second): "
-            f"{self._counts()}{remaining}."
+            f"{self.done:,} of {self.total:,} streams done: {self._counts()}. "
+            f"{self._seconds:.1f} s, {self.rate:,.0f} a second{remaining}."
         )
 
     def failures_for_log(self) -> str:

@@ -158,13 +158,15 @@ class CallStreamCleanupOperator(BatchOperator):
         check_combination(
             has_journal=bool(self.journal),
             has_names=self.stream_names is not None,
-            for_journal={"min_stream_age": self.min_stream_age},
+            for_journal={"min_stream_age": self.min_stream_age, "owner_ended": not self.owner_ended},
             for_names={"min_call_age": self.min_call_age, "call_filters": self.call_filters},
         )
         if self.journal and not self.owner_ended and self.min_stream_age is None:
             raise SignalWireConfigurationError("Parameter 'owner_ended' is False: give a 'min_stream_age'.")
         if self.on_limit == "approve":
             check_approval_supported()
+            if self.max_stops is None:
+                raise SignalWireConfigurationError("Parameter 'on_limit' needs 'max_stops', which is None.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""
@@ -253,8 +255,8 @@ class CallStreamCleanupOperator(BatchOperator):
     ) -> list[str]:
         calls = self._list_calls(cutoff, filters)
         log.info(
-            "%d calls in progress started before %s; streams to stop on each: %s%s.",
-            *(len(calls), cutoff.isoformat(timespec="seconds"), mask_phone_numbers(", ".join(map(short_repr, names)))),
-            " (dry run: none is stopped)" if is_dry_run else "",
+            "%sCalls in progress that started before %s: %d. Streams to stop on each: %s.",
+            "Dry run. " if is_dry_run else "",
+            *(cutoff.isoformat(timespec="seconds"), len(calls), mask_phone_numbers(", ".join(map(short_repr, names)))),
         )
         return calls

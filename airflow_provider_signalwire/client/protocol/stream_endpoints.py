@@ -12,6 +12,7 @@ from airflow_provider_signalwire.client.protocol.records import STREAM_STOPPED, 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
 from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 STREAM_CODECS = frozenset({"PCMU", "PCMA", "L16", "L16@16000h", "L16@24000h"})
 STREAM_TRACKS = frozenset({"inbound_track", "outbound_track", "both_tracks"})
@@ -46,6 +47,10 @@ def start_stream(
         callback = inputs.validate_url("status_callback", status_callback, schemes=("https", "http"))
         form.append(("StatusCallback", callback))
     if status_callback_method is not None:
+        if status_callback is None:
+            raise SignalWireConfigurationError(
+                "Parameter 'status_callback_method' is given without 'status_callback': expected both or neither."
+            )
         method = inputs.validate_choice("status_callback_method", status_callback_method, CALLBACK_METHODS)
         form.append(("StatusCallbackMethod", method))
     if codec is not None:

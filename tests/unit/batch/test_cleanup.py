@@ -88,7 +88,7 @@ def test_dry_run_sends_no_write(
     for is_dry in (True, "True", "true"):
         found = clean_up(context, dry_run=is_dry)
         assert found["dry_run"] is True
-        assert "(dry run: none is stopped)" in caplog.records[-1].getMessage()
+        assert caplog.records[-1].getMessage().startswith("Dry run. Calls in progress that started before ")
         assert (found["calls"], found["would_stop_not_listed"]) == (3, 0)
         assert {stream["call_sid"] for stream in found["would_stop"]} == set(calls)
     assert writes(simulator) == 0
@@ -322,6 +322,8 @@ JOURNAL = {"journal": [Asset("streams")]}
         ({**JOURNAL, "owner_ended": None}, "'owner_ended' is None"),
         ({**JOURNAL, "on_limit": "ask"}, "'on_limit' is 'ask'"),
         ({**JOURNAL, "response_timeout": 0}, "'response_timeout' is 0"),
+        ({**JOURNAL, "on_limit": "approve", "max_stops": None}, "'on_limit' needs 'max_stops'|needs Airflow 3.3"),
+        ({"stream_names": ["a"], "min_call_age": 60, "owner_ended": False}, "'owner_ended' needs 'journal'"),
         ({"stream_names": ["a"], "min_call_age": 60, "min_stream_age": 60}, "'min_stream_age' needs 'journal'"),
     ],
 )

@@ -32,8 +32,8 @@ def test_progress_has_all_counts() -> None:
     summary = with_failures(not_found(), SignalWireError("away"))
     summary.add_result(ROW, "already_ended", None)
     summary.add_result(ROW, "missing", None)
-    assert summary.progress().startswith("6 of 20 streams done in 0.0 s (")
-    assert "2 stopped, 1 already ended, 2 missing, 1 failed, about" in summary.progress()
+    assert summary.progress().startswith("6 of 20 streams done: ")
+    assert "2 stopped, 1 already ended, 2 missing, 1 failed. 0.0 s, " in summary.progress()
 
 
 def test_counts_of_an_earlier_try_do_not_raise_the_rate() -> None:

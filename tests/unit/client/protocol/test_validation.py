@@ -50,8 +50,6 @@ def test_invalid_url_is_not_quoted(url):
         ("track", "inbound", "'both_tracks' or 'inbound_track' or 'outbound_track'"),
         ("track", ["both_tracks"], "'both_tracks'"),
         ("status_callback", "wss://x", "'https://…' or 'http://…'"),
-        ("status_callback_method", "PUT", "'GET' or 'POST'"),
-        ("status_callback_method", "get", "'GET' or 'POST'"),
         ("name", "a/b", "without '/'"),
         ("authorization_bearer_token", "", "a string. An upstream task probably returned nothing"),
         ("authorization_bearer_token", "sec\nret", "without control characters"),
@@ -65,6 +63,17 @@ def test_invalid_argument_of_a_start_is_named(name, value, expected):
     message = refused(endpoints.start_call_stream, f"^Parameter '{name}' ", **(START | {name: value}))
     assert expected in message.partition("expected")[2]
     assert "sec" not in message
+
+
+def test_callback_method_without_a_callback_is_refused():
+    refused(endpoints.start_call_stream, "without 'status_callback'", **(START | {"status_callback_method": "POST"}))
+
+
+def test_unknown_callback_method_is_named():
+    callback = {"status_callback": "https://example.com", "status_callback_method": "get"}
+    refused(
+        endpoints.start_call_stream, "'status_callback_method' is 'get': expected 'GET' or 'POST'", **(START | callback)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,22 @@
-"""Stopping streams in DAG runs, in an Airflow of the benchmark's own."""
+"""DAG runs in an Airflow of the benchmarks' own: they stop streams, or read a journal."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import requests
 
+from airflow_provider_signalwire.journal import StreamEvent, to_extra
 from benchmarks.results import BUILD_DIR, FOLDER, PROJECT_DIR
 from benchmarks.simulators import PROJECT
 
@@ -25,19 +29,10 @@ _POOL_SLOTS = 16
 @contextlib.contextmanager
 def running_airflow(streams: list[dict[str, str]]) -> Iterator[Callable[[str], float]]:
     """Run Airflow with the DAGs that stop these streams; yield what runs one of them and returns its seconds."""
-    sys.path.insert(0, str(PROJECT_DIR / "scripts"))
-    from local_airflow import LocalAirflow, free_port
-
     home = BUILD_DIR / "dag_runs"
-    bundle = {
-        "name": "benchmarks",
-        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(FOLDER / "dags")},
-    }
-    airflow = LocalAirflow(
+    airflow = _make_airflow(
         home,
-        "airflow.log",
-        AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps([bundle]),
+        "dags",
         BENCHMARK_FOLDER=str(home),
         AIRFLOW_CONN_HTTP_DEFAULT=os.environ["AIRFLOW_CONN_HTTP_DEFAULT"],
         AIRFLOW_CONN_SIGNALWIRE_DEFAULT=os.environ["AIRFLOW_CONN_SIGNALWIRE_DEFAULT"],
@@ -46,20 +41,77 @@ def running_airflow(streams: list[dict[str, str]]) -> Iterator[Callable[[str], f
     endpoints = [f"{calls}/{stream['call_sid']}/Streams/{stream['stream_sid']}" for stream in streams]
     (home / "endpoints.json").write_text(json.dumps(endpoints))
     (home / "streams.jsonl").write_text("".join(f"{json.dumps(stream)}\n" for stream in streams))
-    with airflow.standalone(free_port(_PORT), dag_ids=DAG_IDS) as running:
+    with _run_airflow(airflow, DAG_IDS) as running:
         pool = {"name": "benchmark", "slots": _POOL_SLOTS, "include_deferred": False}
         running.call_api("POST", "pools", pool)
-        yield lambda dag_id: _run(running, dag_id)
+        yield lambda dag_id: _run(running, dag_id)[1]
 
 
-def _run(airflow: Any, dag_id: str) -> float:
+@contextlib.contextmanager
+def running_journal(count: int) -> Iterator[Callable[..., dict[str, float]]]:
+    """Run Airflow with a journal of this many events in SQLite; yield what runs a DAG and returns its XCom."""
+    home = BUILD_DIR / "journal"
+    airflow = _make_airflow(home, "journal_dags")
+    with _run_airflow(airflow, ("read_journal", "fold_journal")) as running:
+
+        def run(dag_id: str, **conf: Any) -> dict[str, float]:
+            run_id = _run(running, dag_id, conf)[0]
+            task_id = dag_id.partition("_")[0]
+            path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value?deserialize=true"
+            values: dict[str, float] = running.call_api("GET", path)["value"]
+            return values
+
+        run("fold_journal", count=1)  # from now on, the DAG's asset is in the database
+        _insert_events(home / "airflow.db", count)
+        yield run
+
+
+def _insert_events(database: Path, count: int) -> None:
+    """Let the journal have events of which each starts a stream, a millisecond after another."""
+    now = datetime.now(UTC)
+    rows = []
+    for number in range(count):
+        at, sid = now - timedelta(milliseconds=number), str(UUID(int=number))
+        extra = json.dumps(to_extra([StreamEvent("started", "project", sid, sid, "bot", at)]))
+        rows.append((extra, f"run {number}", at.strftime("%Y-%m-%d %H:%M:%S.%f")))
+    with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO asset_event (asset_id, extra, source_dag_id, source_run_id, source_task_id, source_map_index,"
+            " timestamp) SELECT id, ?, 'calls', ?, 'start', -1, ? FROM asset WHERE name = 'journal'",
+            rows,
+        )
+
+
+def _make_airflow(home: Path, dags: str, **settings: str) -> Any:
+    """Return an Airflow with the DAGs of a folder of the benchmarks."""
+    sys.path.insert(0, str(PROJECT_DIR / "scripts"))
+    from local_airflow import LocalAirflow
+
+    bundle = {
+        "name": "benchmarks",
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(FOLDER / dags)},
+    }
+    bundles = json.dumps([bundle])
+    return LocalAirflow(home, "airflow.log", AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=bundles, **settings)
+
+
+def _run_airflow(airflow: Any, dag_ids: Collection[str]) -> Any:
+    from local_airflow import free_port
+
+    return airflow.standalone(free_port(_PORT), dag_ids=dag_ids)
+
+
+def _run(airflow: Any, dag_id: str, conf: dict[str, Any] | None = None) -> tuple[str, float]:
+    """Run a DAG, and return the run's id and its seconds."""
     deadline = time.monotonic() + RUN_SECONDS
-    run_id = airflow.call_api("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+    body = {"logical_date": None, "conf": conf or {}}
+    run_id = str(airflow.call_api("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
     while True:
         run = _ask(airflow, f"dags/{dag_id}/dagRuns/{run_id}")
         if run.get("state") == "success":
             began, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
-            return (ended - began).total_seconds()
+            return run_id, (ended - began).total_seconds()
         if run.get("state") == "failed":
             raise RuntimeError(f"the run of {dag_id} failed")
         _wait(deadline, f"the run of {dag_id} did not end in time")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.dag_runs import DAG_IDS, running_airflow
+from benchmarks.dag_runs import DAG_IDS, running_airflow, running_journal
 from benchmarks.results import BUILD_DIR, Samples
 from benchmarks.simulators import RATE_LIMIT, Simulator, running_simulator
 
@@ -24,9 +24,11 @@ _NEVER_MS = 86_400_000  # a day, the maximum
 _SENSORS, _SENSOR_SECONDS = 1_000, 16
 _TRIGGERS, _TRIGGER_SECONDS = 5_000, 30
 _STREAMS = 20  # in DAG runs
+_EVENTS_IN_DATABASE, _EVENTS_IN_MEMORY = 5_000, 100_000
 
 _STOP_CODE = ("batch", "client", "hooks", "operators/stop_call_streams.py")
 _WAIT_CODE = ("client", "sensors", "triggers")
+_JOURNAL_CODE = ("journal.py", "journal_snapshot.py", "journal_store.py")
 _AIRFLOW = "import airflow.sdk; from airflow.sdk import DAG, BaseOperator, BaseSensorOperator"
 _IMPORTS = {
     "provider": "import airflow_provider_signalwire.operators.call_stream as o, "
@@ -71,6 +73,15 @@ def memory() -> Samples:
         return {f"{rows:,} rows": [_stop(simulator, "provider, no limit", rows)] for rows in (_FEW_ROWS, _MANY_ROWS)}
 
 
+def journal() -> Samples:
+    """Read events that are in SQLite through Airflow's API; read and fold more whose pages are made in the task."""
+    with running_journal(_EVENTS_IN_DATABASE) as run:
+        return _in_turns(
+            ("SQLite", "made pages"),
+            lambda name: run("read_journal") if name == "SQLite" else run("fold_journal", count=_EVENTS_IN_MEMORY),
+        )
+
+
 def sensors() -> Samples:
     """Let deferred sensors wait, and count their polls."""
     with running_simulator(latency_ms=LATENCY_MS, stop_delay_ms=_NEVER_MS) as simulator:
@@ -106,6 +117,7 @@ FIGURES = {
     "stop_60000": Figure(_STOP_CODE, stop_60000),
     "dag_runs": Figure(_STOP_CODE, dag_runs),
     "memory": Figure(_STOP_CODE, memory),
+    "journal": Figure(_JOURNAL_CODE, journal),
 }
 
 

@@ -18,6 +18,7 @@ _KEYS = {
     "dag_runs": ("seconds", "s"),
     "one_stop": ("cpu", "s of CPU time"),
     "memory": ("peak_mb", "MB"),
+    "journal": ("seconds_per_1000", "s per 1,000 events"),
     "sensors": ("cpu_ms_per_poll", "ms of CPU time per poll"),
     "triggers": ("lag_p99_ms", "ms of lag"),
     "imports": ("ms", "ms"),

@@ -116,6 +116,13 @@ TARGETS = (
         "memory", "peak memory of 1,000,000 rows from a file, compared with 10,000", _memory_change, 10, "{:+.0f} %"
     ),
     Target(
+        "journal",
+        "peak memory of a task that reads and folds 100,000 events, Airflow's own included",
+        _middle("made pages", "peak_mb"),
+        300,
+        "{:.0f} MB",
+    ),
+    Target(
         "one_stop", "CPU time of requests, one stop after the other", _ratio("cpu", "hook", "requests, threads 1"), 1.05
     ),
     Target("one_stop", "CPU time of a stop that tracing takes, without a tracer provider", _tracing, 2, "{:.1f} %"),

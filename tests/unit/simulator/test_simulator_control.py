@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import threading
 import time
@@ -37,6 +38,7 @@ def test_state_shows_calls_streams_and_counts(api, simulator, control, clock):
     clock.advance(0.5)
     api.stop(seeded[1]["sid"], "a")
     state = control("GET", "/state").json()
+    assert json.loads(json.dumps(simulator.state.snapshot())) == state
     assert [call["sid"] for call in state["calls"]] == [call["sid"] for call in seeded]
     assert state["calls"][0] == {
         "sid": seeded[0]["sid"],

@@ -67,7 +67,7 @@ class Observer:
             items = list(self._walk(decode_json(response.body), ""))
         except ValueError as problem:
             items = [("body", str(problem), None)]
-        media_type, _, subtype = response.headers.get("Content-Type", "none").partition(";")[0].strip().partition("/")
+        media_type, _, subtype = response.headers.get("content-type", "none").partition(";")[0].strip().partition("/")
         return Observation(
             outcome=str(response.status),
             content_type="/".join(self._public(part.lower()) for part in (media_type, subtype) if part),

@@ -1,0 +1,64 @@
+"""The example DAG approved_stream_cleanup: a person reads the list in Airflow's UI, and rejects or approves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_pages import ConnectionsPage, DagPage, RequiredActionsPage, screenshot
+from playwright.sync_api import Page, expect
+from simulated import running
+
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+if TYPE_CHECKING:
+    from local_airflow import StandaloneAirflow
+
+NAME = "call_stream_lifecycle.start_call_stream"
+
+
+def test_only_an_approval_stops_streams_and_only_those_listed(
+    page: Page, airflow: StandaloneAirflow, no_connections: None, fields: dict[str, str], simulator: SimulatorServer
+) -> None:
+    # By name, only the first call is old enough. The journal knows the stream that is started on the third.
+    old, young, journaled = simulator.seed(
+        calls=[
+            {"age_seconds": 5 * 3600, "streams": [{"name": NAME}]},
+            {"age_seconds": 60, "streams": [{"name": NAME}]},
+            {"age_seconds": 60},
+        ]
+    )
+    by_name, not_listed = (call["streams"][0]["sid"] for call in (old, young))
+    ConnectionsPage(page, airflow.url).add("signalwire_default", fields)
+    start = DagPage(page, airflow.url, "forgotten_stream")
+    start.trigger({"call_sid": journaled["sid"]})
+    start.wait_for_run(Success=1)
+    (by_journal,) = set(running(simulator)) - {by_name, not_listed}
+    requests = RequiredActionsPage(page, airflow.url)
+    cleanup = DagPage(page, airflow.url, "approved_stream_cleanup")
+
+    cleanup.trigger({})
+    run_page = page.url
+    cleanup.wait_for_request()
+    listed = requests.open("Stop 2 streams?")
+    expect(listed.get_by_role("row")).to_have_count(3)
+    first, second = (listed.get_by_role("row").nth(number).get_by_role("cell") for number in (1, 2))
+    expect(first.nth(0)).to_have_text(f"transcriber ({by_journal})")
+    expect(first.nth(1)).to_contain_text("0:0")
+    expect(first.nth(2)).to_contain_text("forgotten_stream, start, manual__")
+    expect(first.nth(2)).to_contain_text("(success)")
+    expect(second).to_have_text([f"{NAME}, if it is running", "unknown", "unknown", old["sid"]])
+    screenshot(page, "ui-approval")
+    requests.respond("Reject")
+    page.goto(run_page)
+    cleanup.wait_for_run(Success=3, Skipped=1)
+    assert set(running(simulator)) == {by_name, not_listed, by_journal}
+
+    cleanup.trigger({})
+    run_page = page.url
+    cleanup.wait_for_request()
+    requests.open("Stop 2 streams?")
+    (later,) = simulator.seed(age_seconds=5 * 3600, streams=[{"name": NAME}])
+    requests.respond("Approve")
+    page.goto(run_page)
+    cleanup.wait_for_run(Success=4)
+    assert set(running(simulator)) == {not_listed, later["streams"][0]["sid"]}

@@ -331,8 +331,10 @@ def test_without_response_nothing_is_sent(cluster: Cluster, simulator: Simulator
 
 
 @pytest.mark.parametrize("kind", ["large event", "many events"])
-def test_large_journal_is_read_in_bounded_memory(cluster: Cluster, kind: str, is_short: bool) -> None:
-    """Also says how long that takes on PostgreSQL (``pytest -s``)."""
+def test_large_journal_is_read_in_bounded_memory(
+    cluster: Cluster, kind: str, is_short: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also prints how long that takes on PostgreSQL."""
     if kind == "large event":
         count = MAX_ENTRIES
         run_id = cluster.trigger("journal_size", {"count": count})
@@ -345,6 +347,7 @@ def test_large_journal_is_read_in_bounded_memory(cluster: Cluster, kind: str, is
     run_id = cluster.trigger(dag_id, {})
     cluster.database.wait_for_end(run_id, READ_SECONDS)
     figures = cluster.xcom(dag_id, run_id, "read")
-    print(f"{kind}: {figures['seconds'] / count * 1000:.2f} s per 1,000 streams, {figures['megabytes']:.0f} MB")
+    with capsys.disabled():
+        print(f"\n{kind}: {figures['seconds'] / count * 1000:.2f} s per 1,000 streams, {figures['megabytes']:.0f} MB")
     assert figures["running"] == count
     assert figures["megabytes"] < 300, figures  # the task's whole process; Airflow itself takes 160 MB

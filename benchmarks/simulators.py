@@ -22,6 +22,11 @@ ALLOWED_WRITES, ALLOWED_SECONDS = 13_800, 10
 ALLOWED_RATE = ALLOWED_WRITES / ALLOWED_SECONDS
 RATE_LIMIT = f"{ALLOWED_WRITES}/{ALLOWED_SECONDS}"
 
+# The command, with room for a million streams.
+_SIMULATOR = (
+    "from airflow_provider_signalwire.simulator import __main__, store; store.CAPACITY = 2_000_000; __main__.main()"
+)
+
 
 class Simulator:
     """A running simulator, seen from outside.
@@ -66,7 +71,7 @@ def running_simulator(**settings: Any) -> Iterator[Simulator]:
     options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     process = subprocess.Popen(  # the command is ours
         [
-            *(sys.executable, "-m", "airflow_provider_signalwire.simulator", "--port", "0"),
+            *(sys.executable, "-c", _SIMULATOR, "--port", "0"),
             *("--project", PROJECT, "--token", TOKEN, "--stop-delay-ms", "0", *options),
         ],
         stdout=subprocess.PIPE,

@@ -61,7 +61,9 @@ class TestPolicy:
     @pytest.fixture
     def policy_class(self):
         module = pytest.importorskip(
-            "airflow_provider_signalwire.retry_policy", reason="Airflow before 3.3 has no retry policies"
+            "airflow_provider_signalwire.retry_policy",
+            reason="Airflow before 3.3 has no retry policies",
+            exc_type=ImportError,
         )
         return module.SignalWireRetryPolicy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import signal
@@ -53,16 +54,22 @@ class Worker:
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         child = int(self._process.stdout.readline())
-        timer = threading.Timer(after, os.kill, (child, signum))
+        signalled_at = []
+
+        def send_signal() -> None:
+            signalled_at.append(time.time())  # the thread may start late
+            os.kill(child, signum)
+
+        timer = threading.Timer(after, send_signal)
         killer = threading.Timer(after + SECONDS_TO_END, os.kill, (child, signal.SIGKILL))
-        signalled_at = time.time() + after
         timer.start()
         killer.start()
         result = json.loads(self._process.stdout.readline())
         timer.cancel()
         killer.cancel()
         assert result is not None or signum == signal.SIGKILL, "The batch hung."
-        return Ended(**(result or {"outcome": None, "was_executing": True}), signalled_at=signalled_at)
+        end = result or {"outcome": None, "was_executing": True}
+        return Ended(**end, signalled_at=signalled_at[0] if signalled_at else math.inf)
 
     def end(self) -> None:
         self._process.kill()

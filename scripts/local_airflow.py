@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 EXAMPLE_DAG_IDS = frozenset(path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py"))
@@ -130,9 +132,12 @@ class StandaloneAirflow:
     def call_api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return what the REST API answers."""
         token = requests.get(f"{self.url}/auth/token", timeout=10).json()["access_token"]
-        response = requests.request(
-            method, f"{self.url}/api/v2/{path}", headers={"Authorization": f"Bearer {token}"}, json=body, timeout=60
-        )
+        with requests.Session() as session:
+            # Airflow on SQLite returns 500 for a write while another one is in progress.
+            retries = Retry(total=6, backoff_factor=0.3, status_forcelist=[500], allowed_methods=None)
+            session.mount("http://", HTTPAdapter(max_retries=retries))
+            headers = {"Authorization": f"Bearer {token}"}
+            response = session.request(method, f"{self.url}/api/v2/{path}", headers=headers, json=body, timeout=60)
         response.raise_for_status()
         return response.json() if response.content else None
 

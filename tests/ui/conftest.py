@@ -38,7 +38,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def airflow() -> Iterator[Any]:
-    """An ``airflow standalone`` with the example and test DAGs, no connection, and nobody else on its port."""
+    """An ``airflow standalone`` on a free port, with the example and test DAGs and without connections."""
     from local_airflow import LocalAirflow, free_port
 
     dags = AIRFLOW_HOME / "dags"

@@ -14,7 +14,8 @@ import time
 from typing import Any
 
 from local_airflow import PROJECT_DIR, LocalAirflow
-from local_simulator import PROJECT, TOKEN, make_call, running_simulator
+
+from airflow_provider_signalwire.simulator import SimulatorServer
 
 AIRFLOW_HOME = PROJECT_DIR / ".build" / "demo"
 DAG_ID = "call_stream_lifecycle"
@@ -23,11 +24,16 @@ DAG_ID = "call_stream_lifecycle"
 def main() -> None:
     """Run the demo and print its result."""
     started = time.monotonic()
-    with running_simulator() as url:
-        step(f"The simulator stands in for SignalWire at {url}")
+    with SimulatorServer() as simulator:
+        step(f"The simulator stands in for SignalWire at {simulator.url}")
 
         step("Airflow gets a connection, as AIRFLOW_CONN_SIGNALWIRE_DEFAULT: Project ID, API token, Space")
-        connection = {"conn_type": "signalwire", "login": PROJECT, "password": TOKEN, "host": url}
+        connection = {
+            "conn_type": "signalwire",
+            "login": simulator.project,
+            "password": simulator.token,
+            "host": simulator.url,
+        }
         bot = {"conn_type": "generic", "host": "wss://bot.example.com/audio", "password": "bot-token"}
         airflow = LocalAirflow(
             AIRFLOW_HOME,
@@ -38,7 +44,7 @@ def main() -> None:
 
         step("Airflow creates its database (SQLite)")
         airflow.run("db", "migrate")
-        call = make_call(url)
+        [call] = simulator.seed()
 
         step(f"Airflow runs the DAG '{DAG_ID}': start a stream, work, stop it and wait until it has stopped")
         conf = json.dumps({"call_sid": call["sid"]})

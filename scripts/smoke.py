@@ -15,12 +15,12 @@ from live_smoke.observation import Observer
 from live_smoke.probe import Probe
 from live_smoke.report import compare, render
 from live_smoke.steps import CannotContinueError, NewCall, StreamSteps, free_steps, read_call
-from local_simulator import PROJECT, TOKEN, make_call, running_simulator
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.config.space import is_loopback
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.simulator import SimulatorServer
 
 REPORT = Path(__file__).resolve().parent.parent / ".build" / "smoke-report.md"
 
@@ -43,9 +43,12 @@ def _run(options: argparse.Namespace, settings: ClientSettings) -> int:
     observer = Observer([*settings.secrets, settings.project_id, host, host.partition(".")[0], *filter(None, inputs)])
 
     print("==> Running the steps against a simulator", flush=True)
-    with running_simulator() as url:
-        simulated = Probe(ClientSettings(origin=url, project_id=PROJECT, api_token=TOKEN), observer)
-        _, call_sid = (make_call(url)["sid"] for _ in range(2))  # two, so that the list has a next page
+    with SimulatorServer() as simulator:
+        simulated_settings = ClientSettings(
+            origin=simulator.url, project_id=simulator.project, api_token=simulator.token
+        )
+        simulated = Probe(simulated_settings, observer)
+        call_sid = simulator.seed(count=2)[0]["sid"]  # two calls, so that the list has a next page
         free_steps(simulated)
         call = call_sid if options.call_sid else NewCall(to="+15550100001", from_="+15550100002")
         StreamSteps(simulated, call, "wss://media.example.com/stream").run()

@@ -18,7 +18,7 @@ from airflow_provider_signalwire.client.policy import rate_limiter
 from airflow_provider_signalwire.client.policy import retry as retrying
 from airflow_provider_signalwire.operators import start_guard
 
-_ENVIRONMENTS = 8
+_ENVIRONMENTS = 16
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -29,6 +30,9 @@ from airflow.providers.common.compat.sdk import (
 from fault_environment import Environment
 from fault_model import Outcome
 from fault_scenarios import Case, make_operator
+
+from airflow_provider_signalwire.client.flows import start
+from airflow_provider_signalwire.operators import start_guard
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException
@@ -190,7 +194,10 @@ class Runner:
             finally:
                 free.put(environment)
 
-        with ThreadPoolExecutor(len(self._environments)) as pool:
+        with ThreadPoolExecutor(len(self._environments)) as pool, pytest.MonkeyPatch.context() as patch:
+            for module in (start, start_guard):
+                # A cleanup polls again at its deadline, unless its first poll has taken longer.
+                patch.setattr(module, "_CLEANUP_SECONDS", 1.0)
             self.runs |= zip(self._slow, pool.map(run, self._slow), strict=True)
 
     def _run(self, case: Case, environment: Environment) -> Run:

@@ -1,4 +1,4 @@
-"""A running simulator, connections to it, and an Airflow of the test run's own."""
+"""A running simulator, connections to it, and a new AIRFLOW_HOME for the test run."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def shared_simulator() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def simulator(shared_simulator: SimulatorServer) -> SimulatorServer:
-    """A simulator in which nothing has happened yet, and calls and stops take effect at once."""
+    """An empty simulator in which calls are answered and streams are stopped without delay."""
     shared_simulator.reset(answer_delay_ms=0, stop_delay_ms=0, latency_ms=0, rate_limit=None)
     return shared_simulator
 
 
 @pytest.fixture
 def make_connection(simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> MakeConnection:
-    """Make an Airflow connection to the simulator; any field can be set otherwise."""
+    """Make an Airflow connection to the simulator; keyword arguments replace its fields."""
 
     def make(conn_id: str = "signalwire_default", *, extra: dict[str, Any] | None = None, **fields: Any) -> str:
         connection = {

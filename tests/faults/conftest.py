@@ -1,4 +1,4 @@
-"""What the fault matrix needs: environments to run cases in, and a runner."""
+"""Environments to run the cases in, and a runner."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Envi
 
 @pytest.fixture(scope="module")
 def log() -> Iterator[LogByThread]:
-    """All that is logged, at every level."""
+    """Log lines of every level."""
     log, root = LogByThread(), logging.getLogger()
     level = root.level
     root.addHandler(log)
@@ -44,7 +44,7 @@ def log() -> Iterator[LogByThread]:
 
 @pytest.fixture(scope="module")
 def no_pauses() -> Iterator[None]:
-    """Send attempts and polls without pauses, unless SignalWire asks for them, and give up a cleanup soon."""
+    """Retry and poll without pauses, unless a response asks for one, and end cleanups early."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retrying, "_BACKOFF", lambda retry_state: 0.0)
         patch.setattr(rate_limiter, "_MAX_SPACING_SECONDS", 0.01)

@@ -1,4 +1,4 @@
-"""Runs each case once, as Airflow would but without its database: each step of a task uses a new operator."""
+"""Runs each case once, as Airflow does, but without its database. Each step of a task uses a new operator."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SHORT_WAIT = 0.02
 
 
 class LogByThread(logging.Handler):
-    """Keeps what is logged, by the thread that logs it."""
+    """Keeps log lines by the thread that logged them."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -53,11 +53,11 @@ class LogByThread(logging.Handler):
         self._lines[threading.get_ident()].append(self.format(record))
 
     def take(self) -> str:
-        """Return what this thread has logged, and forget it."""
+        """Return and remove the lines of this thread."""
         return "\n".join(self._lines.pop(threading.get_ident(), []))
 
     def rest(self) -> str:
-        """Return what no thread has taken: the servers' log."""
+        """Return the lines that no thread has taken, which are those of the servers."""
         return "\n".join(line for lines in self._lines.values() for line in lines)
 
 
@@ -72,7 +72,7 @@ class StateStore(dict[str, Any]):
 
 
 class Task:
-    """Runs a task to its end, in the scheduler's and the triggerer's place, too.
+    """Runs a task to its end, through deferrals and reschedules.
 
     :param make_operator: Creates the operator; called for each step.
     """
@@ -81,8 +81,8 @@ class Task:
         self._make_operator = make_operator
         self.operator: BaseOperator | None = None
         self.error: BaseException | None = None
-        self.stored: list[Any] = []  # what Airflow would have written to its database
-        self.interruptions: list[str] = []  # how it left its worker to be resumed later
+        self.stored: list[Any] = []  # what Airflow stores in its database
+        self.interruptions: list[str] = []  # deferrals and reschedules
         began = datetime.now(UTC)
         ti = SimpleNamespace(
             dag_id="dag",
@@ -140,13 +140,13 @@ async def _only_event(trigger: Any) -> Any:
 
 @dataclass(frozen=True)
 class Run:
-    """What a case showed.
+    """The result of a case.
 
     :param outcome: How the task ended.
-    :param output: Its log, its error, and what Airflow stores of it.
-    :param error: The error in words.
-    :param interruptions: How the task left its worker to be resumed later.
-    :param known: SIDs of which the output has one, so that searching it is searching something.
+    :param output: Its log, its error, and what Airflow stored.
+    :param error: The error's message and notes.
+    :param interruptions: Its deferrals and reschedules.
+    :param known: SIDs, one of which is in the output: a search of the output does find things.
     :param called_elsewhere: Whether the other host was called.
     """
 
@@ -163,7 +163,7 @@ class Runner:
 
     :param environments: Where to run them.
     :param slow: Cases that mostly wait; they run all at once, in all environments, when the first is asked for.
-    :param log: What is logged meanwhile.
+    :param log: Takes the log lines.
     """
 
     def __init__(self, environments: list[Environment], slow: Iterable[Case], log: LogByThread) -> None:
@@ -174,7 +174,7 @@ class Runner:
         self.runs: dict[Case, Run] = {}
 
     def run(self, case: Case) -> Run:
-        """Return what a case shows."""
+        """Return the result of a case."""
         if case not in self.runs:
             if case in self._slow:
                 self._run_together()

@@ -32,7 +32,7 @@ class Scenario(NamedTuple):
     :param name: The column of the table.
     :param requests: The request sequence: what each request is about.
     :param middle: The position of the request in the middle.
-    :param described: The request in the middle, in words.
+    :param described: The request in the middle, for the page.
     :param other_requests: The request sequence if the fault is in the middle, where it differs.
     :param waits: Whether the task polls until a deadline.
     """

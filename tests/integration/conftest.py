@@ -40,7 +40,7 @@ def airflow_database() -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """What a DAG run left in the database; mapped tasks are keyed by task and map index.
+    """A finished DAG run, as the database has it; mapped tasks are keyed by task and map index.
 
     :param tasks: each task's state and the number of its last try
     :param results: what each task returned
@@ -73,7 +73,7 @@ def dag_bags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
 
 @pytest.fixture
 def run_dag(airflow_database: Path, dag_bags: dict[str, tuple[Path, Any]], monkeypatch: pytest.MonkeyPatch) -> RunDag:
-    """Run the DAG of an id to its end, with these params."""
+    """Run a DAG to its end with these params."""
 
     def run(dag_id: str, **params: Any) -> Run:
         folder, dag = dag_bags[dag_id]
@@ -91,7 +91,7 @@ def run_dag(airflow_database: Path, dag_bags: dict[str, tuple[Path, Any]], monke
 
 @pytest.fixture
 def database(airflow_database: Path) -> Iterator[Callable[..., list[Any]]]:
-    """Run a statement in Airflow's database, which has no asset event yet."""
+    """Run a statement in Airflow's database, which has no asset events."""
 
     def execute(statement: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(airflow_database, timeout=30)) as connection, connection:
@@ -134,7 +134,7 @@ def _clear(database: Callable[..., list[Any]], *tables: str) -> None:
 
 
 def _read_back(database: Path, dag_id: str, run_id: str) -> Run:
-    """Read a run's end from the database itself, not from what Airflow's objects say."""
+    """Read a finished run from the database, because Airflow's objects may be out of date."""
 
     def rows(table: str, columns: str) -> list[tuple[Any, ...]]:
         query = f"SELECT {columns} FROM {table} WHERE dag_id = ? AND run_id = ?"

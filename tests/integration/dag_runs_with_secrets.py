@@ -1,4 +1,4 @@
-"""One run of every DAG there is, with a secret wherever one is allowed."""
+"""Runs of every DAG, with a secret in each place that allows one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 PROXY_USER = "agent"
-# Each looks different in every encoding that is searched for.
+# Each encoding of these differs from the others.
 TOKEN = 'PT-nobody/may+read "this\\%8c1f'
 PROXY_PASSWORD = "proxy/nobody+may read%51d0"
 UNKNOWN_EXTRA = "extra/nobody+may read%9f44"
@@ -30,9 +30,9 @@ SECRETS = {
 
 @dataclass
 class Runs:
-    """The runs, each with what it is to end with, and the faults that they meet.
+    """The planned runs, each with its expected state, and their faults.
 
-    :param server: where to seed the calls that they are about
+    :param server: The simulator that has their calls.
     """
 
     server: SimulatorServer
@@ -40,7 +40,7 @@ class Runs:
     faults: list[dict[str, Any]] = field(default_factory=list)
 
     def plan(self, *, dag_ids: Collection[str]) -> None:
-        # Mapped ones come first: whatever has been masked in this process stays so.
+        # Mapped ones come first, because a value that was masked once stays masked in this process.
         self._start_streams()
         self._stop_streams()
         self._wait()
@@ -65,11 +65,11 @@ class Runs:
         return {**SECRETS, **logins}
 
     def call_sid(self, dag_id: str) -> str:
-        """Return the call that a DAG's first run is about."""
+        """Return the call of a DAG's first run."""
         return next(str(params["call_sid"]) for planned, params, _ in self.planned if planned == dag_id)
 
     def proxy(self) -> str:
-        """The simulator serves as the proxy too: it answers whatever host is asked for."""
+        """Return the URL of the simulator as a proxy: it responds to requests for any host."""
         return self.server.url.replace("//", f"//{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@")
 
     def _start_streams(self) -> None:

@@ -1,4 +1,4 @@
-"""A task process to be killed, a relay that holds its start, and what both left."""
+"""A task process to kill, and a relay that holds its start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from raw_server import RawServer, read_request
 
-SECONDS = 60  # what has not happened then never will
+SECONDS = 60  # longer means that it will not happen
 
 
 def wait_until(condition: Callable[[], Any], description: str, seconds: float = SECONDS) -> Any:
@@ -31,7 +31,7 @@ def wait_until(condition: Callable[[], Any], description: str, seconds: float = 
 
 
 class Relay(RawServer):
-    """Passes requests on to the simulator; of the next start, it can hold the request or the response."""
+    """Forwards requests to the simulator, and can hold the request or the response of the next start."""
 
     def __init__(self, port: int) -> None:
         super().__init__(self._pass_on)

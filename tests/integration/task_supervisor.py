@@ -1,8 +1,8 @@
 """Runs single tasks as a worker does: Airflow's supervisor in a separate process, and the task in its child.
 
 Started once, it reads commands from standard input, one JSON list a line, and writes one JSON value for each to the
-pipe whose number it is given. What the scheduler and the UI would do between two tries is done here, by functions of
-Airflow.
+pipe whose number it is given. It also does what the scheduler and the UI do between two tries, by
+Airflow's functions.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ URL = "http://in-process.invalid./"
 
 
 class Transport(httpx.BaseTransport):
-    """Airflow's API inside this process, in which one request can be held, and which can be away.
+    """Airflow's API in this process, which can hold one request, fail requests, or be unreachable.
 
     :param app: Airflow's API.
-    :param folder: Holds the files that control it: ``away``, and ``release`` for a request that is held.
+    :param folder: Holds the files that control it: ``unreachable``, and ``release`` for a request that is held.
     :param hold: Method, part of the path, number and moment (``before`` or ``after``) of that request.
     :param failing: Method and part of the path of the requests that fail.
     """
@@ -62,7 +62,7 @@ class Transport(httpx.BaseTransport):
         self._seen = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if (self._folder / "away").exists():
+        if (self._folder / "unreachable").exists():
             raise httpx.ConnectError("connection refused")
         if self._failing is not None and self._matches(request, *self._failing):
             return httpx.Response(500, json={"detail": "no space left"}, request=request)

@@ -1,4 +1,4 @@
-"""The example DAG approved_stream_cleanup: a person responds by Airflow's REST API, as its UI does."""
+"""The example DAG approved_stream_cleanup, with a response through Airflow's REST API, as its UI sends it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_exactly_the_approved_streams_are_stopped(run_dag, simulator, connection
     assert not running(simulator) & {call["streams"][0]["sid"] for call in approved}
 
 
-def test_rejected_streams_go_on(run_dag, simulator, connection, api):
+def test_rejected_streams_keep_running(run_dag, simulator, connection, api):
     seed(simulator, 2)
     person = Person(api, "Reject")
     person.start()

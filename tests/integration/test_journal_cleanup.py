@@ -1,4 +1,4 @@
-"""Cleanup by journal in real Airflow: what is forgotten is stopped, and nothing else."""
+"""Cleanup by journal in real Airflow: forgotten streams are stopped, and no others."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_stream_of_deleted_run_is_stopped(simulator, start, clean_up, database):
     assert running(simulator) == []
 
 
-def test_stream_of_run_that_is_run_again_is_left_alone_until_it_ends(simulator, start, clean_up, database):
+def test_stream_of_cleared_run_is_left_alone_until_the_run_ends(simulator, start, clean_up, database):
     sids, run_id = start(state="running")
     assert clean_up()["stopped"] == 0
     assert running(simulator) == sids
@@ -105,7 +105,7 @@ def test_stream_restarted_under_the_same_name_is_left_alone(simulator, start, cl
     assert running(simulator) == [new]
 
 
-def test_ended_call_and_missing_stream_are_settled(simulator, start, clean_up):
+def test_missing_streams_are_removed_from_the_journal(simulator, start, clean_up):
     start(2)
     simulator.reset(answer_delay_ms=0, stop_delay_ms=0)
     summary = clean_up()
@@ -162,7 +162,7 @@ def test_stream_found_both_ways_is_stopped_once(simulator, start, clean_up):
 
 @pytest.fixture
 def lose_event(database: Any) -> Callable[[], None]:
-    """Leave of the starts what tasks that were killed leave."""
+    """Delete all events, as if the tasks had been killed before Airflow wrote them."""
     if not database("SELECT 1 FROM sqlite_master WHERE name = 'asset_state_store'"):
         pytest.skip("Airflow 3.3 is needed")
     return lambda: database("DELETE FROM asset_event")

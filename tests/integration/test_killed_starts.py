@@ -1,4 +1,4 @@
-"""Start tasks that are killed, in real processes: no stream is left running without a warning in the log."""
+"""Start tasks are killed in real processes: no stream is left running without a warning in the log."""
 
 from __future__ import annotations
 
@@ -109,12 +109,12 @@ def running(simulator: SimulatorServer) -> list[dict[str, Any]]:
     return [stream for stream in simulator.state.snapshot()["streams"] if stream["status"] != "stopped"]
 
 
-def says_that_stream_may_be_running(log: str, call_sid: str) -> bool:
+def log_says_stream_may_be_running(log: str, call_sid: str) -> bool:
     return re.search(MAY_BE_RUNNING.format(call_sid), log) is not None
 
 
-def assert_none_left_unsaid(simulator: SimulatorServer, task: KilledTask, call_sid: str) -> None:
-    assert not running(simulator) or says_that_stream_may_be_running(task.log(), call_sid), task.log()
+def assert_none_left_unreported(simulator: SimulatorServer, task: KilledTask, call_sid: str) -> None:
+    assert not running(simulator) or log_says_stream_may_be_running(task.log(), call_sid), task.log()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_task_terminated_while_airflow_does_not_respond_leaves_no_stream(simulat
     assert running(simulator) == [], task.log()
 
 
-def test_task_terminated_while_connecting_says_that_stream_may_be_running(simulator, make_task, call_sid, unreachable):
+def test_task_terminated_while_connecting_log_says_stream_may_be_running(simulator, make_task, call_sid, unreachable):
     task = make_task(conn_id="unreachable")
     task.begin()
     is_connecting = lambda: any(  # noqa: E731
@@ -157,21 +157,21 @@ def test_task_terminated_while_connecting_says_that_stream_may_be_running(simula
     wait_until(is_connecting, "the task connects")
     task.terminate()
 
-    assert says_that_stream_may_be_running(task.log(), call_sid)
+    assert log_says_stream_may_be_running(task.log(), call_sid)
 
 
 @pytest.mark.parametrize("part", ["request", "response"])
-def test_task_terminated_while_start_is_pending_leaves_no_stream_unsaid(simulator, relay, task, call_sid, part):
+def test_task_terminated_while_start_is_pending_leaves_no_stream_unreported(simulator, relay, task, call_sid, part):
     relay.hold(part)
     task.begin()
     assert relay.held.wait(60), task.log()
     task.terminate()
     if part == "response":
         assert running(simulator) == [], task.log()
-    relay.release.set()  # the request is processed only now: no client can notice that
+    relay.release.set()  # the request is processed only now, which no client can notice
     wait_until(lambda: simulator.state.snapshot()["streams"], "the start was processed")
 
-    assert_none_left_unsaid(simulator, task, call_sid)
+    assert_none_left_unreported(simulator, task, call_sid)
 
 
 def test_start_on_a_conference_that_is_terminated_leaves_no_stream(simulator, relay, make_task):
@@ -224,7 +224,7 @@ def test_task_terminated_while_it_reports_success_keeps_its_stream(simulator, ta
 
 
 @pytest.mark.parametrize("part", ["request", "response"])
-def test_execution_timeout_leaves_no_stream_unsaid(simulator, relay, make_task, call_sid, part):
+def test_execution_timeout_leaves_no_stream_unreported(simulator, relay, make_task, call_sid, part):
     relay.hold(part)
     task = make_task("start_in_time")
     task.begin()
@@ -235,7 +235,7 @@ def test_execution_timeout_leaves_no_stream_unsaid(simulator, relay, make_task, 
     if part == "response":
         assert running(simulator) == [], task.log()
     wait_until(lambda: simulator.state.snapshot()["streams"], "the start was processed")
-    assert_none_left_unsaid(simulator, task, call_sid)
+    assert_none_left_unreported(simulator, task, call_sid)
 
 
 def test_failed_xcom_push_leaves_no_stream(simulator, task):
@@ -310,11 +310,11 @@ def test_try_that_airflow_gave_up_never_stops_its_successors_stream(simulator, r
     assert [stop["status"] for stop in simulator.requests("/Streams/")] == [404]
 
 
-def test_task_stops_its_stream_while_airflow_is_away(simulator, relay, task):
+def test_task_stops_its_stream_while_airflow_is_unreachable(simulator, relay, task):
     relay.hold("response")
     task.begin()
     assert relay.held.wait(60), task.log()
-    (task.folder / "away").touch()
+    (task.folder / "unreachable").touch()
     task.terminate()
 
     assert len(simulator.state.snapshot()["streams"]) == 1

@@ -1,4 +1,4 @@
-"""After runs of every DAG, no secret is in Airflow's database, its files or its output, in any form."""
+"""After runs of every DAG, Airflow's database, files and output contain no secret in any form."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIBRARIES = ("urllib3", "requests", "aiohttp", "tenacity", "asyncio", "airflow_p
 
 @pytest.fixture
 def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
-    """The runs to be made; their connections and Variables lie in Airflow's database."""
+    """The runs to make; their connections and Variables are stored in Airflow's database."""
     with SimulatorServer(token=dag_runs_with_secrets.TOKEN, answer_delay_ms=0, stop_delay_ms=0) as server:
         runs = Runs(server)
         extra = {
@@ -43,7 +43,7 @@ def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ru
             "max_attempts": 2,
             "max_retry_seconds": 5,
         }
-        kept = [
+        stored = [
             Connection(
                 conn_id="signalwire_default",
                 conn_type="signalwire",
@@ -62,12 +62,12 @@ def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ru
             Variable("address_key", dag_runs_with_secrets.ADDRESS_KEY),
         ]
         # The triggers that dag.test() runs do not reach the database.
-        monkeypatch.setenv("AIRFLOW_CONN_SIGNALWIRE_DEFAULT", kept[0].as_json())
+        monkeypatch.setenv("AIRFLOW_CONN_SIGNALWIRE_DEFAULT", stored[0].as_json())
         with create_session() as session:
-            session.add_all(kept)
+            session.add_all(stored)
         yield runs
         with create_session() as session:
-            for item in kept:
+            for item in stored:
                 session.delete(item)
 
 
@@ -84,25 +84,35 @@ def database(airflow_database: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def test_no_secret_is_left_behind(run_dag, dag_bags, runs, database, everything_is_logged, caplog, capfd):
+def test_runs_leave_no_secret(run_dag, dag_bags, runs, database, everything_is_logged, caplog, capfd):
     runs.plan(dag_ids=dag_bags)
 
-    ends = [(dag_id, params, run_dag(dag_id, **params).state) for dag_id, params, _ in runs.planned]
+    results = [(dag_id, params, run_dag(dag_id, **params).state) for dag_id, params, _ in runs.planned]
 
-    assert ends == runs.planned
+    assert results == runs.planned
     assert {dag_id for dag_id, _, _ in runs.planned} == set(dag_bags)
-    left = [*traces_of_airflow(database), *(("output", text.encode()) for text in (caplog.text, *capfd.readouterr()))]
-    assert search(left, runs.secrets()) == set()
+    artifacts = [
+        *airflow_artifacts_in(database),
+        *(("output", text.encode()) for text in (caplog.text, *capfd.readouterr())),
+    ]
+    assert search(artifacts, runs.secrets()) == set()
 
-    # The search finds what is there: what was asked for, what the DAG files say, and what the libraries log.
-    assert places(left, runs.call_sid("start")) >= {"output", DATABASE_FILE, "table dag_run", "table xcom", RENDERED}
-    assert places(left, "wss://media.example.com/stream") >= {"table serialized_dag", "table dag_code", RENDERED}
+    # The search does find text: request parameters, text of DAG files, and log lines of libraries.
+    assert places(artifacts, runs.call_sid("start")) >= {
+        "output",
+        DATABASE_FILE,
+        "table dag_run",
+        "table xcom",
+        RENDERED,
+    }
+    assert places(artifacts, "wss://media.example.com/stream") >= {"table serialized_dag", "table dag_code", RENDERED}
     assert {record.name.partition(".")[0] for record in caplog.records} >= {"urllib3", "asyncio"}
-    print(f"Searched {sum(len(content) for _, content in left):,} bytes in {len({place for place, _ in left})} places.")
+    size, found_in = sum(len(content) for _, content in artifacts), {place for place, _ in artifacts}
+    print(f"Searched {size:,} bytes in {len(found_in)} places.")
 
 
 @pytest.mark.parametrize("secret", dag_runs_with_secrets.SECRETS.values())
-def test_the_search_finds_every_form_of_a_secret(secret):
+def test_search_finds_every_form_of_a_secret(secret):
     chance = random.Random(secret)
     forms = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr({"key": secret})]
     forms += [json.dumps({"key": secret}), json.dumps(json.dumps({"key": secret}))]
@@ -117,8 +127,8 @@ def test_the_search_finds_every_form_of_a_secret(secret):
     assert not search([("place", b"".join(chance.randbytes(65536) for _ in range(16)))], {"secret": secret})
 
 
-def test_the_search_finds_a_secret_planted_anywhere(run_dag, simulator, connection, database, tmp_path):
-    """In every column of every table, and in a file."""
+def test_search_finds_a_secret_planted_anywhere(run_dag, simulator, connection, database, tmp_path):
+    """It looks in every column of every table, and in files."""
     [call] = simulator.seed(streams=[{"name": "media"}])
     assert run_dag("stop_sync", call_sid=call["sid"], stream_sid="media").state == "success"
     database.execute("PRAGMA ignore_check_constraints = ON")
@@ -154,7 +164,7 @@ TRIGGER = {"call_sid": "call", "account_sid": None, "poll_interval": 5, "deadlin
         (CallStatusTrigger, {"target_statuses": ["completed"], "last_status": "in-progress"}),
     ],
 )
-def test_a_triggers_row_holds_no_secret(runs, database, trigger_class, arguments):
+def test_trigger_row_contains_no_secret(runs, database, trigger_class, arguments):
     trigger = trigger_class(**TRIGGER, **arguments, signalwire_conn_id="signalwire_default")
     with create_session() as session:
         row = Trigger.from_object(trigger)
@@ -171,11 +181,11 @@ def test_a_triggers_row_holds_no_secret(runs, database, trigger_class, arguments
     assert search(shown, {"connection": "signalwire_default"}) == {("arguments", "connection")}
 
 
-def traces_of_airflow(database: sqlite3.Connection) -> Iterator[airflow_artifacts.Artifact]:
+def airflow_artifacts_in(database: sqlite3.Connection) -> Iterator[airflow_artifacts.Artifact]:
     yield from airflow_artifacts.files(Path(os.environ["AIRFLOW_HOME"]))
     for table in airflow_artifacts.tables(database):
         yield from airflow_artifacts.rows(database, table)
 
 
-def places(left: list[airflow_artifacts.Artifact], text: str) -> set[str]:
-    return {place for place, _ in search(left, {"text": text})}
+def places(artifacts: list[airflow_artifacts.Artifact], text: str) -> set[str]:
+    return {place for place, _ in search(artifacts, {"text": text})}

@@ -1,4 +1,4 @@
-"""The live smoke test against a simulator: alike, with deliberate differences, and interrupted."""
+"""The live smoke test against a simulator: without differences, with some, and interrupted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FREE_STEPS = ["list calls", "wrong token", "read an unknown call", "stop a strea
 
 @pytest.fixture
 def live(simulator, make_connection):
-    """What the test takes for SignalWire: a simulator with the settings of the command line."""
+    """The simulator that stands in for SignalWire, with the settings of the command line."""
     simulator.reset(stop_delay_ms=500)
     make_connection(CONNECTION)
     return simulator
@@ -85,7 +85,7 @@ def test_every_step_matches_a_simulator(live, tmp_path):
     assert [call["status"] for call in live.state.snapshot()["calls"]] == ["completed"]
 
 
-def test_a_given_call_is_used_and_hung_up(live, smoke, call_sid):
+def test_given_call_is_used_and_hung_up(live, smoke, call_sid):
     code, report = smoke("--yes", "--call-sid", call_sid, "--stream-url", STREAM_URL)
 
     assert (code, set(results(report).values())) == (0, {"match"})
@@ -94,7 +94,7 @@ def test_a_given_call_is_used_and_hung_up(live, smoke, call_sid):
 
 
 @pytest.mark.parametrize("with_call", [False, True])
-def test_without_a_yes_nothing_is_sent_that_costs_money(live, smoke, call_sid, with_call):
+def test_without_yes_no_request_costs_money(live, smoke, call_sid, with_call):
     code, report = smoke(*(["--call-sid", call_sid] if with_call else []))
 
     assert code == 0
@@ -108,14 +108,14 @@ def test_without_a_yes_nothing_is_sent_that_costs_money(live, smoke, call_sid, w
 
 
 @pytest.mark.parametrize("arguments", [["--yes"], PLACE_CALL[:3] + PLACE_CALL[5:], PLACE_CALL[:5]])
-def test_a_yes_without_what_it_needs_sends_nothing(live, smoke, arguments):
+def test_yes_with_missing_options_sends_nothing(live, smoke, arguments):
     with pytest.raises(SystemExit, match="2"):
         smoke(*arguments)
 
     assert live.requests() == []
 
 
-def test_a_missing_connection_is_named(smoke, monkeypatch):
+def test_missing_connection_is_reported(smoke, monkeypatch):
     monkeypatch.delenv(f"AIRFLOW_CONN_{CONNECTION.upper()}")
 
     with pytest.raises(SystemExit, match=rf"(?s)'{CONNECTION}' is not defined.*AIRFLOW_CONN_"):
@@ -163,7 +163,7 @@ def fault(kind, match, skip=0, **more):
         ),
     ],
 )
-def test_a_difference_is_found_in_its_row_only(live, smoke, call_sid, step, difference, fault):
+def test_difference_is_reported_in_its_row_only(live, smoke, call_sid, step, difference, fault):
     live.set_faults([fault])
 
     code, report = smoke("--yes", "--call-sid", call_sid, "--stream-url", STREAM_URL)
@@ -173,7 +173,7 @@ def test_a_difference_is_found_in_its_row_only(live, smoke, call_sid, step, diff
     assert difference in report.partition(f"## {step.capitalize()}\n\n")[2].partition("\n\n")[0]
 
 
-def test_a_difference_of_every_response_is_reported_once(live, smoke):
+def test_difference_of_every_response_is_reported_once(live, smoke):
     live.reset(rate_limit="13800/10")
 
     code, report = smoke()
@@ -198,7 +198,7 @@ def test_report_contains_no_identifying_data(live, smoke, call_sid):
         assert text.lower() not in report.lower()
 
 
-def test_a_step_that_fails_leaves_the_later_ones_out(live, smoke):
+def test_failed_step_ends_the_test(live, smoke):
     live.set_faults([http_status(400, times=1, match={"method": "POST", "path_contains": "/Calls"}, skip=1)])
 
     code, report = smoke(*PLACE_CALL)
@@ -208,7 +208,7 @@ def test_a_step_that_fails_leaves_the_later_ones_out(live, smoke):
     assert live.state.snapshot()["calls"] == []
 
 
-def test_an_interrupted_test_stops_its_streams_and_hangs_up(live):
+def test_interrupted_test_stops_its_streams_and_hangs_up(live):
     live.set_faults([{"kind": "hang", "match": {"method": "POST", "path_contains": "/smoke-test-"}}])
     process = start_process(*PLACE_CALL)
 
@@ -224,7 +224,7 @@ def test_an_interrupted_test_stops_its_streams_and_hangs_up(live):
     assert [call["status"] for call in live.state.snapshot()["calls"]] == ["completed"]
 
 
-def test_a_stream_that_could_not_be_stopped_is_named(live, call_sid):
+def test_stream_that_could_not_be_stopped_is_reported(live, call_sid):
     outage = {"kind": "reset", "times": None, "match": {"path_contains": "/Calls/smoke-call"}, "skip": 3}
     live.set_faults([outage])
     process = start_process("--yes", "--call-sid", call_sid, "--stream-url", STREAM_URL)
@@ -235,7 +235,7 @@ def test_a_stream_that_could_not_be_stopped_is_named(live, call_sid):
     assert "not run: the call has not ended." in output
 
 
-def test_each_unknown_names_a_step(smoke):
+def test_each_unknown_of_the_page_names_a_step(smoke):
     _, report = smoke()
     unknowns = PAGE.read_text().partition("## What is not known")[2]
     rows = [line.split("|") for line in unknowns.splitlines() if line.startswith("|")]

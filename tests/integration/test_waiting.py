@@ -1,4 +1,4 @@
-"""Waits for a stream's stop and a call's end in real Airflow: every mode ends alike."""
+"""Waits for a stream's stop and a call's end in real Airflow: every mode has the same result."""
 
 from __future__ import annotations
 

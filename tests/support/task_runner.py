@@ -39,7 +39,7 @@ class TaskStateStore:
 
 
 class TaskRunner:
-    """Runs tasks in the worker's, the scheduler's and the triggerer's stead.
+    """Runs tasks as the worker, the scheduler and the triggerer do.
 
     :param clock: Passes the time between two steps.
     :ivar pushed: What the task pushed to XCom, in order.

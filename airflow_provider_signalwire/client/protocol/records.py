@@ -1,17 +1,26 @@
-"""The records SignalWire returns, and the words it uses for their states."""
+"""The records SignalWire returns: their keys, their states, and the check that a response's JSON is one.
+
+A check raises ``ValueError``, whose message continues "the response …".
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import Any, Generic, NamedTuple, NotRequired, TypedDict, TypeVar, cast
+
+from airflow_provider_signalwire.client.protocol.json_body import check_storable
+from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 T = TypeVar("T")
 
 Record = dict[str, Any]
 
-API_ROOT = "/api/laml/2010-04-01"
-
 STREAM_STOPPED = "stopped"
+
+_MAX_STATUS_LENGTH = 100
+_MAX_SID_LENGTH = 256
 
 CALL_LIVE_STATUSES = frozenset({"queued", "ringing", "in-progress"})
 CALL_ENDED_STATUSES = frozenset({"completed", "canceled", "busy", "failed", "no-answer"})
@@ -124,3 +133,83 @@ def call_has_ended(record: CallRecord) -> bool:
 def same_id(received: Any, requested: str) -> bool:
     """Return whether an id in a record is the one asked for; SignalWire's SIDs have no case."""
     return isinstance(received, str) and received.casefold() == requested.casefold()
+
+
+def stream_record(body: Any) -> StreamRecord:
+    """Check a stream's record."""
+    return cast("StreamRecord", _record(body, "stream"))
+
+
+def call_record(body: Any) -> CallRecord:
+    """Check a call's record."""
+    return cast("CallRecord", _record(body, "call"))
+
+
+def recording_record(body: Any) -> RecordingRecord:
+    """Check a recording's record."""
+    return cast("RecordingRecord", _record(body, "recording"))
+
+
+def calling_call_record(body: Any) -> CallingCallRecord:
+    """Check a call's record of the Calling API."""
+    return cast("CallingCallRecord", _record(body, "call", id_key="id"))
+
+
+def account_record(body: Any) -> AccountRecord:
+    """Check a project's record."""
+    return cast("AccountRecord", _record(body, "project"))
+
+
+def conference_record(body: Any) -> ConferenceRecord:
+    """Check a conference's record."""
+    return cast("ConferenceRecord", _record(body, "conference"))
+
+
+def page_of_calls(body: Any) -> RecordPage[CallRecord]:
+    """Check a page of calls."""
+    return _page(body, "call", call_record)
+
+
+def page_of_conferences(body: Any) -> RecordPage[ConferenceRecord]:
+    """Check a page of conferences."""
+    return _page(body, "conference", conference_record)
+
+
+def _page(body: Any, noun: str, read_entry: Callable[[Any], T]) -> RecordPage[T]:
+    """Check that a page has a list, and where its next page is."""
+    entries = body.get(f"{noun}s") if isinstance(body, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError(f"is not a page of {noun}s")
+    next_page_uri = body.get("next_page_uri")
+    if next_page_uri is not None and not _is_local_path(next_page_uri):
+        raise ValueError("names a next page that is not a path below /api/laml/")
+    return RecordPage(noun, entries, next_page_uri, read_entry)
+
+
+def _record(body: Any, kind: str, *, id_key: str = "sid") -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise ValueError(f"is not a {kind} record")
+    for key in (id_key, "status"):
+        if not isinstance(body.get(key), str) or not body[key]:
+            raise ValueError(f"is not a {kind} record: {key!r} is not a non-empty string")
+    if len(body["status"]) > _MAX_STATUS_LENGTH:  # it appears in logs and errors, and is stored while a task waits
+        raise ValueError(f"is not a {kind} record: 'status' has more than {_MAX_STATUS_LENGTH} characters")
+    check_storable(body)
+    if not _is_sid(body[id_key]):
+        raise ValueError(f"is not a {kind} record: {id_key!r} is not a SID")
+    return body
+
+
+def _is_sid(value: str) -> bool:
+    """Return whether a SID can be used in a request, and is short enough to be stored while a task waits."""
+    try:
+        encode_path_segment("sid", value)
+    except SignalWireConfigurationError:
+        return False
+    return len(value) <= _MAX_SID_LENGTH
+
+
+def _is_local_path(uri: Any) -> bool:
+    """Return whether a page's address stays on this host; the token must not be sent to any other."""
+    # It is sent as it is, so it must fit into a request line.
+    return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None

@@ -62,6 +62,7 @@ class RetryPolicy:
 
     def __init__(self, settings: ClientSettings, observer: Observer = NULL_OBSERVER) -> None:
         self.retries = 0
+        self._last_summary = ""
         self._settings = settings
         self._observer = observer
         self._secrets = Secrets(settings.secrets)
@@ -189,10 +190,12 @@ class RetryPolicy:
         self, request: ApiRequest[Any], progress: _Progress, failure: SignalWireError, pause: float
     ) -> None:
         self.retries += 1
-        # The first failure is logged in full; those that follow usually say the same.
+        # Logged in full, unless the failure before was of the same kind: a poll, too, is repeated until its deadline.
+        summary = f"Could not {request.log_description} ({_outcome(failure)})."
+        shown, self._last_summary = (summary if summary == self._last_summary else failure), summary
         log.warning(
             "%s Attempt %d of %d; retrying in %.1f s.",
-            failure if progress.attempts == 1 else f"Could not {request.log_description} ({_outcome(failure)}).",
+            shown,
             progress.attempts,
             self._settings.max_attempts,
             pause,

@@ -129,8 +129,9 @@ class RetryPolicy:
         self, request: ApiRequest[T], timeout: float, progress: _Progress, operation: Span
     ) -> Attempts[ApiResponse[T]]:
         span = attempt_span(request, progress.attempts, operation)
+        result: HttpResponse | AttemptFailed | None
         try:
-            response = yield HttpRequest(
+            result = yield HttpRequest(
                 method=request.method,
                 target=request.target,
                 body=request.body,
@@ -138,25 +139,23 @@ class RetryPolicy:
                 content_type=request.content_type,
             )
         except AttemptFailed as failed:
-            progress.elapsed += failed.seconds
-            error = error_of_attempt(request, self._settings, failed)
-            self._observer.on_request_finished(request.operation, _outcome(error), failed.seconds)
-            span.end(status_code=failed.status, error_type=_outcome(error))
-            raise error from None
+            result = failed
         except BaseException as interruption:
             span.end(error_type=type(interruption).__name__)
             raise
-        assert response is not None  # noqa: S101 - the driver sends a response for each HttpRequest
-        progress.elapsed += response.seconds
+        assert result is not None  # noqa: S101 - the driver sends a response for each HttpRequest
+        progress.elapsed += result.seconds
         try:
-            record = read_response(request, response, self._secrets)
+            if isinstance(result, AttemptFailed):
+                raise error_of_attempt(request, self._settings, result)
+            record = read_response(request, result, self._secrets)
         except SignalWireError as error:
-            self._observer.on_request_finished(request.operation, _outcome(error), response.seconds)
-            span.end(status_code=response.status, error_type=_outcome(error))
+            self._observer.on_request_finished(request.operation, _outcome(error), result.seconds)
+            span.end(status_code=result.status, error_type=_outcome(error))
             raise
-        span.end(status_code=response.status)
-        self._observer.on_request_finished(request.operation, OUTCOME_OK, response.seconds)
-        request_id = read_request_id(response.headers, self._secrets)
+        self._observer.on_request_finished(request.operation, OUTCOME_OK, result.seconds)
+        span.end(status_code=result.status)
+        request_id = read_request_id(result.headers, self._secrets)
         return ApiResponse(record, RequestStats(progress.attempts, progress.elapsed, request_id))
 
     def _timeout(self, step: Send[Any]) -> float:

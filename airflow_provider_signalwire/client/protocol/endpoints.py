@@ -30,9 +30,9 @@ from airflow_provider_signalwire.client.protocol.records import (
     RecordPage,
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
-from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields, account_path, quote_sid
+from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields, quote_sid
 from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream, stop_stream
-from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent, account_path
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 T = TypeVar("T")

@@ -10,13 +10,10 @@ from urllib.parse import urlencode
 
 from airflow_provider_signalwire.client.protocol.http import FORM_CONTENT_TYPE, JSON_CONTENT_TYPE
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, secrets_in_url
-from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
 
 T = TypeVar("T")
 
 Fields = tuple[tuple[str, str], ...]
-
-API_ROOT = "/api/laml/2010-04-01"
 
 _MAX_QUOTED = 100
 _PHONE_NUMBER_FIELDS = frozenset({"To", "From", "CallerId", "to", "from", "caller_id"})
@@ -113,11 +110,6 @@ def may_be_secret(field_name: str) -> bool:
     # A URL may carry a key in its query; a stream's custom parameters may be anything.
     suffixes = ("Token", "Password", "Url", "Callback", ".Value", "token", "password", "url")
     return field_name.endswith(suffixes) or field_name in _OPAQUE_FIELDS
-
-
-def account_path(account_sid: str) -> str:
-    """Return the path of a project."""
-    return f"{API_ROOT}/Accounts/{encode_path_segment('account_sid', account_sid)}"
 
 
 def quote_sid(sid: str) -> str:

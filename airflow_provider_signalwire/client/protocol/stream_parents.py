@@ -1,4 +1,4 @@
-"""The resources of the Compatibility API that have media streams: calls and conferences."""
+"""The paths of the Compatibility API, and its resources that have media streams: calls and conferences."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ from airflow_provider_signalwire.client.protocol.records import (
     StreamRecord,
     same_id,
 )
-from airflow_provider_signalwire.client.protocol.request import account_path
 from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
+
+API_ROOT = "/api/laml/2010-04-01"
+
+
+def account_path(account_sid: str) -> str:
+    """Return the path of a project."""
+    return f"{API_ROOT}/Accounts/{encode_path_segment('account_sid', account_sid)}"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class StreamStart:
     :param parent_sid: SID of the call or conference.
     :param name: The stream's name.
     :param parent: What the stream belongs to.
-    :param may_stop: Called before a stream is stopped; False means that the name belongs to somebody else by now.
+    :param may_stop: Called before a stream is stopped; False means that the name belongs to the next try by now.
     :param unproven_since: When an earlier start under this name was sent whose outcome is unknown.
     """
 
@@ -114,7 +114,7 @@ class StreamStart:
         return (yield from self._stop(self._poller(_StopRequest), seconds))
 
     def make_poller(self) -> StreamPoller:
-        """Return what polls the started stream until it has stopped; one that is not found has stopped."""
+        """Return a poller of the started stream; to it, a stream that is not found has stopped."""
         poller = self._poller(StreamPoller)
         poller.last_status = self.record["status"] if self.record is not None and self._is_own_record else None
         return poller

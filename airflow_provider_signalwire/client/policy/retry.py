@@ -167,7 +167,6 @@ class RetryPolicy:
         """Return the seconds to wait before the next attempt; None if there is none."""
         state = RetryCallState(self._retrying, None, (), {})
         state.attempt_number = progress.attempts
-        state.set_exception((type(failure), failure, failure.__traceback__))
         state.start_time, state.outcome_timestamp = 0.0, progress.elapsed
         if self._retrying.stop(state):
             return None

@@ -44,7 +44,7 @@ _NEXT_PAGE = " (next page)"
 
 @clears_locals
 def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
-    """Ask for a project; the token needs the scope Management."""
+    """Read a project; the token needs the scope Management."""
     return ApiRequest(
         operation="get_account",
         method="GET",
@@ -76,7 +76,7 @@ def create_call(
 
 @clears_locals
 def get_call(account_sid: str, call_sid: str) -> ApiRequest[CallRecord]:
-    """Ask for a call."""
+    """Read a call."""
     return ApiRequest(
         operation="get_call",
         method="GET",
@@ -131,7 +131,7 @@ def list_calls(
     ended_after: datetime | str | None = None,
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[CallRecord]]:
-    """Ask for the first page of the calls that match every filter given."""
+    """Read the first page of the calls that match every filter given."""
     filters: Options = (
         ("Status", "status", status, partial(inputs.validate_choice, allowed=CALL_STATUSES)),
         ("To", "to", to, inputs.validate_phone_number),
@@ -164,7 +164,7 @@ def list_conferences(
     updated_after: date | str | None = None,
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[ConferenceRecord]]:
-    """Ask for the first page of the conferences that match every filter given."""
+    """Read the first page of the conferences that match every filter given."""
     filters: Options = (
         ("Status", "status", status, partial(inputs.validate_choice, allowed=CONFERENCE_STATUSES)),
         ("FriendlyName", "friendly_name", friendly_name, inputs.validate_text),
@@ -194,7 +194,7 @@ def next_page(request: ApiRequest[RecordPage[T]], next_page_uri: str) -> ApiRequ
 
 @clears_locals
 def get_conference(account_sid: str, conference_sid: str) -> ApiRequest[ConferenceRecord]:
-    """Ask for a conference."""
+    """Read a conference."""
     return ApiRequest(
         operation="get_conference",
         method="GET",
@@ -205,7 +205,7 @@ def get_conference(account_sid: str, conference_sid: str) -> ApiRequest[Conferen
 
 
 def get_stream_parent(parent: StreamParent, account_sid: str, sid: str) -> ApiRequest[Any]:
-    """Ask for the call or conference of a stream."""
+    """Read the call or conference of a stream."""
     return (get_call if parent is CALL else get_conference)(account_sid, sid)
 
 

@@ -187,7 +187,7 @@ def _advice(request: ApiRequest[Any], status: int, code: int | str | None) -> st
 def _error_details(body: bytes, quote: Callable[[Any], str | None]) -> _ErrorDetails:
     """Find code, message and more_info in any of the documented shapes of an error body.
 
-    :param quote: Prepares SignalWire's words for a message, without secrets.
+    :param quote: Prepares SignalWire's message for ours, without secrets.
     """
     try:
         decoded = decode_json(body)
@@ -211,7 +211,7 @@ def _error_code(code: Any, quote: Callable[[Any], str | None]) -> int | str | No
 
 
 def _quote(text: Any, *, secrets: tuple[str, ...], phone_numbers: tuple[str, ...]) -> str | None:
-    """Prepare SignalWire's words for an error: one line, without secrets and telephone numbers."""
+    """Prepare SignalWire's message for an error: one line, without secrets and telephone numbers."""
     if not isinstance(text, str):
         return None
     return _one_line(mask_phone_numbers(redact(text, secrets), known=phone_numbers))

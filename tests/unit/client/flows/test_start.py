@@ -106,7 +106,7 @@ SCENARIOS = [
 
 
 @pytest.mark.parametrize(("script", "sent", "error_class", "warns"), SCENARIOS)
-def test_what_is_sent_and_what_comes_of_it(script, sent, error_class, warns):
+def test_requests_and_result(script, sent, error_class, warns):
     outcome = start(*replies(script))
     assert outcome.sent == sent
     if error_class is None:
@@ -193,14 +193,14 @@ class TestRefusal:
 
 class TestFailedCleanup:
     @pytest.mark.parametrize("status", [401, 405, 501])
-    def test_is_said_with_the_original_error(self, status):
+    def test_is_reported_with_the_original_error(self, status):
         outcome = start(lost(), response(status))
         message = str(outcome.expect(SignalWireConnectionError))
         assert f"The attempt to stop it failed: Could not stop stream 'dag.task' on call 'call': SignalWire returned {status}" in message  # fmt: skip  # noqa: E501
         assert message.endswith(MAY_BE_RUNNING)
         assert outcome.sent == "SX"
 
-    def test_because_the_stream_never_stops_is_said_after_half_a_minute(self):
+    def test_that_times_out_is_reported_after_30_seconds(self):
         outcome = start(response(200, b"{"), Always(LEFTOVER_QUEUED, LIVE))
         message = str(outcome.expect(SignalWireResponseError))
         assert 29 <= outcome.elapsed <= 32
@@ -208,7 +208,7 @@ class TestFailedCleanup:
         assert message.endswith(MAY_BE_RUNNING)
         assert "Raise 'timeout'" not in message  # this wait has no parameter
 
-    def test_because_of_transient_failures_is_said_once(self):
+    def test_with_transient_failures_is_reported_once(self):
         outcome = start(lost(), Always(response(503)))
         message = str(outcome.expect(SignalWireConnectionError))
         assert message.count("The attempt to stop it failed") == message.count("503") == warnings(message) == 1
@@ -243,14 +243,14 @@ class TestLeftoverOfAnEarlierTry:
     def test_that_is_not_found_does_not_prevent_the_start(self):
         assert start(NOT_FOUND, LIVE, STARTED, unproven_since=WALL - 60).sent == "X?S"
 
-    def test_that_cannot_be_stopped_prevents_the_start_and_is_said(self):
+    def test_that_cannot_be_stopped_prevents_the_start(self):
         outcome = start(response(401), unproven_since=WALL - 60)
         message = str(outcome.expect(SignalWireAuthenticationError))
         assert outcome.sent == "X"
         assert "may be running on call 'call' since 2026-01-02T03:03:05+00:00." in message
         assert warnings(message) == 1
 
-    def test_that_was_not_found_is_still_said_when_the_start_is_refused(self):
+    def test_that_was_not_found_is_in_the_error_of_a_refused_start(self):
         outcome = start(NOT_FOUND, LIVE, WRONG_CALL_STATE, NOT_FOUND, LIVE, attempts=1, unproven_since=WALL - 60)
         assert "since 2026-01-02T03:03:05+00:00." in str(outcome.error)
 
@@ -302,7 +302,7 @@ def killed_start(**options):
 
 
 class TestAbandon:
-    def test_of_a_second_start_still_has_the_first_one_to_warn_of(self):
+    def test_of_the_second_start_still_warns_of_the_first(self):
         one = new_start(unproven_since=WALL)
         attempts = RetryPolicy(SETTINGS).drive(one.run())
         for reply in (None, NOT_FOUND, LIVE):  # the stop of the first one finds nothing
@@ -320,7 +320,7 @@ class TestAbandon:
         outcome = run(killed_start().abandon(seconds=8), NOT_FOUND, second, NOT_FOUND, second, LEFTOVER_QUEUED)
         assert (outcome.result, outcome.sent) == ("stopped", "X?X?X")
 
-    def test_gives_up_after_its_time_and_still_has_something_to_warn_of(self):
+    def test_times_out_and_still_warns(self):
         one = killed_start()
         outcome = run(one.abandon(seconds=8), Always(NOT_FOUND, LIVE))
         outcome.expect(SignalWireTimeoutError)

@@ -13,20 +13,20 @@ from raw_server import GOOD_RESPONSE, copy, reset, stay_silent
 
 
 class TestTls:
-    def test_is_used_with_the_ca_file_or_directory(self, connect, serve, authority, server_context, tmp_path):
+    def test_ca_bundle_is_a_file_or_a_directory(self, connect, serve, authority, server_context, tmp_path):
         server = serve(GOOD_RESPONSE, context=server_context)
         assert connect(server.origin, ca_bundle=str(authority / "ca.pem")).send().body == b"ok"
         os.symlink(authority / "ca.pem", tmp_path / f"{_subject_hash(authority / 'ca.pem')}.0")
         assert connect(server.origin, ca_bundle=str(tmp_path)).send().body == b"ok"
 
-    def test_of_an_unknown_authority_is_refused(self, connect, serve, server_context):
+    def test_certificate_of_an_unknown_authority_is_refused(self, connect, serve, server_context):
         server = serve(GOOD_RESPONSE, context=server_context)
         failure = connect(server.origin).fail()
         assert (failure.kind, failure.sent) == ("tls", False)
         assert "certificate" in failure.reason
 
     @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-    def test_is_used_without_check_if_asked(self, connect, serve, server_context):
+    def test_verify_false_accepts_any_certificate(self, connect, serve, server_context):
         assert connect(serve(GOOD_RESPONSE, context=server_context).origin, verify=False).send().body == b"ok"
 
     @pytest.mark.parametrize("end", ["hang", "close", "reset"])
@@ -42,12 +42,12 @@ class TestTls:
         failure = connect(server.origin.replace("http:", "https:"), connect_timeout=0.3).fail()
         assert (failure.kind, failure.sent, failure.status) == ("connect", False, None)
 
-    def test_server_that_speaks_none_is_refused(self, connect, serve):
+    def test_server_without_tls_is_refused(self, connect, serve):
         server = serve(lambda server, connection: connection.recv(10) and connection.sendall(GOOD_RESPONSE * 9))
         failure = connect(server.origin.replace("http:", "https:")).fail()
         assert (failure.kind, failure.sent) == ("tls", False)
 
-    def test_plain_bytes_inside_it_come_after_the_request(self, connect, serve, authority, server_context):
+    def test_plain_bytes_after_the_handshake_come_after_the_request(self, connect, serve, authority, server_context):
         def speak_plainly(server, connection):
             server.read_request(connection)
             raw = socket.socket(fileno=connection.detach())
@@ -76,7 +76,7 @@ class TestProxy:
             (b"", "hang", "Timed out"),
         ],
     )
-    def test_that_makes_no_tunnel_was_sent_no_request(self, connect, serve, said, then, reason):
+    def test_without_a_tunnel_no_request_is_sent(self, connect, serve, said, then, reason):
         def say(server, connection):
             server.read_request(connection)
             connection.sendall(said)
@@ -97,7 +97,7 @@ class TestProxy:
         assert b"Authorization" not in request
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_carries_requests_and_knows_its_own_password_only(self, connect, serve, authority, server_context, scheme):
+    def test_proxy_gets_its_own_password_only(self, connect, serve, authority, server_context, scheme):
         server = serve(GOOD_RESPONSE, context=server_context)
         seen = []
 
@@ -125,7 +125,7 @@ class TestProxy:
         assert len(server.requests) == 2
         assert all(b"Proxy-Auth" not in request for request in server.requests)
 
-    def test_is_sent_plain_requests_with_absolute_targets(self, connect, serve):
+    def test_plain_requests_have_absolute_targets(self, connect, serve):
         proxy = serve(GOOD_RESPONSE)
         client = connect("http://acme.invalid", proxy=proxy.origin, proxy_authorization="Basic dXNlcjpwQHNz")
         assert client.send(target="/a?b=c").body == b"ok"
@@ -153,7 +153,7 @@ class TestNames:
         assert (failure.kind, failure.sent, failure.reason) == (kind, False, "no such name")
 
     @pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..b"])
-    def test_impossible_name_is_a_failure_of_ours(self, connect, host):
+    def test_impossible_name_is_reported_as_a_failure(self, connect, host):
         assert not connect(f"https://{host}").fail(timeout=3).sent
 
 

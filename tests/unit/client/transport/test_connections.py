@@ -255,7 +255,7 @@ class TestOwnership:
             signal.signal(signal.SIGALRM, previous)
         assert server.connections == 2
 
-    def test_threads_share_none(self, serve):
+    def test_threads_share_no_connection(self, serve):
         server = serve(GOOD_RESPONSE)
         with Sync(settings_for(server.origin)) as client:
             client.send()
@@ -266,7 +266,7 @@ class TestOwnership:
         assert (server.connections, len(server.requests)) == (2, 3)
 
     @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-    def test_forked_processes_share_none(self, serve):
+    def test_forked_processes_share_no_connection(self, serve):
         server = serve(GOOD_RESPONSE)
         with Sync(settings_for(server.origin)) as client:
             client.send()
@@ -276,14 +276,14 @@ class TestOwnership:
             client.send()
         assert (server.connections, len(server.requests)) == (2, 3)
 
-    def test_event_loops_share_none(self, serve):
+    def test_event_loops_share_no_transport(self, serve):
         with Async(settings_for(serve(GOOD_RESPONSE).origin)) as client:
             client.send()
             request = HttpRequest(method="GET", target="/", body=None, timeout=5)
             with pytest.raises(RuntimeError, match="not open on this event loop"):
                 asyncio.run(client.async_transport.send(request))
 
-    def test_waiting_for_one_costs_no_timeout(self, serve):
+    def test_waiting_for_a_connection_is_not_part_of_the_timeout(self, serve):
         def slowly(server, connection):
             while server.read_request(connection):
                 time.sleep(0.3)

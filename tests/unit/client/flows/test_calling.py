@@ -8,7 +8,11 @@ import pytest
 from scripted import Always, lost, response, run
 
 from airflow_provider_signalwire.client.flows.calling import run_command
-from airflow_provider_signalwire.client.protocol.calling import calling_command, start_calling_stream
+from airflow_provider_signalwire.client.protocol.calling import (
+    calling_command,
+    start_calling_stream,
+    stop_calling_stream,
+)
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,
@@ -91,6 +95,11 @@ def test_error_that_quotes_the_request_shows_no_secret():
     for secret in quoted.split(" and ")[0].split():
         assert secret not in message
     assert "4711" not in message
+
+
+def test_stop_names_the_control_id():
+    stop = {"command": "calling.stream.stop", "id": "call", "params": {"control_id": "control"}}
+    assert stop_calling_stream("call", "control").json == stop
 
 
 def test_request_shows_no_secret():

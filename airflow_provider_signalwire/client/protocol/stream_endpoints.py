@@ -37,6 +37,8 @@ def start_stream(
     real_time: bool | None = None,
 ) -> ApiRequest[StreamRecord]:
     """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
+    url = inputs.validate_url("url", url, schemes=("wss",))
+    name = inputs.validate_sid("name", name)  # the stream is stopped by it
     if status_callback_method is not None and status_callback is None:
         raise SignalWireConfigurationError(
             "Parameter 'status_callback_method' is given without 'status_callback': expected both or neither."
@@ -59,8 +61,8 @@ def start_stream(
         description=f"start stream {quote_sid(name)} on {parent.noun} {quote_sid(parent_sid)}",
         read_record=records.stream_record,
         form=(
-            ("Url", inputs.validate_url("url", url, schemes=("wss",))),
-            ("Name", inputs.validate_sid("name", name)),  # the stream is stopped by it
+            ("Url", url),
+            ("Name", name),
             *given_fields(options),
             *(() if parameters is None else _stream_parameters(parameters)),
         ),

@@ -50,6 +50,7 @@ def test_invalid_url_is_not_quoted(url):
         ("track", "inbound", "'both_tracks' or 'inbound_track' or 'outbound_track'"),
         ("track", ["both_tracks"], "'both_tracks'"),
         ("status_callback", "wss://x", "'https://…' or 'http://…'"),
+        ("name", 5, "a SID or a name as a string"),
         ("name", "a/b", "without '/'"),
         ("authorization_bearer_token", "", "a string. An upstream task probably returned nothing"),
         ("authorization_bearer_token", "sec\nret", "without control characters"),

@@ -105,7 +105,7 @@ def poll_once(
         if not schedule.tolerates(error):
             raise
         if type(error) is type(previous):
-            log.warning("The poll failed again (%s).", type(error).__name__)
+            log.info("The poll failed again (%s).", type(error).__name__)
         else:
             log.warning("%s Polling goes on until the deadline.", error)
         return None, error

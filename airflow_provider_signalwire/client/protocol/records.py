@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, NotRequired, TypedDict, TypeVar, cast
+from functools import partial
+from typing import Any, Generic, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from airflow_provider_signalwire.client.protocol.json_body import check_storable
 from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
@@ -135,47 +136,7 @@ def same_id(received: Any, requested: str) -> bool:
     return isinstance(received, str) and received.casefold() == requested.casefold()
 
 
-def stream_record(body: Any) -> StreamRecord:
-    """Check a stream's record."""
-    return cast("StreamRecord", _record(body, "stream"))
-
-
-def call_record(body: Any) -> CallRecord:
-    """Check a call's record."""
-    return cast("CallRecord", _record(body, "call"))
-
-
-def recording_record(body: Any) -> RecordingRecord:
-    """Check a recording's record."""
-    return cast("RecordingRecord", _record(body, "recording"))
-
-
-def calling_call_record(body: Any) -> CallingCallRecord:
-    """Check a call's record of the Calling API."""
-    return cast("CallingCallRecord", _record(body, "call", id_key="id"))
-
-
-def account_record(body: Any) -> AccountRecord:
-    """Check a project's record."""
-    return cast("AccountRecord", _record(body, "project"))
-
-
-def conference_record(body: Any) -> ConferenceRecord:
-    """Check a conference's record."""
-    return cast("ConferenceRecord", _record(body, "conference"))
-
-
-def page_of_calls(body: Any) -> RecordPage[CallRecord]:
-    """Check a page of calls."""
-    return _page(body, "call", call_record)
-
-
-def page_of_conferences(body: Any) -> RecordPage[ConferenceRecord]:
-    """Check a page of conferences."""
-    return _page(body, "conference", conference_record)
-
-
-def _page(body: Any, noun: str, read_entry: Callable[[Any], T]) -> RecordPage[T]:
+def _page(noun: str, body: Any) -> RecordPage[Any]:
     """Check that a page has a list, and where its next page is."""
     entries = body.get(f"{noun}s") if isinstance(body, dict) else None
     if not isinstance(entries, list):
@@ -183,10 +144,11 @@ def _page(body: Any, noun: str, read_entry: Callable[[Any], T]) -> RecordPage[T]
     next_page_uri = body.get("next_page_uri")
     if next_page_uri is not None and not _is_local_path(next_page_uri):
         raise ValueError("names a next page that is not a path below /api/laml/")
-    return RecordPage(noun, entries, next_page_uri, read_entry)
+    return RecordPage(noun, entries, next_page_uri, partial(_record, noun))
 
 
-def _record(body: Any, kind: str, *, id_key: str = "sid") -> dict[str, Any]:
+def _record(kind: str, body: Any, *, id_key: str = "sid") -> Any:
+    """Check a record: its id and status, and that Airflow can store it."""
     if not isinstance(body, dict):
         raise ValueError(f"is not a {kind} record")
     for key in (id_key, "status"):
@@ -213,3 +175,14 @@ def _is_local_path(uri: Any) -> bool:
     """Return whether a page's address stays on this host; the token must not be sent to any other."""
     # It is sent as it is, so it must fit into a request line.
     return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None
+
+
+# Each checks a response's JSON and returns it as a record, or as a page of them.
+stream_record: Callable[[Any], StreamRecord] = partial(_record, "stream")
+call_record: Callable[[Any], CallRecord] = partial(_record, "call")
+recording_record: Callable[[Any], RecordingRecord] = partial(_record, "recording")
+calling_call_record: Callable[[Any], CallingCallRecord] = partial(_record, "call", id_key="id")
+account_record: Callable[[Any], AccountRecord] = partial(_record, "project")
+conference_record: Callable[[Any], ConferenceRecord] = partial(_record, "conference")
+page_of_calls: Callable[[Any], RecordPage[CallRecord]] = partial(_page, "call")
+page_of_conferences: Callable[[Any], RecordPage[ConferenceRecord]] = partial(_page, "conference")

@@ -69,14 +69,8 @@ class RetryPolicy:
 
     def drive(self, flow: Flow[T]) -> Attempts[T]:
         """Run a flow to its end and return its result."""
-        span = operation_span(flow)
-        try:
-            result = yield from self._run(flow, span)
-        except BaseException as error:
-            span.end(error_type=type(error).__name__)
-            raise
-        span.end()
-        return result
+        with operation_span(flow) as span:
+            return (yield from self._run(flow, span))
 
     def _run(self, flow: Flow[T], span: Span) -> Attempts[T]:
         try:

@@ -55,11 +55,8 @@ class Secrets:
     def __iter__(self) -> Iterator[str]:
         return iter(self._secrets)
 
-    def __len__(self) -> int:
-        return len(self._secrets)
-
     def __repr__(self) -> str:
-        return f"<{len(self)} secrets>"
+        return f"<{len(self._secrets)} secrets>"
 
 
 def clear_locals(error: BaseException) -> None:

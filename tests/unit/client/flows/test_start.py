@@ -140,6 +140,7 @@ def test_unknown_outcome_is_stopped_by_name_and_started_again(failure):
 def test_cleanup_waits_until_the_leftover_has_stopped():
     outcome = start(lost(), LEFTOVER_QUEUED, LIVE, LEFTOVER_QUEUED, LIVE, LEFTOVER_STOPPED, STARTED)
     assert (outcome.sent, outcome.stopped_by) == ("SX?X?XS", [NAME, "OLD", "OLD"])
+    assert outcome.pauses[:2] == pytest.approx([0.375, 0.5])
 
 
 def test_each_attempt_is_one_start_and_its_cleanup():
@@ -338,6 +339,12 @@ class TestAbandon:
 
     def test_stops_nothing_that_belongs_to_the_next_try(self):
         assert run(killed_start(may_stop=lambda: False).abandon(seconds=8)).result == "not_allowed"
+
+
+def test_poller_of_a_started_stream_takes_a_404_for_its_end():
+    one = new_start()
+    run(one.run(), STARTED)
+    assert run(one.make_poller().poll(None), NOT_FOUND, LIVE).result.record["status"] == "stopped"
 
 
 def test_ids_of_another_stream_are_not_used(caplog):

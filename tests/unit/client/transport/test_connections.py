@@ -42,6 +42,17 @@ def check_failure(client, kind, *args, within, **options):
     assert (0.8 * options["timeout"] if kind == "timeout" else 0) < time.monotonic() - started < within
 
 
+@pytest.fixture
+def silent_address():
+    """An address, as getaddrinfo returns it, to which no connection is made or refused."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield (socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())
+
+
 class TestConnection:
     def test_is_reused(self, connect, serve):
         server = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
@@ -201,16 +212,15 @@ class TestTimeout:
         client = connect(f"https://{server.address}", proxy=proxy, ca_bundle=str(authority / "ca.pem"))
         check_failure(client, "timeout", timeout=0.6, within=1.7)
 
-    def test_of_connecting_covers_all_addresses(self, connect, monkeypatch):
-        with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
-            for _ in range(3):
-                waiting = stack.enter_context(socket.socket())
-                waiting.setblocking(False)
-                waiting.connect_ex(full.getsockname())
-            addresses = socket.getaddrinfo("127.0.0.1", full.getsockname()[1], type=socket.SOCK_STREAM) * 4
-            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
-            client = connect(f"http://acme.example.com:{full.getsockname()[1]}", connect_timeout=0.3)
-            check_failure(client, "connect", within=1)
+    def test_of_connecting_covers_all_addresses(self, connect, silent_address, monkeypatch):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [silent_address] * 4)
+        check_failure(connect("http://acme.example.com", connect_timeout=0.3), "connect", within=1)
+
+    def test_of_connecting_leaves_time_for_the_next_address(self, connect, serve, silent_address, monkeypatch):
+        host, _, port = serve(GOOD_RESPONSE).address.partition(":")
+        addresses = [silent_address, (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port)))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
+        assert connect("http://acme.example.com", connect_timeout=1).send().status == 200
 
     def test_covers_the_lookup(self, connect, monkeypatch):
         release = threading.Event()

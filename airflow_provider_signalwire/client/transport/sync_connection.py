@@ -129,7 +129,7 @@ class _Response(http.client.HTTPResponse):
             self._receive()
         self.status, self.reason, self.version = head.status, "", 11
         self.headers = self.msg = http.client.HTTPMessage()
-        self.will_close = not head.keep_alive
+        self.will_close = False  # to http.client; read() closes a connection that cannot be reused
 
     def read(self, amt: int | None = None) -> bytes:
         """Read the whole body."""

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 from raw_server import GOOD_RESPONSE, copy, reset, stay_silent
+from transports import Sync, settings_for
 
 
 class TestTls:
@@ -132,6 +133,12 @@ class TestProxy:
         [request] = proxy.requests
         assert request.startswith(b"GET http://acme.invalid/a?b=c HTTP/1.1\r\n")
         assert b"Proxy-Authorization: Basic " + b"dXNlcjpwQHNz" in request
+
+
+def test_refused_connection_is_reported_as_such():
+    with Sync(settings_for("http://127.0.0.1:1")) as client:  # aiohttp says "Connect call failed"
+        failure = client.fail()
+    assert (failure.kind, failure.sent, failure.reason) == ("connect", False, "Connection refused")
 
 
 class TestNames:

@@ -57,12 +57,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_loopback_https(origin: str) -> bool:
-    """Return whether an origin is https on this machine, where a simulator usually is plain http."""
-    url = urlsplit(origin)
-    return url.scheme == "https" and is_loopback(url.hostname or "")
-
-
 def _split(text: str) -> SplitResult:
     """Split a Space; anything but a bare origin is refused without quoting what may be a secret."""
     try:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import Literal
 
 from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, wait_until
@@ -29,8 +29,6 @@ from airflow_provider_signalwire.exceptions import (
 
 log = logging.getLogger(__name__)
 
-P = TypeVar("P", bound=StreamPoller)
-
 CleanupOutcome = Literal["stopped", "call_ended", "not_found", "not_allowed"]
 
 _CLEANUP_SECONDS = 30.0
@@ -47,7 +45,7 @@ class StreamStart:
     :param parent_sid: SID of the call or conference.
     :param name: The stream's name.
     :param parent: What the stream belongs to.
-    :param may_stop: Called before a stream is stopped; False means that the name belongs to somebody else by now.
+    :param may_stop: Called before a stream is stopped; False means that the name belongs to the next try by now.
     :param unproven_since: When an earlier start under this name was sent whose outcome is unknown.
     """
 
@@ -103,15 +101,7 @@ class StreamStart:
 
     def cleanup(self) -> Flow[CleanupOutcome]:
         """Stop what this start may have left running, and wait for it, so that its name is free again."""
-        if not self._may_stop():
-            return "not_allowed"
-        poller = self._poller(StreamPoller, ignore_if_missing=True)
-        deadline = time.monotonic() + _CLEANUP_SECONDS
-        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=deadline, limit="")
-        result = yield from wait_until(poller, schedule)
-        if result.outcome == "missing":
-            return "not_found"  # this proves nothing: the start may still be processed
-        return self._settle(result)
+        return (yield from self._stop(self._poller(StreamPoller, ignore_if_missing=True), _CLEANUP_SECONDS))
 
     def abandon(self, *, seconds: float) -> Flow[CleanupOutcome]:
         """Request the stop of what this start may have left running, because the task ends.
@@ -121,19 +111,15 @@ class StreamStart:
         :param seconds: How long this may take.
         :raises SignalWireTimeoutError: if no stop was accepted.
         """
-        if not self._may_stop():
-            return "not_allowed"
-        poller = self._poller(_StopRequest)
-        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
-        return self._settle((yield from wait_until(poller, schedule)))
+        return (yield from self._stop(self._poller(_StopRequest), seconds))
 
     def make_poller(self) -> StreamPoller:
-        """Return what polls the started stream until it has stopped; one that is not found has stopped."""
+        """Return a poller of the started stream; to it, a stream that is not found has stopped."""
         poller = self._poller(StreamPoller)
         poller.last_status = self.record["status"] if self.record is not None and self._is_own_record else None
         return poller
 
-    def _poller(self, poller_class: type[P], *, ignore_if_missing: bool = False) -> P:
+    def _poller(self, poller_class: type[StreamPoller], *, ignore_if_missing: bool = False) -> StreamPoller:
         return poller_class(
             self._account_sid,
             self._parent_sid,
@@ -142,7 +128,13 @@ class StreamStart:
             parent=self._parent,
         )
 
-    def _settle(self, result: StopResult) -> CleanupOutcome:
+    def _stop(self, poller: StreamPoller, seconds: float) -> Flow[CleanupOutcome]:
+        if not self._may_stop():
+            return "not_allowed"
+        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
+        result = yield from wait_until(poller, schedule)
+        if result.outcome == "missing":
+            return "not_found"  # this proves nothing: the start may still be processed
         self.record = self._rate_limited_since = None
         if result.outcome == "already_ended":
             self._unproven.clear()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Literal, NamedTuple
 
 from airflow_provider_signalwire.client.policy.steps import Flow, RequestStats, send
 from airflow_provider_signalwire.client.protocol import endpoints, stream_endpoints
-from airflow_provider_signalwire.client.protocol.records import (
-    Record,
-    StreamRecord,
-)
+from airflow_provider_signalwire.client.protocol.records import Record, StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireNotFoundError, SignalWireRequestError
@@ -89,9 +85,14 @@ def stop_stream(
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
         if refusal.http_status not in _STOP_REFUSALS:
             raise
-        parent_record = yield from _read_parent(refusal, parent, account_sid, parent_sid, deadline)
-        stream = (account_sid, parent_sid, stream_sid)
-        return _resolve_refusal(refusal, parent, parent_record, stream, accepted_before, ignore_if_missing)
+        found = yield from _read_parent(refusal, parent, account_sid, parent_sid, deadline)
+        outcome = _outcome_of_refusal(refusal, parent, found, accepted_before, ignore_if_missing)
+        stats = RequestStats(refusal.attempts, refusal.seconds, refusal.request_id)
+        if outcome == "missing":
+            return StopResult(None, outcome, stats, is_parent_missing=found is None, parent=parent)
+        ended = found if outcome == "already_ended" else None
+        record = parent.stopped_stream(account_sid, parent_sid, stream_sid, ended=ended)
+        return StopResult(record, outcome, stats, parent=parent)
     is_same_stream = parent.stream_matches(record, parent_sid, stream_sid)
     return StopResult(record, "stopped", stats, is_same_stream, parent=parent)
 
@@ -110,29 +111,27 @@ def _read_parent(
         return None
 
 
-def _resolve_refusal(
+def _outcome_of_refusal(
     refusal: SignalWireApiError,
     parent: StreamParent,
     parent_record: Record | None,
-    stream: tuple[str, str, str],
     accepted_before: bool,
     ignore_if_missing: bool,
-) -> StopResult:
-    """Distinguish a stream that has ended, perhaps with its call, from one that should be there."""
-    stats = RequestStats(refusal.attempts, refusal.seconds, refusal.request_id)
-    result = partial(StopResult, stats=stats, parent=parent)
+) -> StopOutcome:
+    """Distinguish a stream that has ended, perhaps with its call, from one that should be there: that is an error."""
     if parent_record is not None and parent.has_ended(parent_record):
-        return result(parent.stopped_stream(*stream, ended=parent_record), "already_ended")
-    if refusal.http_status == 404 and (accepted_before or refusal.after_unknown_outcome):
-        if not accepted_before:
-            log.warning(
-                "An earlier attempt may have been processed, and now there is no such stream: it counts as stopped."
-            )
-        return result(parent.stopped_stream(*stream), "stopped")
+        return "already_ended"
+    if refusal.http_status == 404 and accepted_before:
+        return "stopped"
+    if refusal.http_status == 404 and refusal.after_unknown_outcome:
+        log.warning(
+            "An earlier attempt may have been processed, and now there is no such stream: it counts as stopped."
+        )
+        return "stopped"
     if parent_record is None and accepted_before:  # a call that accepted a stop was there, so it was deleted
-        return result(parent.stopped_stream(*stream), "already_ended")
+        return "already_ended"
     if refusal.http_status == 404 and ignore_if_missing:
-        return result(None, "missing", is_parent_missing=parent_record is None)
+        return "missing"
     if parent_record is not None:
         is_known = (status := parent_record["status"]) in parent.live_statuses
         refusal.add_advice(

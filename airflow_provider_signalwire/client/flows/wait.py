@@ -90,8 +90,13 @@ class PollSchedule:
         return error.is_transient or (self.silent_fail and not error.ends_task)
 
 
-def poll_once(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None, SignalWireError | None]]:
-    """Poll once; return the result if there is one, or the failure if the wait goes on after it."""
+def poll_once(
+    poller: Poller[R], schedule: PollSchedule, *, previous: SignalWireError | None = None
+) -> Flow[tuple[R | None, SignalWireError | None]]:
+    """Poll once; return the result if there is one, or the failure if the wait goes on after it.
+
+    :param previous: The failure of the poll before this one; another of the same kind is logged in short.
+    """
     try:
         # A poll that begins at the deadline needs time, too.
         deadline = max(schedule.deadline, time.monotonic() + _LAST_POLL_SECONDS)
@@ -99,7 +104,10 @@ def poll_once(poller: Poller[R], schedule: PollSchedule) -> Flow[tuple[R | None,
     except SignalWireError as error:
         if not schedule.tolerates(error):
             raise
-        log.warning("%s Polling goes on until the deadline.", error)
+        if type(error) is type(previous):
+            log.info("The poll failed again (%s).", type(error).__name__)
+        else:
+            log.warning("%s Polling goes on until the deadline.", error)
         return None, error
 
 
@@ -134,7 +142,7 @@ def wait_until(
             if left == 0 and not (polled_before and number == 0):
                 break
             yield Pause(min(max(schedule.interval(number), retry_after), left))
-        result, failure = yield from poll_once(poller, schedule)
+        result, failure = yield from poll_once(poller, schedule, previous=failure)
         if result is not None:
             return result
         retry_after = retry_after_of(failure)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.config.space import is_loopback_https
+from airflow_provider_signalwire.client.config.space import is_loopback
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import classify, error_of_status, invalid_response
@@ -39,7 +39,7 @@ def error_of_attempt(request: ApiRequest[Any], settings: ClientSettings, failed:
     host = settings.origin.partition("://")[2]
     setting = "the proxy (the connection's extra proxy, or HTTPS_PROXY)" if proxy else "the connection's Space"
     tls_advice = f"Check {setting}. If your network inspects TLS"
-    if is_loopback_https(settings.origin):
+    if settings.origin.startswith("https:") and is_loopback(urlsplit(settings.origin).hostname or ""):
         tls_advice = f"If the simulator listens there, write 'http://{host}' as the connection's Space; otherwise"
     # With a proxy, its name is the only one that is looked up on this machine.
     sentence = _SENTENCES[failed.kind].format(

@@ -62,20 +62,15 @@ class RetryPolicy:
 
     def __init__(self, settings: ClientSettings, observer: Observer = NULL_OBSERVER) -> None:
         self.retries = 0
+        self._last_summary = ""
         self._settings = settings
         self._observer = observer
         self._secrets = Secrets(settings.secrets)
 
     def drive(self, flow: Flow[T]) -> Attempts[T]:
         """Run a flow to its end and return its result."""
-        span = operation_span(flow)
-        try:
-            result = yield from self._run(flow, span)
-        except BaseException as error:
-            span.end(error_type=type(error).__name__)
-            raise
-        span.end()
-        return result
+        with operation_span(flow) as span:
+            return (yield from self._run(flow, span))
 
     def _run(self, flow: Flow[T], span: Span) -> Attempts[T]:
         try:
@@ -128,8 +123,9 @@ class RetryPolicy:
         self, request: ApiRequest[T], timeout: float, progress: _Progress, operation: Span
     ) -> Attempts[ApiResponse[T]]:
         span = attempt_span(request, progress.attempts, operation)
+        result: HttpResponse | AttemptFailed | None
         try:
-            response = yield HttpRequest(
+            result = yield HttpRequest(
                 method=request.method,
                 target=request.target,
                 body=request.body,
@@ -137,25 +133,23 @@ class RetryPolicy:
                 content_type=request.content_type,
             )
         except AttemptFailed as failed:
-            progress.elapsed += failed.seconds
-            error = error_of_attempt(request, self._settings, failed)
-            self._observer.on_request_finished(request.operation, _outcome(error), failed.seconds)
-            span.end(status_code=failed.status, error_type=_outcome(error))
-            raise error from None
+            result = failed
         except BaseException as interruption:
             span.end(error_type=type(interruption).__name__)
             raise
-        assert response is not None  # noqa: S101 - the driver sends a response for each HttpRequest
-        progress.elapsed += response.seconds
+        assert result is not None  # noqa: S101 - the driver sends a response for each HttpRequest
+        progress.elapsed += result.seconds
         try:
-            record = read_response(request, response, self._secrets)
+            if isinstance(result, AttemptFailed):
+                raise error_of_attempt(request, self._settings, result)
+            record = read_response(request, result, self._secrets)
         except SignalWireError as error:
-            self._observer.on_request_finished(request.operation, _outcome(error), response.seconds)
-            span.end(status_code=response.status, error_type=_outcome(error))
+            self._observer.on_request_finished(request.operation, _outcome(error), result.seconds)
+            span.end(status_code=result.status, error_type=_outcome(error))
             raise
-        span.end(status_code=response.status)
-        self._observer.on_request_finished(request.operation, OUTCOME_OK, response.seconds)
-        request_id = read_request_id(response.headers, self._secrets)
+        self._observer.on_request_finished(request.operation, OUTCOME_OK, result.seconds)
+        span.end(status_code=result.status)
+        request_id = read_request_id(result.headers, self._secrets)
         return ApiResponse(record, RequestStats(progress.attempts, progress.elapsed, request_id))
 
     def _timeout(self, step: Send[Any]) -> float:
@@ -167,7 +161,6 @@ class RetryPolicy:
         """Return the seconds to wait before the next attempt; None if there is none."""
         state = RetryCallState(self._retrying, None, (), {})
         state.attempt_number = progress.attempts
-        state.set_exception((type(failure), failure, failure.__traceback__))
         state.start_time, state.outcome_timestamp = 0.0, progress.elapsed
         if self._retrying.stop(state):
             return None
@@ -189,10 +182,12 @@ class RetryPolicy:
         self, request: ApiRequest[Any], progress: _Progress, failure: SignalWireError, pause: float
     ) -> None:
         self.retries += 1
-        # The first failure is logged in full; those that follow usually say the same.
+        # Logged in full, unless the failure before was of the same kind: a poll, too, is repeated until its deadline.
+        summary = f"Could not {request.log_description} ({_outcome(failure)})."
+        shown, self._last_summary = (summary if summary == self._last_summary else failure), summary
         log.warning(
             "%s Attempt %d of %d; retrying in %.1f s.",
-            failure if progress.attempts == 1 else f"Could not {request.log_description} ({_outcome(failure)}).",
+            shown,
             progress.attempts,
             self._settings.max_attempts,
             pause,

@@ -6,7 +6,8 @@ import contextlib
 import re
 import sys
 from collections.abc import Generator, Iterator
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import unquote
 
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
@@ -16,7 +17,7 @@ _RESOURCE = re.compile(r"/(Call|Conference|Recording|Stream)s/([^/?]+)")
 
 
 class Span:
-    """A started span; without one, it does nothing.
+    """A started span, which a ``with`` statement ends; without one, it does nothing.
 
     :param trace: The module ``opentelemetry.trace``.
     :param span: OpenTelemetry's span.
@@ -25,6 +26,14 @@ class Span:
     def __init__(self, trace: Any = None, span: Any = None) -> None:
         self._trace = trace
         self.span = span
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end(error_type=exc_type.__name__ if exc_type else None)
 
     def end(self, *, status_code: int | None = None, error_type: str | None = None) -> None:
         """End the span.
@@ -44,16 +53,12 @@ class Span:
     @contextlib.contextmanager
     def as_current(self) -> Iterator[None]:
         """Make it the parent of the spans that are started meanwhile, and end it."""
-        try:
+        with self:
             if self.span is None:
                 yield
             else:
                 with self._trace.use_span(self.span, record_exception=False, set_status_on_exception=False):
                     yield
-        except BaseException as error:
-            self.end(error_type=type(error).__name__)
-            raise
-        self.end()
 
 
 def batch_span() -> Span:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
-from airflow_provider_signalwire.client.protocol.json_body import check_storable
-from airflow_provider_signalwire.client.protocol.records import CallingCallRecord
+from airflow_provider_signalwire.client.protocol.options import Options, given_fields
+from airflow_provider_signalwire.client.protocol.records import CallingCallRecord, calling_call_record
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.stream_endpoints import CALLBACK_METHODS, STREAM_TRACKS
@@ -74,26 +75,22 @@ def start_calling_stream(
     authorization_bearer_token: str | None = None,
 ) -> ApiRequest[CallingCallRecord]:
     """Start a media stream under a control id, by which it can be stopped. It is not safe to repeat."""
-    params: dict[str, Any] = {
+    method = partial(validate_choice, allowed=CALLBACK_METHODS)
+    token = partial(validate_text, may_be_secret=True)
+    options: Options = (
+        ("name", "name", name, validate_text),
+        ("codec", "codec", codec, validate_text),
+        ("track", "track", track, partial(validate_choice, allowed=STREAM_TRACKS)),
+        ("status_url", "status_url", status_url, partial(validate_url, schemes=("https", "http"))),
+        ("status_url_method", "status_url_method", status_url_method, method),
+        ("authorization_bearer_token", "authorization_bearer_token", authorization_bearer_token, token),
+    )
+    params = {
         "control_id": validate_sid("control_id", control_id),
         "url": validate_url("url", url, schemes=("wss",)),
+        **dict(given_fields(options)),
+        **({} if custom_parameters is None else {"custom_parameters": custom_parameters}),
     }
-    if name is not None:
-        params["name"] = validate_text("name", name)
-    if codec is not None:
-        params["codec"] = validate_text("codec", codec)
-    if track is not None:
-        params["track"] = validate_choice("track", track, STREAM_TRACKS)
-    if status_url is not None:
-        params["status_url"] = validate_url("status_url", status_url, schemes=("https", "http"))
-    if status_url_method is not None:
-        params["status_url_method"] = validate_choice("status_url_method", status_url_method, CALLBACK_METHODS)
-    if custom_parameters is not None:
-        params["custom_parameters"] = custom_parameters
-    if authorization_bearer_token is not None:
-        params["authorization_bearer_token"] = validate_text(
-            "authorization_bearer_token", authorization_bearer_token, may_be_secret=True
-        )
     return replace(
         calling_command(START_STREAM, call_id, params),
         operation="start_calling_stream",
@@ -109,17 +106,6 @@ def stop_calling_stream(call_id: str, control_id: str) -> ApiRequest[CallingCall
         operation="stop_calling_stream",
         description=f"stop the stream with the control id {control_id!r} on call {call_id!r}",
     )
-
-
-def calling_call_record(body: Any) -> CallingCallRecord:
-    """Check a call's record."""
-    if not isinstance(body, dict):
-        raise ValueError("is not a call record")
-    for key in ("id", "status"):
-        if not isinstance(body.get(key), str) or not body[key]:
-            raise ValueError(f"is not a call record: {key!r} is not a non-empty string")
-    check_storable(body)
-    return cast("CallingCallRecord", body)
 
 
 def _valid_params(params: object) -> Mapping[str, Any]:

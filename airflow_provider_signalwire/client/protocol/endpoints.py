@@ -6,20 +6,20 @@ Paths and fields are those of the `Compatibility API <https://signalwire.com/doc
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
-from airflow_provider_signalwire.client.protocol import responses
+from airflow_provider_signalwire.client.protocol import records
 from airflow_provider_signalwire.client.protocol import validation as inputs
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
+    Options,
     StartRecordingOptions,
     UpdateCallOptions,
     encode_form,
+    given_fields,
 )
-from airflow_provider_signalwire.client.protocol.paths import account_path, parent_path, quote_sid
 from airflow_provider_signalwire.client.protocol.records import (
     CALL_STATUSES,
     CONFERENCE_STATUSES,
@@ -30,9 +30,9 @@ from airflow_provider_signalwire.client.protocol.records import (
     RecordPage,
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
-from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
+from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields, quote_sid
 from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream, stop_stream
-from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent, account_path
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 T = TypeVar("T")
@@ -41,19 +41,16 @@ MAX_PAGE_SIZE = 1000
 
 _NEXT_PAGE = " (next page)"
 
-# For each: the API's field, the parameter, its value and how to validate it.
-_Filters = tuple[tuple[str, str, Any, Callable[[str, Any], str]], ...]
-
 
 @clears_locals
 def get_account(account_sid: str) -> ApiRequest[AccountRecord]:
-    """Ask for a project; the token needs the scope Management."""
+    """Read a project; the token needs the scope Management."""
     return ApiRequest(
         operation="get_account",
         method="GET",
         path=account_path(account_sid),
         description=f"read project {quote_sid(account_sid)}",
-        read_record=responses.account_record,
+        read_record=records.account_record,
     )
 
 
@@ -67,7 +64,7 @@ def create_call(
         method="POST",
         path=f"{account_path(account_sid)}/Calls",
         description="create a call",
-        read_record=responses.call_record,
+        read_record=records.call_record,
         form=(
             ("To", inputs.validate_phone_number("to", to)),
             ("From", inputs.validate_phone_number("from_", from_)),
@@ -79,13 +76,13 @@ def create_call(
 
 @clears_locals
 def get_call(account_sid: str, call_sid: str) -> ApiRequest[CallRecord]:
-    """Ask for a call."""
+    """Read a call."""
     return ApiRequest(
         operation="get_call",
         method="GET",
-        path=parent_path(CALL, account_sid, call_sid),
+        path=CALL.path(account_sid, call_sid),
         description=f"read call {quote_sid(call_sid)}",
-        read_record=responses.call_record,
+        read_record=records.call_record,
     )
 
 
@@ -98,9 +95,9 @@ def update_call(account_sid: str, call_sid: str, **options: Unpack[UpdateCallOpt
     return ApiRequest(
         operation="update_call",
         method="POST",
-        path=parent_path(CALL, account_sid, call_sid),
+        path=CALL.path(account_sid, call_sid),
         description=f"update call {quote_sid(call_sid)}",
-        read_record=responses.call_record,
+        read_record=records.call_record,
         form=form,
         # A call that was hung up stays so; new instructions would run twice.
         safe_to_repeat=[name for name, _ in form] == ["Status"],
@@ -113,7 +110,7 @@ def delete_call(account_sid: str, call_sid: str) -> ApiRequest[None]:
     return ApiRequest(
         operation="delete_call",
         method="DELETE",
-        path=parent_path(CALL, account_sid, call_sid),
+        path=CALL.path(account_sid, call_sid),
         description=f"delete call {quote_sid(call_sid)}",
         read_record=lambda body: None,
         expects_body=False,
@@ -134,8 +131,8 @@ def list_calls(
     ended_after: datetime | str | None = None,
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[CallRecord]]:
-    """Ask for the first page of the calls that match every filter given."""
-    filters: _Filters = (
+    """Read the first page of the calls that match every filter given."""
+    filters: Options = (
         ("Status", "status", status, partial(inputs.validate_choice, allowed=CALL_STATUSES)),
         ("To", "to", to, inputs.validate_phone_number),
         ("From", "from_", from_, inputs.validate_phone_number),
@@ -150,7 +147,7 @@ def list_calls(
         method="GET",
         path=f"{account_path(account_sid)}/Calls",
         description="list calls",
-        read_record=responses.page_of_calls,
+        read_record=records.page_of_calls,
         query=_page_query(filters, page_size),
     )
 
@@ -167,8 +164,8 @@ def list_conferences(
     updated_after: date | str | None = None,
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[ConferenceRecord]]:
-    """Ask for the first page of the conferences that match every filter given."""
-    filters: _Filters = (
+    """Read the first page of the conferences that match every filter given."""
+    filters: Options = (
         ("Status", "status", status, partial(inputs.validate_choice, allowed=CONFERENCE_STATUSES)),
         ("FriendlyName", "friendly_name", friendly_name, inputs.validate_text),
         ("DateCreated<", "created_before", created_before, inputs.format_date),
@@ -181,7 +178,7 @@ def list_conferences(
         method="GET",
         path=f"{account_path(account_sid)}/{CONFERENCE.collection}",
         description="list conferences",
-        read_record=responses.page_of_conferences,
+        read_record=records.page_of_conferences,
         query=_page_query(filters, page_size),
     )
 
@@ -197,18 +194,18 @@ def next_page(request: ApiRequest[RecordPage[T]], next_page_uri: str) -> ApiRequ
 
 @clears_locals
 def get_conference(account_sid: str, conference_sid: str) -> ApiRequest[ConferenceRecord]:
-    """Ask for a conference."""
+    """Read a conference."""
     return ApiRequest(
         operation="get_conference",
         method="GET",
-        path=parent_path(CONFERENCE, account_sid, conference_sid),
+        path=CONFERENCE.path(account_sid, conference_sid),
         description=f"read conference {quote_sid(conference_sid)}",
-        read_record=responses.conference_record,
+        read_record=records.conference_record,
     )
 
 
 def get_stream_parent(parent: StreamParent, account_sid: str, sid: str) -> ApiRequest[Any]:
-    """Ask for the call or conference of a stream."""
+    """Read the call or conference of a stream."""
     return (get_call if parent is CALL else get_conference)(account_sid, sid)
 
 
@@ -220,9 +217,9 @@ def start_call_recording(
     return ApiRequest(
         operation="start_call_recording",
         method="POST",
-        path=f"{parent_path(CALL, account_sid, call_sid)}/Recordings",
+        path=f"{CALL.path(account_sid, call_sid)}/Recordings",
         description=f"start a recording of call {quote_sid(call_sid)}",
-        read_record=responses.recording_record,
+        read_record=records.recording_record,
         form=encode_form(options, StartRecordingOptions),
         safe_to_repeat=False,
     )
@@ -239,10 +236,10 @@ def update_call_recording(
     return ApiRequest(
         operation="update_call_recording",
         method="POST",
-        path=f"{parent_path(CALL, account_sid, call_sid)}/Recordings/"
+        path=f"{CALL.path(account_sid, call_sid)}/Recordings/"
         f"{inputs.encode_path_segment('recording_sid', recording_sid)}",
         description=f"update recording {quote_sid(recording_sid)} of call {quote_sid(call_sid)}",
-        read_record=responses.recording_record,
+        read_record=records.recording_record,
         form=form,
     )
 
@@ -251,7 +248,6 @@ start_call_stream = partial(start_stream, CALL)
 stop_call_stream = partial(stop_stream, CALL)
 
 
-def _page_query(filters: _Filters, page_size: int) -> Fields:
+def _page_query(filters: Options, page_size: int) -> Fields:
     size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
-    given = ((field, validate(name, value)) for field, name, value, validate in filters if value is not None)
-    return (*given, ("PageSize", str(size)))
+    return (*given_fields(filters), ("PageSize", str(size)))

@@ -6,10 +6,10 @@ Each key is the API's own name in snake case: ``status_callback_url`` would be s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import TypedDict, get_args, get_type_hints
+from typing import Any, TypedDict, get_args, get_type_hints
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import Fields, may_be_secret
@@ -86,6 +86,20 @@ class StartRecordingOptions(TypedDict, total=False):
     trim: str | None
 
 
+# For each optional argument of a request: its field, its name, its value and how to validate it.
+Options = tuple[tuple[str, str, Any, Callable[[str, Any], str]], ...]
+
+
+def given_fields(options: Options) -> Fields:
+    """Return the fields of the arguments that were given; None means that one was not."""
+    return tuple((field, validate(name, value)) for field, name, value, validate in options if value is not None)
+
+
+def boolean_text(name: str, value: object) -> str:
+    """Write a boolean as the API expects it."""
+    return str(validate_boolean(name, value)).lower()
+
+
 @clears_locals
 def encode_form(options: Mapping[str, object], known: type) -> Fields:
     """Write options as form fields; None means that the option was not given.
@@ -136,7 +150,7 @@ def _field_name(option: str) -> str:
 
 def _texts(name: str, value: object, types: tuple[type, ...]) -> list[str]:
     if bool in types:
-        return [str(validate_boolean(name, value)).lower()]
+        return [boolean_text(name, value)]
     if timedelta in types:
         return [str(_whole_seconds(name, value))]
     if int in types:

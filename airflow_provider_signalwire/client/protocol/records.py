@@ -1,17 +1,27 @@
-"""The records SignalWire returns, and the words it uses for their states."""
+"""The records SignalWire returns: their keys, their states, and the check that a response's JSON is one.
+
+A check raises ``ValueError``, whose message continues "the response …".
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, NamedTuple, NotRequired, TypedDict, TypeVar
+
+from airflow_provider_signalwire.client.protocol.json_body import check_storable
+from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 T = TypeVar("T")
 
 Record = dict[str, Any]
 
-API_ROOT = "/api/laml/2010-04-01"
-
 STREAM_STOPPED = "stopped"
+
+_MAX_STATUS_LENGTH = 100
+_MAX_SID_LENGTH = 256
 
 CALL_LIVE_STATUSES = frozenset({"queued", "ringing", "in-progress"})
 CALL_ENDED_STATUSES = frozenset({"completed", "canceled", "busy", "failed", "no-answer"})
@@ -124,3 +134,55 @@ def call_has_ended(record: CallRecord) -> bool:
 def same_id(received: Any, requested: str) -> bool:
     """Return whether an id in a record is the one asked for; SignalWire's SIDs have no case."""
     return isinstance(received, str) and received.casefold() == requested.casefold()
+
+
+def _page(noun: str, body: Any) -> RecordPage[Any]:
+    """Check that a page has a list, and where its next page is."""
+    entries = body.get(f"{noun}s") if isinstance(body, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError(f"is not a page of {noun}s")
+    next_page_uri = body.get("next_page_uri")
+    if next_page_uri is not None and not _is_local_path(next_page_uri):
+        raise ValueError("names a next page that is not a path below /api/laml/")
+    return RecordPage(noun, entries, next_page_uri, partial(_record, noun))
+
+
+def _record(kind: str, body: Any, *, id_key: str = "sid") -> Any:
+    """Check a record: its id and status, and that Airflow can store it."""
+    if not isinstance(body, dict):
+        raise ValueError(f"is not a {kind} record")
+    for key in (id_key, "status"):
+        if not isinstance(body.get(key), str) or not body[key]:
+            raise ValueError(f"is not a {kind} record: {key!r} is not a non-empty string")
+    if len(body["status"]) > _MAX_STATUS_LENGTH:  # it appears in logs and errors, and is stored while a task waits
+        raise ValueError(f"is not a {kind} record: 'status' has more than {_MAX_STATUS_LENGTH} characters")
+    check_storable(body)
+    if not _is_sid(body[id_key]):
+        raise ValueError(f"is not a {kind} record: {id_key!r} is not a SID")
+    return body
+
+
+def _is_sid(value: str) -> bool:
+    """Return whether a SID can be used in a request, and is short enough to be stored while a task waits."""
+    try:
+        encode_path_segment("sid", value)
+    except SignalWireConfigurationError:
+        return False
+    return len(value) <= _MAX_SID_LENGTH
+
+
+def _is_local_path(uri: Any) -> bool:
+    """Return whether a page's address stays on this host; the token must not be sent to any other."""
+    # It is sent as it is, so it must fit into a request line.
+    return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None
+
+
+# Each checks a response's JSON and returns it as a record, or as a page of them.
+stream_record: Callable[[Any], StreamRecord] = partial(_record, "stream")
+call_record: Callable[[Any], CallRecord] = partial(_record, "call")
+recording_record: Callable[[Any], RecordingRecord] = partial(_record, "recording")
+calling_call_record: Callable[[Any], CallingCallRecord] = partial(_record, "call", id_key="id")
+account_record: Callable[[Any], AccountRecord] = partial(_record, "project")
+conference_record: Callable[[Any], ConferenceRecord] = partial(_record, "conference")
+page_of_calls: Callable[[Any], RecordPage[CallRecord]] = partial(_page, "call")
+page_of_conferences: Callable[[Any], RecordPage[ConferenceRecord]] = partial(_page, "conference")

@@ -17,8 +17,8 @@ _MIN_KEY_LENGTH = 8  # a shorter query value is a word rather than a key
 _MAX_SCANNED = 10_000
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-# What has as many digits as a telephone number but is not one.
-_NO_NUMBERS = (
+# These have as many digits as a telephone number.
+_LOOKALIKES = (
     r"(?<![0-9A-Za-z])[0-9A-Za-z]{8}(?:-[0-9A-Za-z]{4}){3}-[0-9A-Za-z]{12}(?![0-9A-Za-z])",  # UUIDs
     r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)",  # dates
     r"(?<!\d)\d{1,2}(?P<point>[/.])\d{1,2}(?P=point)\d{4}(?!\d)",
@@ -36,7 +36,7 @@ _NUMBERS = (
     rf"{_NOT_AFTER_WORD}\d{{10,15}}(?!\d){_NOT_IN_WORD}",  # 15551234567
     rf"{_NOT_AFTER_WORD}\(?\d{{1,9}}(?:{_SEPARATOR}\d{{1,9}})+(?!\d){_NOT_IN_WORD}",  # (555) 123-4567
 )
-_NO_NUMBER_OR_NUMBER = re.compile(f"(?P<other>{'|'.join(_NO_NUMBERS)})|{'|'.join(_NUMBERS)}")
+_LOOKALIKE_OR_NUMBER = re.compile(f"(?P<lookalike>{'|'.join(_LOOKALIKES)})|{'|'.join(_NUMBERS)}")
 _MIN_DIGITS_AFTER_PLUS = 7
 _MIN_DIGITS = 10
 
@@ -55,11 +55,8 @@ class Secrets:
     def __iter__(self) -> Iterator[str]:
         return iter(self._secrets)
 
-    def __len__(self) -> int:
-        return len(self._secrets)
-
     def __repr__(self) -> str:
-        return f"<{len(self)} secrets>"
+        return f"<{len(self._secrets)} secrets>"
 
 
 def clear_locals(error: BaseException) -> None:
@@ -118,7 +115,7 @@ def mask_phone_numbers(text: str, *, known: Iterable[str] = ()) -> str:
     for number in known:
         for pattern in _spellings(number):
             text = re.sub(pattern, lambda found: _masked(found[0]), text)
-    return _NO_NUMBER_OR_NUMBER.sub(_mask_match, text)
+    return _LOOKALIKE_OR_NUMBER.sub(_mask_match, text)
 
 
 def _spellings(number: str) -> Iterator[str]:
@@ -136,7 +133,7 @@ def _mask_match(found: re.Match[str]) -> str:
     too_few = len(_digits(text)) < (_MIN_DIGITS_AFTER_PLUS if has_plus else _MIN_DIGITS)
     is_decimal = text.count(".") == 1 and text.replace(".", "").isdigit()
     is_fraction = "/" in text and not has_plus and not text.startswith("0")
-    return text if found["other"] or too_few or is_decimal or is_fraction else _masked(text)
+    return text if found["lookalike"] or too_few or is_decimal or is_fraction else _masked(text)
 
 
 def _masked(number: str) -> str:

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 Fields = tuple[tuple[str, str], ...]
 
+_MAX_QUOTED = 100
 _PHONE_NUMBER_FIELDS = frozenset({"To", "From", "CallerId", "to", "from", "caller_id"})
 # Objects in a command's parameters that may hold anything.
 _OPAQUE_FIELDS = frozenset({"custom_parameters", "custom_variables", "swml"})
@@ -109,3 +110,8 @@ def may_be_secret(field_name: str) -> bool:
     # A URL may carry a key in its query; a stream's custom parameters may be anything.
     suffixes = ("Token", "Password", "Url", "Callback", ".Value", "token", "password", "url")
     return field_name.endswith(suffixes) or field_name in _OPAQUE_FIELDS
+
+
+def quote_sid(sid: str) -> str:
+    """Return a SID or a name for a request's description."""
+    return repr(sid) if len(sid) <= _MAX_QUOTED else f"{sid[:_MAX_QUOTED]!r}..."

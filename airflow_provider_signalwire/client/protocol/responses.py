@@ -8,27 +8,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
-from airflow_provider_signalwire.client.protocol.error_body import read_error_details
 from airflow_provider_signalwire.client.protocol.http import HttpResponse
-from airflow_provider_signalwire.client.protocol.json_body import check_storable, decode_json
-from airflow_provider_signalwire.client.protocol.records import (
-    AccountRecord,
-    CallRecord,
-    ConferenceRecord,
-    RecordingRecord,
-    RecordPage,
-    StreamRecord,
-)
+from airflow_provider_signalwire.client.protocol.json_body import decode_json
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, redact
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
-from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
 from airflow_provider_signalwire.exceptions import (
     RequestOutcome,
     SignalWireApiError,
     SignalWireAuthenticationError,
-    SignalWireConfigurationError,
     SignalWireError,
     SignalWireNotFoundError,
     SignalWireRateLimitError,
@@ -44,8 +33,7 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 5
 _RATE_LIMIT_CODE = "rate_limit_exceeded"  # the Calling API sends it with status 422
 
 _MAX_MESSAGE_LENGTH = 500
-_MAX_STATUS_LENGTH = 100
-_MAX_SID_LENGTH = 256
+_TEXT_CODE = re.compile("[a-z]+(_[a-z0-9]+)+")
 _REQUEST_ID_HEADERS = ("x-request-id", "x-signalwire-request-id", "request-id")
 
 _ADVICE = {
@@ -60,6 +48,14 @@ ADVICE_BY_CODE: dict[int | str, str] = {
     21220: "A stream needs a call in progress; a CallStatusSensor waits for it.",
     31922: "Check the stream's url: it must be a wss:// address that SignalWire can reach.",
 }
+
+
+class _ErrorDetails(NamedTuple):
+    """The details in the body of an error; any of them may be missing."""
+
+    code: int | str | None = None
+    message: str | None = None
+    more_info: str | None = None
 
 
 def classify(*, sent: bool, status: int | None) -> tuple[bool, RequestOutcome]:
@@ -105,7 +101,7 @@ def error_of_status(
         problem = redirect if status >= 300 else "has an unexpected status"
         return invalid_response(request, status, problem, request_id=request_id)
     quote = partial(_quote, secrets=(*secrets, *request.secrets), phone_numbers=request.phone_numbers)
-    details = read_error_details(body, quote)
+    details = _error_details(body, quote)
     reason = f"{status} {_phrase(status)}" + (f", code {details.code}" if details.code else "")
     said = f": {details.message.rstrip('.')}." if details.message else "."
     kind = 429 if details.code == _RATE_LIMIT_CODE else status
@@ -161,81 +157,6 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
     return max(0.0, (until - sent_at).total_seconds())
 
 
-def stream_record(body: Any) -> StreamRecord:
-    """Check a stream's record."""
-    return cast("StreamRecord", _record(body, "stream"))
-
-
-def call_record(body: Any) -> CallRecord:
-    """Check a call's record."""
-    return cast("CallRecord", _record(body, "call"))
-
-
-def recording_record(body: Any) -> RecordingRecord:
-    """Check a recording's record."""
-    return cast("RecordingRecord", _record(body, "recording"))
-
-
-def account_record(body: Any) -> AccountRecord:
-    """Check a project's record."""
-    return cast("AccountRecord", _record(body, "project"))
-
-
-def conference_record(body: Any) -> ConferenceRecord:
-    """Check a conference's record."""
-    return cast("ConferenceRecord", _record(body, "conference"))
-
-
-def page_of_calls(body: Any) -> RecordPage[CallRecord]:
-    """Check a page of calls."""
-    return _page(body, "call", call_record)
-
-
-def page_of_conferences(body: Any) -> RecordPage[ConferenceRecord]:
-    """Check a page of conferences."""
-    return _page(body, "conference", conference_record)
-
-
-def _page(body: Any, noun: str, read_entry: Callable[[Any], T]) -> RecordPage[T]:
-    """Check that a page has a list, and where its next page is."""
-    entries = body.get(f"{noun}s") if isinstance(body, dict) else None
-    if not isinstance(entries, list):
-        raise ValueError(f"is not a page of {noun}s")
-    next_page_uri = body.get("next_page_uri")
-    if next_page_uri is not None and not _is_local_path(next_page_uri):
-        raise ValueError("names a next page that is not a path below /api/laml/")
-    return RecordPage(noun, entries, next_page_uri, read_entry)
-
-
-def _record(body: Any, kind: str) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise ValueError(f"is not a {kind} record")
-    for key in ("sid", "status"):
-        if not isinstance(body.get(key), str) or not body[key]:
-            raise ValueError(f"is not a {kind} record: {key!r} is not a non-empty string")
-    if len(body["status"]) > _MAX_STATUS_LENGTH:  # it appears in logs and errors, and is stored while a task waits
-        raise ValueError(f"is not a {kind} record: 'status' has more than {_MAX_STATUS_LENGTH} characters")
-    check_storable(body)
-    if not _is_sid(body["sid"]):
-        raise ValueError(f"is not a {kind} record: 'sid' is not a SID")
-    return body
-
-
-def _is_sid(value: str) -> bool:
-    """Return whether a SID can be used in a request, and is short enough to be stored while a task waits."""
-    try:
-        encode_path_segment("sid", value)
-    except SignalWireConfigurationError:
-        return False
-    return len(value) <= _MAX_SID_LENGTH
-
-
-def _is_local_path(uri: Any) -> bool:
-    """Return whether a page's address stays on this host; the token must not be sent to any other."""
-    # It is sent as it is, so it must fit into a request line.
-    return isinstance(uri, str) and re.fullmatch(r"/api/laml/[!-\[\]-~]*", uri) is not None
-
-
 def _error_class(status: int) -> type[SignalWireApiError]:
     if status in (401, 403):
         return SignalWireAuthenticationError
@@ -263,8 +184,34 @@ def _advice(request: ApiRequest[Any], status: int, code: int | str | None) -> st
     return "Correct the request; retrying cannot help."
 
 
+def _error_details(body: bytes, quote: Callable[[Any], str | None]) -> _ErrorDetails:
+    """Find code, message and more_info in any of the documented shapes of an error body.
+
+    :param quote: Prepares SignalWire's message for ours, without secrets.
+    """
+    try:
+        decoded = decode_json(body)
+    except ValueError:
+        return _ErrorDetails()
+    if isinstance(decoded, dict) and isinstance(decoded.get("errors"), list) and decoded["errors"]:
+        decoded = decoded["errors"][0]
+    if isinstance(decoded, dict):
+        message = quote(decoded.get("message")) or quote(decoded.get("error"))
+        return _ErrorDetails(_error_code(decoded.get("code"), quote), message, quote(decoded.get("more_info")))
+    return _ErrorDetails(message=quote(decoded))
+
+
+def _error_code(code: Any, quote: Callable[[Any], str | None]) -> int | str | None:
+    """Read a code: a number, a numeric string, or a word of the Calling API."""
+    if isinstance(code, str) and _TEXT_CODE.fullmatch(code) and quote(code) == code:
+        return code
+    is_code = isinstance(code, (int, str)) and not isinstance(code, bool)
+    digits = str(code) if is_code else ""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
+
+
 def _quote(text: Any, *, secrets: tuple[str, ...], phone_numbers: tuple[str, ...]) -> str | None:
-    """Prepare SignalWire's words for an error: one line, without secrets and telephone numbers."""
+    """Prepare SignalWire's message for an error: one line, without secrets and telephone numbers."""
     if not isinstance(text, str):
         return None
     return _one_line(mask_phone_numbers(redact(text, secrets), known=phone_numbers))

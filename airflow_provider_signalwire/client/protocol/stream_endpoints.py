@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from airflow_provider_signalwire.client.protocol import responses
+from airflow_provider_signalwire.client.protocol import records
 from airflow_provider_signalwire.client.protocol import validation as inputs
-from airflow_provider_signalwire.client.protocol.options import validate_parameters
-from airflow_provider_signalwire.client.protocol.paths import parent_path, quote_sid
+from airflow_provider_signalwire.client.protocol.options import Options, boolean_text, given_fields, validate_parameters
 from airflow_provider_signalwire.client.protocol.records import STREAM_STOPPED, StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
-from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields
+from airflow_provider_signalwire.client.protocol.request import ApiRequest, Fields, quote_sid
 from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
@@ -37,38 +37,35 @@ def start_stream(
     real_time: bool | None = None,
 ) -> ApiRequest[StreamRecord]:
     """Start a media stream under a name, by which it can be stopped. It is not safe to repeat."""
-    form = [
-        ("Url", inputs.validate_url("url", url, schemes=("wss",))),
-        ("Name", inputs.validate_sid("name", name)),  # the stream is stopped by it
-    ]
-    if track is not None:
-        form.append(("Track", inputs.validate_choice("track", track, STREAM_TRACKS)))
-    if status_callback is not None:
-        callback = inputs.validate_url("status_callback", status_callback, schemes=("https", "http"))
-        form.append(("StatusCallback", callback))
-    if status_callback_method is not None:
-        if status_callback is None:
-            raise SignalWireConfigurationError(
-                "Parameter 'status_callback_method' is given without 'status_callback': expected both or neither."
-            )
-        method = inputs.validate_choice("status_callback_method", status_callback_method, CALLBACK_METHODS)
-        form.append(("StatusCallbackMethod", method))
-    if codec is not None:
-        form.append(("StreamCodec", inputs.validate_choice("codec", codec, STREAM_CODECS)))
-    if real_time is not None:
-        form.append(("StreamRealTime", str(inputs.validate_boolean("real_time", real_time)).lower()))
-    if parameters is not None:
-        form.extend(_stream_parameters(parameters))
-    if authorization_bearer_token is not None:
-        token = inputs.validate_text("authorization_bearer_token", authorization_bearer_token, may_be_secret=True)
-        form.append(("AuthorizationBearerToken", token))
+    url = inputs.validate_url("url", url, schemes=("wss",))
+    name = inputs.validate_sid("name", name)  # the stream is stopped by it
+    if status_callback_method is not None and status_callback is None:
+        raise SignalWireConfigurationError(
+            "Parameter 'status_callback_method' is given without 'status_callback': expected both or neither."
+        )
+    callback_url = partial(inputs.validate_url, schemes=("https", "http"))
+    callback_method = partial(inputs.validate_choice, allowed=CALLBACK_METHODS)
+    token = partial(inputs.validate_text, may_be_secret=True)
+    options: Options = (
+        ("Track", "track", track, partial(inputs.validate_choice, allowed=STREAM_TRACKS)),
+        ("StatusCallback", "status_callback", status_callback, callback_url),
+        ("StatusCallbackMethod", "status_callback_method", status_callback_method, callback_method),
+        ("StreamCodec", "codec", codec, partial(inputs.validate_choice, allowed=STREAM_CODECS)),
+        ("StreamRealTime", "real_time", real_time, boolean_text),
+        ("AuthorizationBearerToken", "authorization_bearer_token", authorization_bearer_token, token),
+    )
     return ApiRequest(
         operation=f"start_{parent.noun}_stream",
         method="POST",
-        path=f"{parent_path(parent, account_sid, parent_sid)}/Streams",
+        path=f"{parent.path(account_sid, parent_sid)}/Streams",
         description=f"start stream {quote_sid(name)} on {parent.noun} {quote_sid(parent_sid)}",
-        read_record=responses.stream_record,
-        form=tuple(form),
+        read_record=records.stream_record,
+        form=(
+            ("Url", url),
+            ("Name", name),
+            *given_fields(options),
+            *(() if parameters is None else _stream_parameters(parameters)),
+        ),
         advice={404: parent.not_found_advice},
         safe_to_repeat=False,
     )
@@ -80,10 +77,9 @@ def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_
     return ApiRequest(
         operation=f"stop_{parent.noun}_stream",
         method="POST",
-        path=f"{parent_path(parent, account_sid, parent_sid)}/Streams/"
-        f"{inputs.encode_path_segment('stream_sid', stream_sid)}",
+        path=f"{parent.path(account_sid, parent_sid)}/Streams/{inputs.encode_path_segment('stream_sid', stream_sid)}",
         description=f"stop stream {quote_sid(stream_sid)} on {parent.noun} {quote_sid(parent_sid)}",
-        read_record=responses.stream_record,
+        read_record=records.stream_record,
         form=(("Status", STREAM_STOPPED),),
     )
 

@@ -1,14 +1,12 @@
-"""The resources of the Compatibility API that have media streams: calls and conferences."""
+"""The paths of the Compatibility API, and its resources that have media streams: calls and conferences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import quote
 
 from airflow_provider_signalwire.client.protocol.records import (
-    API_ROOT,
     CALL_ENDED_STATUSES,
     CALL_LIVE_STATUSES,
     CONFERENCE_ENDED_STATUSES,
@@ -17,6 +15,14 @@ from airflow_provider_signalwire.client.protocol.records import (
     StreamRecord,
     same_id,
 )
+from airflow_provider_signalwire.client.protocol.validation import encode_path_segment
+
+API_ROOT = "/api/laml/2010-04-01"
+
+
+def account_path(account_sid: str) -> str:
+    """Return the path of a project."""
+    return f"{API_ROOT}/Accounts/{encode_path_segment('account_sid', account_sid)}"
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,10 @@ class StreamParent:
     ended_at_key: str
     not_found_advice: str = ""
 
+    def path(self, account_sid: str, sid: str) -> str:
+        """Return the path of one of them."""
+        return f"{account_path(account_sid)}/{self.collection}/{encode_path_segment(self.id_name, sid)}"
+
     def has_ended(self, record: Mapping[str, Any]) -> bool:
         """Return whether the resource has ended, and its streams with it."""
         return record["status"] in self.ended_statuses
@@ -61,7 +71,6 @@ class StreamParent:
         :param ended: Record of the ended call or conference that took its streams with it, if that is why.
         """
         ended_at = (ended or {}).get(self.ended_at_key)
-        path = f"/Accounts/{quote(account_sid, safe='')}/{self.collection}/{quote(parent_sid, safe='')}"
         record = {
             "sid": stream_sid,
             "account_sid": account_sid,
@@ -69,7 +78,7 @@ class StreamParent:
             "name": None,
             "status": STREAM_STOPPED,
             "date_updated": ended_at if isinstance(ended_at, str) else None,
-            "uri": f"{API_ROOT}{path}/Streams/{quote(stream_sid, safe='')}.json",
+            "uri": f"{self.path(account_sid, parent_sid)}/Streams/{encode_path_segment('stream_sid', stream_sid)}.json",
         }
         return cast("StreamRecord", record)
 

@@ -16,11 +16,9 @@ from airflow_provider_signalwire.client.policy.steps import Flow, Pause
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.protocol.redaction import clear_locals
 from airflow_provider_signalwire.client.protocol.responses import retry_after
-from airflow_provider_signalwire.client.transport.async_transport import AsyncTransport
+from airflow_provider_signalwire.client.transport.async_transport import MAX_CONNECTIONS, AsyncTransport
 
 T = TypeVar("T")
-
-MAX_CONNECTIONS = 64
 
 # Pauses that end within this time end together: with hundreds of flows, that saves a fifth of the CPU time, much of
 # which is spent on waking up.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import time
@@ -12,6 +11,17 @@ from dataclasses import dataclass, field
 
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, FailureKind, HttpResponse
 from airflow_provider_signalwire.client.transport.response_parser import ResponseParser
+
+
+class TunnelRefused(Exception):
+    """The proxy makes no tunnel.
+
+    :param status: What it returned instead.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 @dataclass(eq=False)
@@ -81,13 +91,12 @@ class Attempt:
                 return "connect", _CLOSED  # nothing is wrong with the certificate
             if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
                 return "tls", _reason(causes)
-            if status := getattr(cause, "status", None) or _TUNNEL_REFUSED.match(str(cause)):
-                return "connect", f"The proxy returned {status if isinstance(status, int) else status[1]}"
+            if status := getattr(cause, "status", None):  # of TunnelRefused, or of aiohttp's error
+                return "connect", f"The proxy returned {status}"
         return "connect", _reason(causes)
 
 
 _CLOSED = "Connection closed"
-_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")  # as http.client says it; aiohttp has an attribute
 
 # The HTTP libraries create the connections, and cannot pass arguments of ours to them.
 current_attempt: ContextVar[Attempt] = ContextVar("current_attempt")

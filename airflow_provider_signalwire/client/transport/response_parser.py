@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,21 +43,13 @@ class Head:
     """Status line and headers of a response.
 
     :param status: HTTP status.
-    :param fields: Header names and values, in order.
+    :param headers: Headers by lower-case name; repeated ones are joined by commas.
     :param keep_alive: Whether another request may follow on the connection.
     """
 
     status: int
-    fields: Fields = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     keep_alive: bool
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers by lower-case name; repeated ones are joined by commas."""
-        headers: dict[str, str] = {}
-        for name, value in self.fields:
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return headers
 
 
 class ResponseParser:
@@ -137,7 +129,10 @@ class ResponseParser:
         is_http_11 = match[1] == b"1"
         self._set_framing(fields, status, is_http_11=is_http_11)
         keep_alive = is_http_11 and self._framing != "eof" and not _asks_to_close(fields)
-        self.head = Head(status=status, fields=fields, keep_alive=keep_alive)
+        headers: dict[str, str] = {}
+        for name, value in fields:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        self.head = Head(status, headers, keep_alive)
         self._count(self._remaining)
 
     def _set_framing(self, fields: Fields, status: int, *, is_http_11: bool) -> None:
@@ -204,7 +199,8 @@ class ResponseParser:
 
     def _take_line(self) -> bytes | None:
         end = self._buffer.find(b"\r\n")
-        if max(end, len(self._buffer) - 1 if end < 0 else 0) > MAX_LINE_BYTES:
+        length = len(self._buffer) - 1 if end < 0 else end  # the last byte may be the first of the line's end
+        if length > MAX_LINE_BYTES:
             raise ResponseError("malformed", "Line too long")
         return None if end < 0 else self._take(end + 2)[:-2]
 

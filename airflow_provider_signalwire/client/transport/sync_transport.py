@@ -16,8 +16,6 @@ from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBy
 from airflow_provider_signalwire.client.transport.sync_connection import Adapter
 from airflow_provider_signalwire.client.transport.tls import ssl_context
 
-_READ_SIZE = 65536
-
 
 class SyncTransport:
     """Sends requests and reports facts. Threads and forked processes never share a connection.
@@ -60,10 +58,9 @@ class SyncTransport:
             self._prepare(request), stream=True, verify=self._settings.verify, proxies=self._proxies
         )
         try:
-            body = b"".join(iter(lambda: response.raw.read(_READ_SIZE, decode_content=False), b""))
+            return attempt.response(response.raw.read(decode_content=False))
         finally:
             response.close()
-        return attempt.response(body)
 
     def _prepare(self, request: HttpRequest) -> PreparedRequest:
         """Prepare a request. requests' own preparation would parse and encode it again."""

@@ -37,7 +37,7 @@ def test_null_and_empty_string_mean_the_default(nothing):
     assert settings_with(dict.fromkeys(names, nothing)) == settings_with(None)
 
 
-@pytest.mark.parametrize("as_text", [False, True], ids=["values", "texts, as a connection URI carries them"])
+@pytest.mark.parametrize("as_text", [False, True], ids=["values", "strings, as in a connection URI"])
 def test_every_extra_is_read(tmp_path, as_text):
     bundle = tmp_path / "authorities.pem"
     bundle.touch()
@@ -104,10 +104,6 @@ def test_invalid_value_is_described_and_not_quoted(name, wrong, words):
     with pytest.raises(SignalWireConfigurationError, match=f"^The connection's extra '{name}' {words}") as caught:
         read_extras({name: wrong})
     assert "secret" not in str(caught.value).lower()
-
-
-def test_ca_bundle_may_be_a_directory(tmp_path):
-    assert settings_with({"ca_bundle": str(tmp_path)}).ca_bundle == str(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,12 @@ import json
 import pytest
 from scripted import Always, lost, response, run
 
-from airflow_provider_signalwire.client.flows.calling import run_command
-from airflow_provider_signalwire.client.protocol.calling import calling_command, start_calling_stream
+from airflow_provider_signalwire.client.flows.calling import CallingStreamStart, run_command
+from airflow_provider_signalwire.client.protocol.calling import (
+    calling_command,
+    start_calling_stream,
+    stop_calling_stream,
+)
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,
@@ -91,6 +95,19 @@ def test_error_that_quotes_the_request_shows_no_secret():
     for secret in quoted.split(" and ")[0].split():
         assert secret not in message
     assert "4711" not in message
+
+
+def test_stop_names_the_control_id():
+    stop = {"command": "calling.stream.stop", "id": "call", "params": {"control_id": "control"}}
+    assert stop_calling_stream("call", "control").json == stop
+
+
+@pytest.mark.parametrize(("script", "was_accepted", "seconds"), [([], False, 1.5), ([response(200, CALL)], True, 0.5)])
+def test_refused_stop_is_repeated_while_there_is_time(script, was_accepted, seconds):
+    stop = stop_calling_stream("call", "control")
+    one = CallingStreamStart(stop, stop, call_id="call", control_id="control")
+    outcome = run(one.stop(seconds=2), response(404), *(script or [Always(response(404))]))
+    assert (outcome.result, outcome.elapsed) == (was_accepted, seconds)
 
 
 def test_request_shows_no_secret():

@@ -52,7 +52,22 @@ UNKNOWN_OUTCOMES = {
     "503": response(503),
     "504": response(504),
 }
-unknown_outcomes = pytest.mark.parametrize("failure", UNKNOWN_OUTCOMES.values(), ids=UNKNOWN_OUTCOMES)
+REPLIES = {str(status): response(status) for status in (302, 401, 404, 429, 501, 504)} | {
+    "lost": lost(),
+    "lost-late": lost(seconds=9),
+    "unsent": unsent(),
+    "live": LIVE,
+    "ended": call("completed"),
+    "started": STARTED,
+    "stopped": LEFTOVER_STOPPED,
+    "queued": LEFTOVER_QUEUED,
+    "in-use": NAME_IN_USE,
+    "wrong-state": WRONG_CALL_STATE,
+}
+
+
+def replies(words):
+    return [REPLIES[word] for word in words.split()]
 
 
 def new_start(**options):
@@ -70,10 +85,70 @@ def warnings(error):
     return str(error).count("may be running")
 
 
-def test_success_is_one_request():
-    outcome = start(STARTED)
+# What SignalWire returns, what is sent, the error, and whether it says that a stream may be running.
+SCENARIOS = [
+    ("started", "S", None, False),
+    ("lost 404 live started", "SX?S", None, False),  # a stop that finds nothing prevents no other start
+    ("lost 404 ended", "SX?", SignalWireConnectionError, False),
+    ("501 stopped", "SX", SignalWireServerError, False),
+    ("302 stopped", "SX", SignalWireResponseError, False),
+    ("504 404 live 429 unsent unsent unsent", "SX?SSSS", SignalWireConnectionError, True),
+    # The name is in use: the first start was processed late.
+    ("504 404 live in-use stopped started", "SX?SXS", None, False),
+    ("504 404 live in-use 404 live", "SX?SX?", SignalWireRequestError, True),
+    ("504 404 live wrong-state 404 ended", "SX?SX?", SignalWireRequestError, False),
+    # One accepted stop is proof for one of two starts: the other may still be processed.
+    ("504 404 live lost stopped in-use stopped started", "SX?SXSXS", None, False),
+    ("504 404 live lost stopped 401 404 live", "SX?SXSX?", SignalWireAuthenticationError, True),
+    ("504 404 live lost 404 ended", "SX?SX?", SignalWireConnectionError, False),
+    ("429 lost stopped 401", "SSXS", SignalWireAuthenticationError, False),
+]
+
+
+@pytest.mark.parametrize(("script", "sent", "error_class", "warns"), SCENARIOS)
+def test_requests_and_result(script, sent, error_class, warns):
+    outcome = start(*replies(script))
+    assert outcome.sent == sent
+    if error_class is None:
+        assert outcome.result.record["sid"] == "NEW"
+    else:
+        error = outcome.expect(error_class)
+        assert warnings(error) == str(error).endswith(MAY_BE_RUNNING) == warns
+
+
+@pytest.mark.parametrize(
+    ("script", "attempts", "warns"),
+    [
+        ("lost stopped", 1, False),
+        ("504 404 live", 1, True),
+        ("504 404 live in-use stopped", 2, False),
+        ("504 404 live lost stopped", 2, True),
+    ],
+)
+def test_last_attempt_is_cleaned_up_too(script, attempts, warns):
+    error = start(*replies(script), attempts=attempts).error
+    assert warnings(error) == str(error).endswith(MAY_BE_RUNNING) == warns
+
+
+@pytest.mark.parametrize("failure", UNKNOWN_OUTCOMES.values(), ids=UNKNOWN_OUTCOMES)
+def test_unknown_outcome_is_stopped_by_name_and_started_again(failure):
+    outcome = start(failure, LEFTOVER_STOPPED, STARTED)
+    assert (outcome.sent, outcome.stopped_by) == ("SXS", [NAME])
     assert outcome.result.record["sid"] == "NEW"
-    assert outcome.sent == "S"
+
+
+def test_cleanup_waits_until_the_leftover_has_stopped():
+    outcome = start(lost(), LEFTOVER_QUEUED, LIVE, LEFTOVER_QUEUED, LIVE, LEFTOVER_STOPPED, STARTED)
+    assert (outcome.sent, outcome.stopped_by) == ("SX?X?XS", [NAME, "OLD", "OLD"])
+    assert outcome.pauses[:2] == pytest.approx([0.375, 0.5])
+
+
+def test_each_attempt_is_one_start_and_its_cleanup():
+    unavailable, stopped = response(503), LEFTOVER_STOPPED
+    outcome = start(unavailable, stopped, unavailable, stopped, response(500), stopped, attempts=3)
+    assert outcome.sent == "SXSXSX"
+    assert outcome.expect(SignalWireServerError).http_status == 500
+    assert "Gave up after 3 attempts in " in str(outcome.error)
 
 
 def test_call_and_stream_are_logged_before_the_request(caplog):
@@ -82,97 +157,6 @@ def test_call_and_stream_are_logged_before_the_request(caplog):
     next(flow)
     assert caplog.messages == ["Starting stream 'dag.task' on call 'call'."]
     flow.close()
-
-
-class TestUnknownOutcome:
-    @unknown_outcomes
-    def test_is_stopped_by_name_and_started_again(self, failure):
-        outcome = start(failure, LEFTOVER_STOPPED, STARTED)
-        assert (outcome.sent, outcome.stopped_by) == ("SXS", [NAME])
-        assert outcome.result.record["sid"] == "NEW"
-
-    def test_waits_until_the_leftover_has_stopped(self):
-        outcome = start(lost(), LEFTOVER_QUEUED, LIVE, LEFTOVER_QUEUED, LIVE, LEFTOVER_STOPPED, STARTED)
-        assert (outcome.sent, outcome.stopped_by) == ("SX?X?XS", [NAME, "OLD", "OLD"])
-
-    @unknown_outcomes
-    def test_in_the_last_attempt_is_stopped_and_leaves_nothing_to_warn_of(self, failure):
-        outcome = start(failure, LEFTOVER_STOPPED, attempts=1)
-        assert outcome.sent == "SX"
-        assert warnings(outcome.error) == 0
-
-    def test_each_attempt_is_one_start_and_its_cleanup(self):
-        unavailable, stopped = response(503), LEFTOVER_STOPPED
-        outcome = start(unavailable, stopped, unavailable, stopped, response(500), stopped, attempts=3)
-        assert outcome.sent == "SXSXSX"
-        assert outcome.expect(SignalWireServerError).http_status == 500
-        assert "Gave up after 3 attempts in " in str(outcome.error)
-
-    @pytest.mark.parametrize("failure", [response(501), response(302)])
-    def test_of_a_permanent_failure_is_stopped_and_not_started_again(self, failure):
-        assert start(failure, LEFTOVER_STOPPED).sent == "SX"
-
-    def test_ends_with_the_call(self):
-        outcome = start(lost(), NOT_FOUND, call("completed"))
-        outcome.expect(SignalWireConnectionError)
-        assert outcome.sent == "SX?"
-        assert warnings(outcome.error) == 0
-
-
-class TestStopThatFindsNothing:
-    def test_does_not_prevent_another_start(self):
-        assert start(lost(), NOT_FOUND, LIVE, STARTED).sent == "SX?S"
-
-    def test_proves_nothing_so_the_final_error_names_stream_and_time(self):
-        error = start(response(504), NOT_FOUND, LIVE, attempts=1).expect(SignalWireServerError)
-        assert str(error).endswith(MAY_BE_RUNNING)
-        assert warnings(error) == 1
-
-    def test_is_remembered_after_later_attempts_that_were_not_processed(self):
-        error = start(lost(), NOT_FOUND, LIVE, response(429), unsent(), attempts=3).expect(SignalWireConnectionError)
-        assert str(error).endswith(MAY_BE_RUNNING)
-
-    def test_late_processing_shows_as_a_name_in_use_and_is_stopped(self):
-        outcome = start(response(504), NOT_FOUND, LIVE, NAME_IN_USE, LEFTOVER_STOPPED, STARTED)
-        assert (outcome.sent, outcome.stopped_by) == ("SX?SXS", [NAME, NAME])
-        assert outcome.result.record["sid"] == "NEW"
-
-    def test_name_in_use_by_a_stream_that_cannot_be_found_is_not_started_again(self):
-        outcome = start(response(504), NOT_FOUND, LIVE, NAME_IN_USE, NOT_FOUND, LIVE)
-        assert str(outcome.expect(SignalWireRequestError)).endswith(MAY_BE_RUNNING)
-        assert outcome.sent == "SX?SX?"
-
-    def test_late_processing_in_the_last_attempt_is_stopped_too(self):
-        outcome = start(response(504), NOT_FOUND, LIVE, NAME_IN_USE, LEFTOVER_STOPPED, attempts=2)
-        outcome.expect(SignalWireRequestError)
-        assert outcome.sent == "SX?SX"
-        assert warnings(outcome.error) == 0
-
-    def test_end_of_the_call_is_not_taken_for_a_name_in_use(self):
-        outcome = start(lost(), NOT_FOUND, LIVE, WRONG_CALL_STATE, NOT_FOUND, call("completed"))
-        assert outcome.expect(SignalWireRequestError).code == 21220
-        assert warnings(outcome.error) == 0
-
-
-class TestStopOfOneOfSeveralStarts:
-    """One accepted stop is proof for one start only: the other may still be processed."""
-
-    def test_leaves_something_to_warn_of(self):
-        error = start(response(504), NOT_FOUND, LIVE, lost(), LEFTOVER_STOPPED, attempts=2).error
-        assert str(error).endswith(MAY_BE_RUNNING)
-
-    def test_is_followed_by_a_stop_of_the_other_when_the_name_is_in_use(self):
-        outcome = start(
-            response(504), NOT_FOUND, LIVE, lost(), LEFTOVER_STOPPED, NAME_IN_USE, LEFTOVER_STOPPED, STARTED
-        )
-        assert outcome.sent == "SX?SXSXS"
-
-    def test_is_not_needed_after_a_success_or_the_end_of_the_call(self):
-        one = new_start()
-        run(one.run(), response(504), NOT_FOUND, LIVE, lost(), LEFTOVER_STOPPED, STARTED)
-        assert one.possibly_running_since is None
-        error = start(response(504), NOT_FOUND, LIVE, lost(), NOT_FOUND, call("completed")).error
-        assert warnings(error) == 0
 
 
 class TestRefusal:
@@ -207,21 +191,17 @@ class TestRefusal:
         assert outcome.sent == "SSS"
         assert warnings(error) == str(error).endswith(IF_PROCESSED) == (error_class is SignalWireRateLimitError)
 
-    def test_after_a_429_and_a_stop_by_name_leaves_nothing_to_warn_of(self):
-        error = start(response(429), lost(), LEFTOVER_STOPPED, response(401)).expect(SignalWireAuthenticationError)
-        assert warnings(error) == 0
-
 
 class TestFailedCleanup:
     @pytest.mark.parametrize("status", [401, 405, 501])
-    def test_is_said_with_the_original_error(self, status):
+    def test_is_reported_with_the_original_error(self, status):
         outcome = start(lost(), response(status))
         message = str(outcome.expect(SignalWireConnectionError))
         assert f"The attempt to stop it failed: Could not stop stream 'dag.task' on call 'call': SignalWire returned {status}" in message  # fmt: skip  # noqa: E501
         assert message.endswith(MAY_BE_RUNNING)
         assert outcome.sent == "SX"
 
-    def test_because_the_stream_never_stops_is_said_after_half_a_minute(self):
+    def test_that_times_out_is_reported_after_30_seconds(self):
         outcome = start(response(200, b"{"), Always(LEFTOVER_QUEUED, LIVE))
         message = str(outcome.expect(SignalWireResponseError))
         assert 29 <= outcome.elapsed <= 32
@@ -229,7 +209,7 @@ class TestFailedCleanup:
         assert message.endswith(MAY_BE_RUNNING)
         assert "Raise 'timeout'" not in message  # this wait has no parameter
 
-    def test_because_of_transient_failures_is_said_once(self):
+    def test_with_transient_failures_is_reported_once(self):
         outcome = start(lost(), Always(response(503)))
         message = str(outcome.expect(SignalWireConnectionError))
         assert message.count("The attempt to stop it failed") == message.count("503") == warnings(message) == 1
@@ -243,11 +223,10 @@ def test_try_that_airflow_has_given_up_stops_nothing():
     assert message.endswith(MAY_BE_RUNNING)
 
 
-class TestLog:
-    def test_quotes_a_failure_once(self, caplog):
-        start(response(503), LEFTOVER_STOPPED, STARTED)
-        assert caplog.text.count("SignalWire returned 503") == 1
-        assert "Stopping the stream named 'dag.task', in case it was started" in caplog.text
+def test_failure_is_quoted_once_in_the_log(caplog):
+    start(response(503), LEFTOVER_STOPPED, STARTED)
+    assert caplog.text.count("SignalWire returned 503") == 1
+    assert "Stopping the stream named 'dag.task', in case it was started" in caplog.text
 
 
 class TestLeftoverOfAnEarlierTry:
@@ -265,27 +244,22 @@ class TestLeftoverOfAnEarlierTry:
     def test_that_is_not_found_does_not_prevent_the_start(self):
         assert start(NOT_FOUND, LIVE, STARTED, unproven_since=WALL - 60).sent == "X?S"
 
-    def test_that_cannot_be_stopped_prevents_the_start_and_is_said(self):
+    def test_that_cannot_be_stopped_prevents_the_start(self):
         outcome = start(response(401), unproven_since=WALL - 60)
         message = str(outcome.expect(SignalWireAuthenticationError))
         assert outcome.sent == "X"
         assert "may be running on call 'call' since 2026-01-02T03:03:05+00:00." in message
         assert warnings(message) == 1
 
-    def test_that_was_not_found_is_still_said_when_the_start_is_refused(self):
+    def test_that_was_not_found_is_in_the_error_of_a_refused_start(self):
         outcome = start(NOT_FOUND, LIVE, WRONG_CALL_STATE, NOT_FOUND, LIVE, attempts=1, unproven_since=WALL - 60)
         assert "since 2026-01-02T03:03:05+00:00." in str(outcome.error)
 
 
 class TestPossiblyRunningSince:
-    def test_is_unknown_before_and_after_a_start(self):
-        one = new_start()
-        assert one.possibly_running_since is None
-        run(one.run(), STARTED)
-        assert one.possibly_running_since is None
-
     def test_is_the_time_of_the_request_while_it_is_sent(self):
         one = new_start()
+        assert one.possibly_running_since is None
         attempts = RetryPolicy(SETTINGS).drive(one.run())
         next(attempts)
         assert one.possibly_running_since is not None
@@ -303,16 +277,20 @@ class TestPossiblyRunningSince:
         next(attempts)
         assert one.possibly_running_since is not None
 
-    @pytest.mark.parametrize("script", [[NAME_IN_USE], [lost(), LEFTOVER_STOPPED, response(401)]])
-    def test_is_unknown_after_a_failure_that_left_nothing(self, script):
+    @pytest.mark.parametrize(
+        ("script", "since"),
+        [
+            ("started", None),
+            ("504 404 live lost stopped started", None),
+            ("in-use", None),
+            ("lost stopped 401", None),
+            ("lost-late 404 live 501 404 live", WALL),  # the first of both
+        ],
+    )
+    def test_after_the_start(self, script, since):
         one = new_start()
-        run(one.run(), *script)
-        assert one.possibly_running_since is None
-
-    def test_is_the_time_of_the_first_request_that_may_have_been_processed(self):
-        one = new_start()
-        run(one.run(), lost(seconds=9), NOT_FOUND, LIVE, response(501), NOT_FOUND, LIVE)
-        assert one.possibly_running_since == WALL
+        run(one.run(), *replies(script))
+        assert one.possibly_running_since == since
 
 
 def killed_start(**options):
@@ -325,7 +303,7 @@ def killed_start(**options):
 
 
 class TestAbandon:
-    def test_of_a_second_start_still_has_the_first_one_to_warn_of(self):
+    def test_of_the_second_start_still_warns_of_the_first(self):
         one = new_start(unproven_since=WALL)
         attempts = RetryPolicy(SETTINGS).drive(one.run())
         for reply in (None, NOT_FOUND, LIVE):  # the stop of the first one finds nothing
@@ -343,7 +321,7 @@ class TestAbandon:
         outcome = run(killed_start().abandon(seconds=8), NOT_FOUND, second, NOT_FOUND, second, LEFTOVER_QUEUED)
         assert (outcome.result, outcome.sent) == ("stopped", "X?X?X")
 
-    def test_gives_up_after_its_time_and_still_has_something_to_warn_of(self):
+    def test_times_out_and_still_warns(self):
         one = killed_start()
         outcome = run(one.abandon(seconds=8), Always(NOT_FOUND, LIVE))
         outcome.expect(SignalWireTimeoutError)
@@ -361,6 +339,12 @@ class TestAbandon:
 
     def test_stops_nothing_that_belongs_to_the_next_try(self):
         assert run(killed_start(may_stop=lambda: False).abandon(seconds=8)).result == "not_allowed"
+
+
+def test_poller_of_a_started_stream_takes_a_404_for_its_end():
+    one = new_start()
+    run(one.run(), STARTED)
+    assert run(one.make_poller().poll(None), NOT_FOUND, LIVE).result.record["status"] == "stopped"
 
 
 def test_ids_of_another_stream_are_not_used(caplog):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import pytest
-from scripted import IDS, MONOTONIC, Always, call, lost, response, run, stream, unsent
+from scripted import IDS, MONOTONIC, SETTINGS, Always, call, lost, response, run, stream, unsent
 
 from airflow_provider_signalwire.client.flows.wait import CallPoller, PollSchedule, StreamPoller, wait_until
 from airflow_provider_signalwire.exceptions import (
@@ -173,6 +174,22 @@ class TestFailedPoll:
 
     def test_silent_fail_does_not_hide_what_retrying_cannot_fix(self):
         wait(response(401), silent_fail=True).expect(SignalWireAuthenticationError)
+
+    @pytest.mark.parametrize("attempts", [1, 5])
+    def test_repeated_failure_is_logged_in_full_only_at_first(self, attempts, caplog):
+        flow = wait_until(StreamPoller(*IDS), schedule(timeout=60))
+        settings = dataclasses.replace(SETTINGS, max_attempts=attempts)
+        with caplog.at_level(logging.INFO):
+            run(flow, Always(response(503)), settings=settings).expect(SignalWireTimeoutError)
+        in_full = [message for message in caplog.messages if "SignalWire returned 503" in message]
+        assert len(in_full) == (1 if attempts == 1 else 2)  # the first attempt, and the first poll
+        assert caplog.messages[-1] == "The poll failed again (SignalWireServerError)."
+
+    def test_failure_of_another_kind_is_logged_in_full(self, caplog):
+        with caplog.at_level(logging.WARNING):
+            wait(*[response(503)] * 5, *[response(429)] * 5, *[response(429)] * 5, STOPPED, timeout=1000)
+        in_full = [message for message in caplog.messages if "Polling goes on until the deadline." in message]
+        assert ["503" in message for message in in_full] == [True, False]
 
     def test_message_says_nothing_twice(self):
         message = str(wait(Always(response(503)), timeout=20).error)

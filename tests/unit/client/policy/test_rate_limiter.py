@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -33,11 +34,11 @@ async def test_requests_below_the_maximum_do_not_wait() -> None:
     await asyncio.wait_for(asyncio.gather(*(send(limiter) for _ in range(100))), 10)
 
 
-def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def run() -> None:
-        run_in_virtual_time(test())
+def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def run(**arguments: Any) -> None:
+        run_in_virtual_time(test(**arguments))
 
-    run.__name__ = test.__name__
     return run
 
 
@@ -112,61 +113,53 @@ async def pauses(limiter: RateLimiter, refusals: int) -> list[float]:
     return seconds
 
 
-class TestRateLimitedWithoutRetryAfter:
-    def test_pauses_grow_with_each_429(self) -> None:
-        async def main() -> list[float]:
-            return await pauses(RateLimiter(100, 10), 15)
+@in_virtual_time
+async def test_pauses_grow_with_each_429_without_retry_after() -> None:
+    expected = [min(0.001 * 2**number, 5) for number in range(15)]
+    assert await pauses(RateLimiter(100, 10), 15) == pytest.approx(expected)
 
-        expected = [min(0.001 * 2**number, 5) for number in range(15)]
-        assert run_in_virtual_time(main()) == pytest.approx(expected)
 
-    def test_429s_to_requests_sent_before_the_pause_do_not_extend_it(self) -> None:
-        async def main() -> float:
-            limiter = RateLimiter(100, 10)
-            for _ in range(100):
+@in_virtual_time
+async def test_429s_to_requests_sent_before_the_pause_do_not_extend_it() -> None:
+    limiter = RateLimiter(100, 10)
+    for _ in range(100):
+        limiter.on_rate_limited(None, max_seconds=A_MINUTE)
+    assert await send(limiter) == pytest.approx(0.001)
+
+
+@in_virtual_time
+async def test_rare_429s_cost_next_to_nothing() -> None:
+    limiter = RateLimiter(1000, 10)
+    total = 0.0
+    for _ in range(100):
+        total += sum(await pauses(limiter, 1))
+        for _ in range(60):
+            limiter.on_success()
+    assert total == pytest.approx(0.1, abs=0.02)
+
+
+@pytest.mark.parametrize("free", [300, 30])
+@in_virtual_time
+async def test_limit_shared_with_others_is_mostly_used_and_rarely_exceeded(free: int) -> None:
+    """Others leave only a part: few requests are refused, and most of that part is used."""
+    limiter = RateLimiter(13_500, 10)
+    tokens, refilled, sent, refused = float(free), now(), 0, 0
+
+    async def work() -> None:
+        nonlocal tokens, refilled, sent, refused
+        while now() < 60:
+            async with limiter:
+                await asyncio.sleep(0.05)
+                tokens, refilled = min(float(free), tokens + (now() - refilled) * free), now()
+                sent += 1
+                is_refused = tokens < 1
+                tokens -= not is_refused
+            refused += is_refused
+            if is_refused:
                 limiter.on_rate_limited(None, max_seconds=A_MINUTE)
-            return await send(limiter)
+            else:
+                limiter.on_success()
 
-        assert run_in_virtual_time(main()) == pytest.approx(0.001)
-
-    def test_rare_429s_cost_next_to_nothing(self) -> None:
-        async def main() -> float:
-            limiter = RateLimiter(1000, 10)
-            total = 0.0
-            for _ in range(100):
-                total += sum(await pauses(limiter, 1))
-                for _ in range(60):
-                    limiter.on_success()
-            return total
-
-        assert run_in_virtual_time(main()) == pytest.approx(0.1, abs=0.02)
-
-    @pytest.mark.parametrize("free", [300, 30])
-    def test_limit_shared_with_others_is_mostly_used_and_rarely_exceeded(self, free: int) -> None:
-        """Others leave only a part: few requests are refused, and most of that part is used."""
-
-        async def main() -> tuple[int, int]:
-            limiter = RateLimiter(13_500, 10)
-            tokens, refilled, sent, refused = float(free), now(), 0, 0
-
-            async def work() -> None:
-                nonlocal tokens, refilled, sent, refused
-                while now() < 60:
-                    async with limiter:
-                        await asyncio.sleep(0.05)
-                        tokens, refilled = min(float(free), tokens + (now() - refilled) * free), now()
-                        sent += 1
-                        is_refused = tokens < 1
-                        tokens -= not is_refused
-                    refused += is_refused
-                    if is_refused:
-                        limiter.on_rate_limited(None, max_seconds=A_MINUTE)
-                    else:
-                        limiter.on_success()
-
-            await asyncio.gather(*(work() for _ in range(128)))
-            return sent, refused
-
-        sent, refused = run_in_virtual_time(main())
-        assert refused / sent < 0.25
-        assert (sent - refused) / 60 > free * 0.8
+    await asyncio.gather(*(work() for _ in range(128)))
+    assert refused / sent < 0.25
+    assert (sent - refused) / 60 > free * 0.8

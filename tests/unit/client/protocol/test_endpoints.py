@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scripted import IDS
 
@@ -82,11 +82,11 @@ CASES = {
             ("Track", "inbound_track"),
             ("StatusCallback", "https://example.com/events?a=1&b=2"),
             ("StatusCallbackMethod", "GET"),
+            ("AuthorizationBearerToken", "bearer-secret"),
             ("Parameter1.Name", "language"),
             ("Parameter1.Value", "de"),
             ("Parameter2.Name", "greeting & co"),
             ("Parameter2.Value", "línea 1\nlínea 2 + 3 = 100 %"),
-            ("AuthorizationBearerToken", "bearer-secret"),
         ],
     ),
     "stop stream": (endpoints.stop_call_stream(*IDS), "POST", f"{CALL}/Streams/stream", [("Status", "stopped")]),
@@ -147,24 +147,55 @@ def test_description_quotes_at_most_a_hundred_characters_of_an_id():
     assert len(endpoints.stop_call_stream("project", "c" * 5000, "s" * 5000).log_description) < 300
 
 
-# Awkward ASCII is mixed in often, because encoders treat it specially.
-texts = st.text(st.one_of(st.sampled_from("%+?#&;~'\" /\\.=:@,$!*()[]{}|^<>\t\n"), st.characters()), max_size=12)
+awkward = st.sampled_from("%+?#&;~'\" /\\.=:@,$!*()[]{}|^<>\t\n\x7f\x85\u2028\ud800é通")
+texts = st.text(awkward | st.characters(), max_size=12) | st.sampled_from([".", "..", "None", " a", "a.json", "%2e%2e"])
 
 
-def built(make, **options):
-    """Build a request, or return None if an argument is refused."""
-    with contextlib.suppress(SignalWireConfigurationError):
-        return make("project", **options)
+def would_not_arrive(text):
+    """Return whether a string cannot be one segment of the API's paths."""
+    control = any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text)
+    unsendable = any(character in "\u2028\u2029" or "\ud800" <= character <= "\udfff" for character in text)
+    ambiguous = text in (".", "..") or text.endswith(".json") or "/" in text or "\\" in text
+    missing = text.strip() in ("", "None", "null") or text != text.strip()
+    invisible = not (text[:1] + text[-1:]).isprintable()  # also a character that this Python's Unicode does not know
+    return missing or invisible or control or unsendable or ambiguous
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+ENDPOINTS_WITH_IDS = [
+    endpoints.stop_call_stream,
+    lambda account, call, name: endpoints.start_call_stream(account, call, url="wss://x", name=name),
+    lambda account, call, recording: endpoints.update_call_recording(account, call, recording, status="paused"),
+    lambda account, call, _: endpoints.delete_call(account, call),
+]
+
+
+@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), max_examples=300)
+@given(make=st.sampled_from(ENDPOINTS_WITH_IDS), ids=st.tuples(texts, texts, texts))
+@example(make=endpoints.stop_call_stream, ids=("project", "call", "stream.JSON"))
+def test_any_id_arrives_unchanged_or_is_refused(make, ids):
+    request, refusal = None, ""
+    try:
+        request = make(*ids)
+    except SignalWireConfigurationError as error:
+        refusal = str(error)
+    if request is None:
+        assert refusal.isprintable()
+        assert any(would_not_arrive(text) for text in ids)
+        return
+    segments = [unquote(segment) for segment in request.target.split("/")[5::2]]
+    assert segments == list(ids[: len(segments)])
+    assert not any(would_not_arrive(text) for text in segments)
+    assert dict(request.form).get("Name") in (None, ids[2])
+
+
+@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=texts)
 def test_any_text_arrives_unchanged_or_is_refused(text):
-    if stop := built(endpoints.stop_call_stream, parent_sid="call", stream_sid=text):
-        assert [unquote(segment) for segment in stop.target.split("/")][8:] == ["Streams", text]
-    if listing := built(endpoints.list_calls, to=text):
+    with contextlib.suppress(SignalWireConfigurationError):
+        listing = endpoints.list_calls("project", to=text)
         assert parse_qsl(listing.target.partition("?")[2], strict_parsing=True)[0] == ("To", text)
-    if start := built(endpoints.start_call_stream, parent_sid="call", **STREAM, parameters={text: text}):
+    with contextlib.suppress(SignalWireConfigurationError):
+        start = endpoints.start_call_stream("project", "call", **STREAM, parameters={text: text})
         assert sent_form(start)[2:] == [("Parameter1.Name", text), ("Parameter1.Value", text)]
 
 

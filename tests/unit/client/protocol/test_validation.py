@@ -25,11 +25,14 @@ def refused(build, words, /, *args, **kwargs):
     return message
 
 
+refused_start = partial(refused, lambda **changes: endpoints.start_call_stream(**(START | changes)))
+
+
 @pytest.mark.parametrize(
     "url", ["ws://x", "x", "", "wss://", "wss://x y", "wss://x\n", " wss://x", "wss://[x", "wss://x/\ud800", None, 5]
 )
 def test_stream_needs_a_wss_url(url):
-    refused(endpoints.start_call_stream, r"^Parameter 'url' .*: expected 'wss://…'\.", **(START | {"url": url}))
+    refused_start(r"^Parameter 'url' .*: expected 'wss://…'\.", url=url)
 
 
 @pytest.mark.parametrize("url", ["wss://x", "WSS://x.example:8443/path?a=b", "wss://user:password@x"])
@@ -39,9 +42,8 @@ def test_wss_url_is_accepted(url):
 
 @pytest.mark.parametrize("url", ["ws://user:secret@x", "wss://user:secret@x y", "secret", "wss://[secret"])
 def test_invalid_url_is_not_quoted(url):
-    assert "secret" not in refused(endpoints.start_call_stream, "'url'", **(START | {"url": url}))
-    callback = START | {"status_callback": url}
-    assert "secret" not in refused(endpoints.start_call_stream, "'status_callback'", **callback)
+    assert "secret" not in refused_start("'url'", url=url)
+    assert "secret" not in refused_start("'status_callback'", status_callback=url)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,7 @@ def test_invalid_url_is_not_quoted(url):
         ("track", "inbound", "'both_tracks' or 'inbound_track' or 'outbound_track'"),
         ("track", ["both_tracks"], "'both_tracks'"),
         ("status_callback", "wss://x", "'https://…' or 'http://…'"),
+        ("name", 5, "a SID or a name as a string"),
         ("name", "a/b", "without '/'"),
         ("authorization_bearer_token", "", "a string. An upstream task probably returned nothing"),
         ("authorization_bearer_token", "sec\nret", "without control characters"),
@@ -60,20 +63,15 @@ def test_invalid_url_is_not_quoted(url):
     ],
 )
 def test_invalid_argument_of_a_start_is_named(name, value, expected):
-    message = refused(endpoints.start_call_stream, f"^Parameter '{name}' ", **(START | {name: value}))
+    message = refused_start(f"^Parameter '{name}' ", **{name: value})
     assert expected in message.partition("expected")[2]
     assert "sec" not in message
 
 
-def test_callback_method_without_a_callback_is_refused():
-    refused(endpoints.start_call_stream, "without 'status_callback'", **(START | {"status_callback_method": "POST"}))
-
-
-def test_unknown_callback_method_is_named():
-    callback = {"status_callback": "https://example.com", "status_callback_method": "get"}
-    refused(
-        endpoints.start_call_stream, "'status_callback_method' is 'get': expected 'GET' or 'POST'", **(START | callback)
-    )
+def test_invalid_callback_method_is_refused():
+    refused_start("without 'status_callback'", status_callback_method="POST")
+    words = "'status_callback_method' is 'get': expected 'GET' or 'POST'"
+    refused_start(words, status_callback="https://example.com", status_callback_method="get")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +85,7 @@ def test_unknown_callback_method_is_named():
     ],
 )
 def test_invalid_custom_parameter_is_named_by_its_key(parameters, words):
-    message = refused(endpoints.start_call_stream, re.escape(words), **(START | {"parameters": parameters}))
+    message = refused_start(re.escape(words), parameters=parameters)
     assert "must map strings to non-empty strings" in message
     assert "secret" not in message
 

@@ -10,23 +10,24 @@ import threading
 
 import pytest
 from raw_server import GOOD_RESPONSE, copy, reset, stay_silent
+from transports import Sync, settings_for
 
 
 class TestTls:
-    def test_is_used_with_the_ca_file_or_directory(self, connect, serve, authority, server_context, tmp_path):
+    def test_ca_bundle_is_a_file_or_a_directory(self, connect, serve, authority, server_context, tmp_path):
         server = serve(GOOD_RESPONSE, context=server_context)
         assert connect(server.origin, ca_bundle=str(authority / "ca.pem")).send().body == b"ok"
         os.symlink(authority / "ca.pem", tmp_path / f"{_subject_hash(authority / 'ca.pem')}.0")
         assert connect(server.origin, ca_bundle=str(tmp_path)).send().body == b"ok"
 
-    def test_of_an_unknown_authority_is_refused(self, connect, serve, server_context):
+    def test_certificate_of_an_unknown_authority_is_refused(self, connect, serve, server_context):
         server = serve(GOOD_RESPONSE, context=server_context)
         failure = connect(server.origin).fail()
         assert (failure.kind, failure.sent) == ("tls", False)
         assert "certificate" in failure.reason
 
     @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-    def test_is_used_without_check_if_asked(self, connect, serve, server_context):
+    def test_verify_false_accepts_any_certificate(self, connect, serve, server_context):
         assert connect(serve(GOOD_RESPONSE, context=server_context).origin, verify=False).send().body == b"ok"
 
     @pytest.mark.parametrize("end", ["hang", "close", "reset"])
@@ -42,12 +43,12 @@ class TestTls:
         failure = connect(server.origin.replace("http:", "https:"), connect_timeout=0.3).fail()
         assert (failure.kind, failure.sent, failure.status) == ("connect", False, None)
 
-    def test_server_that_speaks_none_is_refused(self, connect, serve):
+    def test_server_without_tls_is_refused(self, connect, serve):
         server = serve(lambda server, connection: connection.recv(10) and connection.sendall(GOOD_RESPONSE * 9))
         failure = connect(server.origin.replace("http:", "https:")).fail()
         assert (failure.kind, failure.sent) == ("tls", False)
 
-    def test_plain_bytes_inside_it_come_after_the_request(self, connect, serve, authority, server_context):
+    def test_plain_bytes_after_the_handshake_come_after_the_request(self, connect, serve, authority, server_context):
         def speak_plainly(server, connection):
             server.read_request(connection)
             raw = socket.socket(fileno=connection.detach())
@@ -61,45 +62,43 @@ class TestTls:
 
 class TestProxy:
     @pytest.mark.parametrize(
-        ("said", "reason"),
+        ("said", "then", "reason"),
         [
-            (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "The proxy returned 407"),
-            (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "The proxy returned 502"),
-            (b"not HTTP\r\n\r\n", "Connection closed"),
-            (b"HTTP/1.1 200 OK\r\n\r\n", "Connection closed"),
-            (b"", "Connection closed"),
+            (
+                b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n",
+                "end",
+                "The proxy returned 407",
+            ),
+            (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "end", "The proxy returned 502"),
+            (b"not HTTP\r\n\r\n", "end", "Connection closed"),
+            (b"HTTP/1.1 200 OK\r\n\r\n", "end", "Connection closed"),
+            (b"", "end", "Connection closed"),
+            (b"", "reset", "Connection reset by peer"),
+            (b"", "hang", "Timed out"),
         ],
     )
-    def test_that_makes_no_tunnel_has_the_same_reason_in_both_transports(self, connect, serve, said, reason):
+    def test_without_a_tunnel_no_request_is_sent(self, connect, serve, said, then, reason):
         def say(server, connection):
             server.read_request(connection)
             connection.sendall(said)
-            connection.shutdown(socket.SHUT_WR)
+            if then == "reset":
+                reset(connection)
+                return
+            if then == "end":
+                connection.shutdown(socket.SHUT_WR)
             stay_silent(server, connection)  # closed with unread bytes, the connection would be reset
 
         proxy = serve(say)
-        assert connect("https://acme.signalwire.com", proxy=proxy.origin).fail().reason == reason
-
-    @pytest.mark.parametrize("end", ["close", "reset", "hang", "refuse"])
-    def test_that_makes_no_tunnel_was_sent_no_request(self, connect, serve, end):
-        def stop(server, connection):
-            server.read_request(connection)
-            if end == "reset":
-                reset(connection)
-            elif end == "hang":
-                stay_silent(server, connection)
-            elif end == "refuse":
-                connection.sendall(b"HTTP/1.1 407 X\r\nContent-Length: 0\r\n\r\n")
-
-        proxy = serve(stop)
-        failure = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=0.3).fail("POST", body=b"x")
-        assert (failure.kind, failure.sent, failure.status) == ("connect", False, None)
+        timeout = 0.3 if then == "hang" else 5
+        failure = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=timeout).fail("POST", body=b"x")
+        assert (failure.kind, failure.sent, failure.status, failure.reason) == ("connect", False, None, reason)
         [request] = proxy.requests
         assert request.startswith(b"CONNECT acme.invalid:443 HTTP/1.")
+        assert b"\r\nHost: acme.invalid" in request
         assert b"Authorization" not in request
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_carries_requests_and_knows_its_own_password_only(self, connect, serve, authority, server_context, scheme):
+    def test_proxy_gets_its_own_password_only(self, connect, serve, authority, server_context, scheme):
         server = serve(GOOD_RESPONSE, context=server_context)
         seen = []
 
@@ -127,13 +126,19 @@ class TestProxy:
         assert len(server.requests) == 2
         assert all(b"Proxy-Auth" not in request for request in server.requests)
 
-    def test_is_sent_plain_requests_with_absolute_targets(self, connect, serve):
+    def test_plain_requests_have_absolute_targets(self, connect, serve):
         proxy = serve(GOOD_RESPONSE)
         client = connect("http://acme.invalid", proxy=proxy.origin, proxy_authorization="Basic dXNlcjpwQHNz")
         assert client.send(target="/a?b=c").body == b"ok"
         [request] = proxy.requests
         assert request.startswith(b"GET http://acme.invalid/a?b=c HTTP/1.1\r\n")
         assert b"Proxy-Authorization: Basic " + b"dXNlcjpwQHNz" in request
+
+
+def test_refused_connection_is_reported_as_such():
+    with Sync(settings_for("http://127.0.0.1:1")) as client:  # aiohttp says "Connect call failed"
+        failure = client.fail()
+    assert (failure.kind, failure.sent, failure.reason) == ("connect", False, "Connection refused")
 
 
 class TestNames:
@@ -155,7 +160,7 @@ class TestNames:
         assert (failure.kind, failure.sent, failure.reason) == (kind, False, "no such name")
 
     @pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..b"])
-    def test_impossible_name_is_a_failure_of_ours(self, connect, host):
+    def test_impossible_name_is_reported_as_a_failure(self, connect, host):
         assert not connect(f"https://{host}").fail(timeout=3).sent
 
 

@@ -42,6 +42,17 @@ def check_failure(client, kind, *args, within, **options):
     assert (0.8 * options["timeout"] if kind == "timeout" else 0) < time.monotonic() - started < within
 
 
+@pytest.fixture
+def silent_address():
+    """An address, as getaddrinfo returns it, to which no connection is made or refused."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield (socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())
+
+
 class TestConnection:
     def test_is_reused(self, connect, serve):
         server = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
@@ -201,16 +212,15 @@ class TestTimeout:
         client = connect(f"https://{server.address}", proxy=proxy, ca_bundle=str(authority / "ca.pem"))
         check_failure(client, "timeout", timeout=0.6, within=1.7)
 
-    def test_of_connecting_covers_all_addresses(self, connect, monkeypatch):
-        with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
-            for _ in range(3):
-                waiting = stack.enter_context(socket.socket())
-                waiting.setblocking(False)
-                waiting.connect_ex(full.getsockname())
-            addresses = socket.getaddrinfo("127.0.0.1", full.getsockname()[1], type=socket.SOCK_STREAM) * 4
-            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
-            client = connect(f"http://acme.example.com:{full.getsockname()[1]}", connect_timeout=0.3)
-            check_failure(client, "connect", within=1)
+    def test_of_connecting_covers_all_addresses(self, connect, silent_address, monkeypatch):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [silent_address] * 4)
+        check_failure(connect("http://acme.example.com", connect_timeout=0.3), "connect", within=1)
+
+    def test_of_connecting_leaves_time_for_the_next_address(self, connect, serve, silent_address, monkeypatch):
+        host, _, port = serve(GOOD_RESPONSE).address.partition(":")
+        addresses = [silent_address, (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port)))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
+        assert connect("http://acme.example.com", connect_timeout=1).send().status == 200
 
     def test_covers_the_lookup(self, connect, monkeypatch):
         release = threading.Event()
@@ -255,7 +265,7 @@ class TestOwnership:
             signal.signal(signal.SIGALRM, previous)
         assert server.connections == 2
 
-    def test_threads_share_none(self, serve):
+    def test_threads_share_no_connection(self, serve):
         server = serve(GOOD_RESPONSE)
         with Sync(settings_for(server.origin)) as client:
             client.send()
@@ -266,7 +276,7 @@ class TestOwnership:
         assert (server.connections, len(server.requests)) == (2, 3)
 
     @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-    def test_forked_processes_share_none(self, serve):
+    def test_forked_processes_share_no_connection(self, serve):
         server = serve(GOOD_RESPONSE)
         with Sync(settings_for(server.origin)) as client:
             client.send()
@@ -276,14 +286,14 @@ class TestOwnership:
             client.send()
         assert (server.connections, len(server.requests)) == (2, 3)
 
-    def test_event_loops_share_none(self, serve):
+    def test_event_loops_share_no_transport(self, serve):
         with Async(settings_for(serve(GOOD_RESPONSE).origin)) as client:
             client.send()
             request = HttpRequest(method="GET", target="/", body=None, timeout=5)
             with pytest.raises(RuntimeError, match="not open on this event loop"):
                 asyncio.run(client.async_transport.send(request))
 
-    def test_waiting_for_one_costs_no_timeout(self, serve):
+    def test_waiting_for_a_connection_is_not_part_of_the_timeout(self, serve):
         def slowly(server, connection):
             while server.read_request(connection):
                 time.sleep(0.3)

@@ -17,12 +17,12 @@ from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES
 class TestRequest:
     def test_is_sent_once_with_its_headers_and_body(self, connect, serve):
         server = serve(GOOD_RESPONSE)
-        response = connect(server.origin).send("POST", "/a%2Fb?c=d", body=b"Status=stopped")
+        response = connect(server.origin).send("POST", "/a%2Fb%252E~?StartTime%3C=x+y", body=b"Status=stopped")
         assert (response.status, response.body) == (200, b"ok")
         [request] = server.requests
         head, _, body = request.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
-        assert (lines[0], body) == ("POST /a%2Fb?c=d HTTP/1.1", b"Status=stopped")
+        assert (lines[0], body) == ("POST /a%2Fb%252E~?StartTime%3C=x+y HTTP/1.1", b"Status=stopped")
         assert {line.lower() for line in lines[1:]} == {
             f"host: {server.address}",
             "accept: application/json",

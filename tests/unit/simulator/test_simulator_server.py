@@ -42,6 +42,14 @@ def test_a_port_of_choice_is_used_and_a_taken_one_refused():
         assert server.port == port
 
 
+def test_command_suggests_another_port_when_its_own_is_in_use(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(SystemExit):
+            command.main(["--project", "p", "--token", "t", "--port", port])
+    assert f"port {port} is already in use: pass another with --port" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", ""])
 def test_other_hosts_than_loopback_are_refused(host):
     with pytest.raises(ValueError, match="loopback"):

@@ -1,4 +1,4 @@
-"""Calls and conferences put in place at once, in any status and of any age, for tests and demos."""
+"""Seeds: calls and conferences of any status and age, added without API requests, for tests and demos."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StreamSeed(StrictModel):
 class Seed(StrictModel):
     """Calls or conferences that stay as they are until a request changes them. All keys are optional.
 
-    Those that have ended ended just now; ``age_seconds`` is how long ago they began.
+    If the status is an ended one, they end now; ``age_seconds`` is the time since they were created.
     """
 
     resource_type: ClassVar[type[Resource]]

@@ -1,4 +1,4 @@
-"""What the requests of the Compatibility API do."""
+"""The endpoints of the Compatibility API."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 from collections.abc import Sequence
 
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         parser.error(describe_problem(error))
     except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            port = f"port {options['port']} is already in use: pass another with --port"
+            parser.error(f"cannot listen on {options['host']}: {port}")
         parser.error(str(error))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)

@@ -10,7 +10,7 @@ import functools
 import logging
 from urllib.parse import parse_qsl
 
-from airflow_provider_signalwire.simulator.compatibility.fields import MAX_FIELDS
+from airflow_provider_signalwire.simulator.compatibility.forms import MAX_FIELDS
 from airflow_provider_signalwire.simulator.compatibility.state import API, State
 from airflow_provider_signalwire.simulator.control import CONTROL
 from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem

@@ -1,4 +1,4 @@
-"""Status callbacks of streams: what they contain, and sending them."""
+"""Status callbacks of streams: their content and delivery."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NODE_ID = str(uuid.uuid4())
 
 
 class CallbackSender:
-    """Sends the status callbacks of streams, beside the API's responses.
+    """Sends the status callbacks of streams in the background.
 
     ``sent`` holds the latest callbacks, each with its outcome.
     """
@@ -81,7 +81,7 @@ class CallbackSender:
             try:
                 async with self._session.request(stream.callback_method, **request, allow_redirects=False) as response:
                     status, outcome = response.status, f"sent: {response.status}"
-            except Exception as error:  # the receiver may do anything
+            except Exception as error:  # the receiver may cause any error
                 status, outcome = 599, f"failed: {type(error).__name__}"
             if status < 500 or delivery == _MAX_DELIVERIES:
                 self._note(stream, event, delivery, outcome)

@@ -9,9 +9,8 @@ from airflow_provider_signalwire.simulator.compatibility.state import API
 from airflow_provider_signalwire.simulator.errors import parse_json
 from airflow_provider_signalwire.simulator.faults import FaultList, parse_faults
 from airflow_provider_signalwire.simulator.native import CALLING
-from airflow_provider_signalwire.simulator.openapi import openapi_document
 from airflow_provider_signalwire.simulator.resources import Record
-from airflow_provider_signalwire.simulator.routing import Router
+from airflow_provider_signalwire.simulator.routing import Router, openapi_document
 from airflow_provider_signalwire.simulator.seeds import add_seeds, seed_request
 from airflow_provider_signalwire.simulator.settings import Behavior
 from airflow_provider_signalwire.simulator.store import Store

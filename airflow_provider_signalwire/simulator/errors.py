@@ -1,4 +1,4 @@
-"""Errors: the shapes that the APIs document, and what makes a body or a value invalid."""
+"""Errors in the shapes that the APIs document, and parsing of JSON bodies."""
 
 from __future__ import annotations
 

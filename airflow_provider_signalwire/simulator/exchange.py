@@ -1,4 +1,4 @@
-"""One HTTP request and its response, down to the connection."""
+"""One HTTP request, its response and its connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 _JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
 _MAX_QUERY = 16 * 1024
 _WITHOUT_BODY = (204, 304)
-# Of a UUID's length, at a tenth of its cost: unique beside other processes by the first part, in this one by the last.
+# As long as a UUID, at a tenth of its cost. The first part is unique to this process, the last to the request.
 _REQUEST_ID = str(uuid.uuid4())[:24]
 _REQUEST_NUMBERS = itertools.count(1)
 
@@ -46,7 +46,7 @@ def json_response(status: int, value: Any, headers: dict[str, str] | None = None
 
 
 class Exchange:
-    """A request, and the ways to respond to it.
+    """A request, and methods to respond to it.
 
     :param scope: the request's ASGI scope
     :param receive: returns the request's body, and reports that the client has gone
@@ -70,10 +70,10 @@ class Exchange:
         self.log_entry: dict[str, Any] = {}
         self.form: Any = {}
         self.form_error: ApiError | None = None
-        self.refusal: ApiError | None = None  # comes before all other errors
+        self.refusal: ApiError | None = None  # has priority over all other errors
 
     async def read(self) -> None:
-        """Read the body to its end, and keep what is wrong with it.
+        """Read the whole body, and keep the error if it is invalid.
 
         :raises ClientGoneError: if the client closes the connection first
         """
@@ -121,7 +121,7 @@ class Exchange:
         await self.send_body(b"" if response.status in _WITHOUT_BODY else response.body)
 
     async def pause(self, seconds: float) -> None:
-        """Wait while the client does.
+        """Wait while the client is connected.
 
         :raises ClientGoneError: if the client closes the connection first
         """
@@ -133,7 +133,7 @@ class Exchange:
         raise ClientGoneError
 
     async def abort(self) -> None:
-        """Send a TCP reset: the client sees a broken connection, and no more of the response."""
+        """Reset the TCP connection."""
         if not self._transport.is_closing():
             # Without lingering, closing a socket sends RST instead of FIN.
             connection = self._transport.get_extra_info("socket")

@@ -1,4 +1,4 @@
-"""Faults: which requests go wrong, and how."""
+"""Faults: which requests they affect, and how."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Fault(StrictModel):
     _random: random.Random = PrivateAttr()
 
     def model_post_init(self, context: Any) -> None:
-        """Prepare the chance: with a seed, it is the same each time."""
+        """Create the random generator; with a seed, its numbers are repeatable."""
         self._random = random.Random(self.seed)  # noqa: S311  # nothing secret depends on it
 
     def fires(self, method: str, path: str) -> bool:
-        """Return whether this request goes wrong, and count it."""
+        """Return whether the fault affects this request, and count that."""
         match = self.match
         if (
             (self.times is not None and self._fired >= self.times)
@@ -96,7 +96,7 @@ class Fault(StrictModel):
         return {**self.model_dump(exclude_unset=True), "fired": self._fired}
 
     async def act(self, exchange: Exchange, process: Process) -> None:
-        """Let a request go wrong.
+        """Apply the fault to a request.
 
         :param process: processes the request and returns its response; some kinds do not call it
         """
@@ -126,7 +126,7 @@ def parse_faults(descriptions: object) -> list[Fault]:
 
 
 async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response:
-    """Return a response that arrives whole, but is not the right one."""
+    """Return a complete response with the wrong content."""
     is_processed = fault.kind in ("truncate", "patch") or (fault.kind == "status" and fault.when == "after")
     response = await process() if is_processed else Response(200)
     match fault.kind:
@@ -160,7 +160,7 @@ async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
     if response is not None and fault.when == "middle":
         await exchange.start(response)
         await exchange.send_body(response.body[: len(response.body) // 2], more=True)
-        # A reset overtakes what the client has not read yet: leave time to read.
+        # A reset discards what the client has not read yet, so leave it time to read.
         with contextlib.suppress(ClientGoneError):
             await exchange.pause(_TIME_TO_READ)
     await exchange.abort()

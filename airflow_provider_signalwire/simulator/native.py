@@ -6,10 +6,10 @@ import dataclasses
 import datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from airflow_provider_signalwire.simulator.compatibility.calls import Call
-from airflow_provider_signalwire.simulator.compatibility.fields import has_scheme
+from airflow_provider_signalwire.simulator.compatibility.forms import Url, check_scheme
 from airflow_provider_signalwire.simulator.errors import ApiError, StrictModel, describe_problem, parse_json_object
 from airflow_provider_signalwire.simulator.resources import Record, Resource
 from airflow_provider_signalwire.simulator.routing import Router
@@ -64,15 +64,6 @@ class NativeCall(Resource):
         return {**Resource.summary(self, now), "to": self.to, "from": self.from_}
 
 
-def _check_scheme(*schemes: str) -> AfterValidator:
-    def check(url: str) -> str:
-        if not has_scheme(url, *schemes):
-            raise ValueError(f"must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        return url
-
-    return AfterValidator(check)
-
-
 Text = Annotated[str, Field(max_length=2048)]
 
 
@@ -85,13 +76,13 @@ class StopParams(StrictModel):
 class StreamParams(StopParams):
     """Parameters of ``calling.stream``."""
 
-    url: Annotated[Text, _check_scheme("wss")]
+    url: Annotated[Text, check_scheme("wss")]
     name: Text = ""
     codec: Text = ""
     track: Literal["inbound_track", "outbound_track", "both_tracks"] = "inbound_track"
     authorization_bearer_token: Text = ""
     custom_parameters: dict[str, Any] = Field(default={})
-    status_url: Annotated[Text, _check_scheme("http", "https")] | None = None
+    status_url: Url | None = None
     status_url_method: Literal["GET", "POST"] = "POST"
 
 

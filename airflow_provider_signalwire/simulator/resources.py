@@ -1,6 +1,6 @@
 """What streams belong to (calls and conferences), and the streams themselves.
 
-No timers run. A call is answered, or a stream stopped, once its time has come.
+There are no timers: the status of a call or a stream follows from the current time.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Stream:
     sid: str
     account_sid: str
     parent_key: str
-    parent_sid: str  # not the call itself: such cycles cost the garbage collector a lot of time
+    parent_sid: str  # not the call itself: reference cycles cost the garbage collector a lot of time
     name: str
     url: str
     started_at: float
@@ -144,7 +144,7 @@ class Stream:
 
 
 def new_sid() -> str:
-    """Return a SID that nothing else has."""
+    """Return a new, unique SID."""
     return str(uuid.uuid4())
 
 

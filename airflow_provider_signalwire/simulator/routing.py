@@ -1,15 +1,45 @@
-"""Routes: from a request's method and path to the function that handles it."""
+"""Routes: from a request's method and path to the function that handles it, and the OpenAPI document of them all."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from pydantic import TypeAdapter
+
 from airflow_provider_signalwire.simulator.errors import ApiError, not_found
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+
+_SCHEMA = "#/components/schemas/{model}"
+_RECORD = "sid account_sid status date_updated uri"
+# The keys that responses always have, by the names that routes use. SignalWire documents their values.
+_REQUIRED_KEYS = {
+    "Account": "sid friendly_name status type owner_account_sid uri subresource_uris",
+    "Call": f"{_RECORD} to from direction start_time end_time duration subresource_uris",
+    "CallList": "uri first_page_uri next_page_uri previous_page_uri page page_size calls",
+    "Stream": f"{_RECORD} call_sid name",
+    "Conference": f"{_RECORD} friendly_name date_created api_version region subresource_uris",
+    "ConferenceList": "uri first_page_uri next_page_uri previous_page_uri page page_size conferences",
+    "ConferenceStream": f"{_RECORD} conference_sid name",
+    "NativeCall": "id from to direction source url charge created_at charge_details status type",
+    "Recording": f"{_RECORD} call_sid channels trim start_time end_time duration",
+    "State": "settings calls conferences native_calls streams recordings counts callbacks",
+    "Requests": "total requests",
+    "Settings": "settings",
+    "SeededCalls": "calls",
+    "SeededConferences": "conferences",
+    "SeededNativeCalls": "native_calls",
+    "Fault": "kind fired",
+    "Error": "code message more_info status",
+    **dict.fromkeys(("ErrorList", "ErrorTexts", "NativeErrors"), "errors"),
+    **dict.fromkeys(("NativeError", "ControlError"), "error"),
+    "OpenApi": "openapi info paths components",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,8 +49,7 @@ class Route:
     :param handler: takes the state, the variable segments of the path, and the query of a GET or else the body
     :param returns: name of the response's schema; None for a response without a body
     :param scope: scope that the API token needs
-    :param form: schema of the form that it takes
-    :param body: type of a JSON body, for pydantic
+    :param body: type of the body, for pydantic
     :param query: schemas of the query parameters
     :param in_thread: whether the handler may take long; then it is called without the state's lock
     :param errors: schemas of error bodies by status, where they differ from the router's
@@ -32,7 +61,6 @@ class Route:
     returns: str | None
     scope: str | None
     status: int = 200
-    form: dict[str, Any] | None = None
     body: Any = None
     query: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     in_thread: bool = False
@@ -45,6 +73,7 @@ class Router:
 
     :param prefix: path that all routes begin with
     :param read_body: turns a content type and a body into what handlers take
+    :param content_types: content types of bodies
     :param errors: schemas of documented error bodies by status
     :param default_error: schema of other error bodies
     :param scope: scope that the API token needs unless a route names another; None if no credentials are needed
@@ -55,6 +84,7 @@ class Router:
     read_body: Callable[[str, bytes], Any]
     errors: Mapping[int, str]
     default_error: str
+    content_types: tuple[str, ...] = ("application/json",)
     scope: str | None = "Voice"
     max_body: int = 64 * 1024
     routes: list[Route] = dataclasses.field(default_factory=list, init=False)
@@ -94,3 +124,45 @@ class Router:
 def _shape(path: str) -> tuple[tuple[str, int], list[str]]:
     segments = path.removesuffix(".json").split("/")[1:]
     return ("/".join(segments[0::2]), len(segments)), segments[1::2]
+
+
+@functools.cache
+def openapi_document(*routers: Router) -> dict[str, Any]:
+    """Describe the routes in OpenAPI 3.1."""
+    schemas: dict[str, Any] = {
+        name: {"type": "object", "required": keys.split()} for name, keys in _REQUIRED_KEYS.items()
+    }
+    schemas["Faults"] = {"type": "array", "items": {"$ref": _SCHEMA.format(model="Fault")}}
+    paths: dict[str, dict[str, Any]] = {}
+    for router in routers:
+        for route in router.routes:
+            operation = _operation(route, router, schemas)
+            operation["security"] = [] if router.scope is None else [{"basic": []}]
+            paths.setdefault(router.prefix + route.path, {})[route.method.lower()] = operation
+    components = {"schemas": schemas, "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}}
+    info = {"title": "SignalWire simulator", "version": "1"}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
+
+
+def _operation(route: Route, router: Router, schemas: dict[str, Any]) -> dict[str, Any]:
+    string = {"type": "string", "minLength": 1}
+    parameters = [
+        *(
+            {"name": name, "in": "path", "required": True, "schema": string}
+            for name in re.findall("{(.+?)}", route.path)
+        ),
+        *({"name": name, "in": "query", "schema": schema} for name, schema in route.query.items()),
+    ]
+    results = {**router.errors, **route.errors, route.status: route.returns}
+    responses = {str(status): _response(name) for status, name in results.items()}
+    operation = {"operationId": route.handler.__name__.lstrip("_"), "parameters": parameters, "responses": responses}
+    if route.body is not None:
+        body = TypeAdapter(route.body).json_schema(ref_template=_SCHEMA)
+        schemas |= body.pop("$defs", {})
+        operation["requestBody"] = {"content": {name: {"schema": body} for name in router.content_types}}
+    return operation
+
+
+def _response(schema: str | None) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": _SCHEMA.format(model=schema)}}}
+    return {"description": schema or "Empty", **({"content": content} if schema else {})}

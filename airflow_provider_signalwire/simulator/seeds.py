@@ -1,9 +1,9 @@
-"""Calls and conferences put in place at once, in any status and of any age, for tests and demos."""
+"""Seeds: calls and conferences of any status and age, added without API requests, for tests and demos."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -36,7 +36,7 @@ class StreamSeed(StrictModel):
 class Seed(StrictModel):
     """Calls or conferences that stay as they are until a request changes them. All keys are optional.
 
-    Those that have ended ended just now; ``age_seconds`` is how long ago they began.
+    If the status is an ended one, they end now; ``age_seconds`` is the time since they were created.
     """
 
     resource_type: ClassVar[type[Resource]]
@@ -119,19 +119,16 @@ class NativeCallSeed(Seed):
 
 
 SEEDS: dict[str, type[Seed]] = {"calls": CallSeed, "conferences": ConferenceSeed, "native_calls": NativeCallSeed}
-
-
-# Different calls or conferences, in the shape of the response.
 _LISTS: dict[str, Any] = {
-    kind: dict[Literal[kind], Annotated[list[seed], Field(max_length=MAX_COUNT)]]  # type: ignore[valid-type]  # computed
+    kind: Annotated[list[seed], Field(max_length=MAX_COUNT)]  # type: ignore[valid-type]  # computed
     for kind, seed in SEEDS.items()
 }
-_LIST_ADAPTERS = {kind: TypeAdapter[dict[str, list[Seed]]](shape) for kind, shape in _LISTS.items()}
+_LIST_ADAPTERS = {kind: TypeAdapter[list[Seed]](shape) for kind, shape in _LISTS.items()}
 
 
 def seed_request(kind: str) -> Any:
     """Return the type of a request that seeds: one seed, a list of seeds, or an object with such a list."""
-    return SEEDS[kind] | get_args(_LISTS[kind])[1] | _LISTS[kind]
+    return SEEDS[kind] | _LISTS[kind] | dict[Literal[kind], _LISTS[kind]]  # type: ignore[valid-type]  # computed
 
 
 def add_seeds(store: Store, plan: Any, kind: str) -> list[Record]:
@@ -141,10 +138,10 @@ def add_seeds(store: Store, plan: Any, kind: str) -> list[Record]:
     :param kind: ``calls``, ``conferences`` or ``native_calls``; the key of the list in an object
     :raises ValueError: if the plan is invalid or too large; then nothing is added
     """
-    if isinstance(plan, dict) and kind not in plan:
+    if isinstance(plan, dict) and plan.keys() != {kind}:
         seeds = [SEEDS[kind].model_validate(plan)]
     else:
-        seeds = _LIST_ADAPTERS[kind].validate_python(plan if isinstance(plan, dict) else {kind: plan})[kind]
+        seeds = _LIST_ADAPTERS[kind].validate_python(plan[kind] if isinstance(plan, dict) else plan)
     if sum(seed.count for seed in seeds) > MAX_COUNT:
         raise ValueError(f"a request can add at most {MAX_COUNT:,} {kind}: their count is larger")
     if sum(seed.count * (1 + len(seed.streams)) for seed in seeds) > store.free:

@@ -23,7 +23,7 @@ _MAX_HEAD = 64 * 1024
 
 
 def with_transport(base: Any) -> Any:
-    """Derive a uvicorn protocol that puts its connection's transport into ``scope["state"]``, and bounds the head.
+    """Derive a uvicorn protocol that puts the transport into ``scope["state"]`` and limits the head's size.
 
     ASGI cannot abort a connection, so faults need the transport. Both protocols copy ``app_state`` into each scope.
 
@@ -103,7 +103,7 @@ class SimulatorServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Base URL of the simulator."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self._server.config.is_ssl else 'http'}://{host}:{self.port}"
 
@@ -153,21 +153,21 @@ class SimulatorServer:
         self.state.reset(**changes)
 
     def start(self) -> None:
-        """Listen, and return when requests can come.
+        """Start, and return when the simulator accepts connections.
 
         :raises OSError: if the port is taken or a certificate cannot be read
         """
         self._server.config.load()
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
-        # Connections inherit it. asyncio, unlike uvloop, leaves it out here, and each response would wait for 40 ms.
+        # Connections inherit this. asyncio, unlike uvloop, does not set it; each response would take 40 ms longer.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End at once, whoever is still connected."""
+        """Stop at once, without waiting for open connections."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
@@ -189,7 +189,7 @@ class SimulatorServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server; when it ends, it waits for no client."""
+    """uvicorn's server; its shutdown does not wait for clients."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):
@@ -200,7 +200,7 @@ class _Server(uvicorn.Server):
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return uvloop's event loop where it is installed, without making it everybody's."""
+    """Return uvloop's event loop if uvloop is installed; the process's event loop policy stays as it is."""
     try:
         loops = importlib.import_module("uvloop")
     except ImportError:

@@ -21,7 +21,7 @@ _MAX_SECONDS = 86_400.0
 class RateLimit:
     """A maximum number of requests within any period of a length.
 
-    The period slides. A refused request does not count, or clients that retry would never get through.
+    The period slides. Refused requests do not count; otherwise, a client that retries could be refused forever.
 
     :param description: ``N/SECONDS``
     :raises ValueError: if it is anything else
@@ -85,7 +85,7 @@ class Settings(Behavior):
     """
 
     project: Annotated[str, Field(min_length=1, pattern="^[^:]+$")] = DEFAULT_PROJECT
-    token: Secret = "PT-simulator-token"  # noqa: S105  # no token of anybody's
+    token: Secret = "PT-simulator-token"  # noqa: S105  # not a real token
     subprojects: tuple[str, ...] = ()
     scopes: tuple[Literal["Voice", "Management"], ...] = ("Voice", "Management")
     signing_key: Secret = "simulator-signing-key"

@@ -27,7 +27,7 @@ ResourceT = TypeVar("ResourceT", bound=Resource)
 class Store:
     """Calls and conferences of one project and its subprojects, the faults in force, and the log of requests.
 
-    Requests hold ``lock``; so must whatever uses the methods for them in another thread at the same time.
+    A request holds ``lock`` while it is processed; other threads must hold it, too, to call the methods for requests.
 
     :param settings: accounts, and how the simulator behaves
     :param clock: returns the time in seconds since the epoch
@@ -138,7 +138,7 @@ class Store:
             self.resources |= by_sid
 
     def snapshot(self) -> Record:
-        """Return everything there is, without secrets."""
+        """Return settings, resources, counts and callbacks, without secrets."""
         now = self.clock()
         found: dict[str, list[Any]] = {"calls": [], "conferences": [], "native_calls": []}
         for one in list(self.resources.values()):

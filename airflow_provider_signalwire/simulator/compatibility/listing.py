@@ -11,8 +11,10 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
+
+from pydantic import Field
 
 from airflow_provider_signalwire.simulator.compatibility.calls import (
     CALL_STATUSES,
@@ -21,18 +23,25 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     Conference,
     account_uri,
 )
-from airflow_provider_signalwire.simulator.compatibility.fields import Schema, find_problem
+from airflow_provider_signalwire.simulator.compatibility.forms import Form
 from airflow_provider_signalwire.simulator.errors import ApiError
 from airflow_provider_signalwire.simulator.resources import Place, Record, Resource
 
 Test = Callable[[Any, float], bool]
 
 _DAY = 86_400
-_PAGING: dict[str, Schema] = {
-    "Page": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
-    "PageSize": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
-}
 _TIME = {"type": "string", "format": "date", "description": "A date, or a time in ISO 8601 or RFC 2822."}
+
+
+class Paging(Form):
+    """Which page is asked for."""
+
+    page: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 50
+    page_token: str = ""
+
+
+_PAGING = Paging.model_json_schema()["properties"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Listing:
     times: dict[str, Callable[[Any, float], float | None]]
 
     @property
-    def query(self) -> dict[str, Schema]:
+    def query(self) -> dict[str, dict[str, Any]]:
         """The schemas of the query parameters."""
         return {
             **{name: {"type": "string"} for name in self.attributes},
@@ -66,10 +75,10 @@ class Listing:
 
         :raises ApiError: 400 for an invalid page, 422 for an invalid filter
         """
-        filters = {name: value for name, value in query.items() if value and name not in (*_PAGING, "PageToken")}
+        filters = {name: value for name, value in query.items() if value and name not in _PAGING}
         tests = [test for name, value in filters.items() if (test := self._test(name, value))]
-        number, size = (_number(name, query.get(name, "")) for name in _PAGING)
-        token = query.get("PageToken", "")
+        paging = Paging.parse(query, status=400)
+        number, size, token = paging.page, paging.page_size, paging.page_token
         end = _parse_token(token) if token else (math.inf, 0)
         # Copying the values first is one step of the interpreter: another thread may be adding some.
         candidates = (one for one in list(resources.values()) if type(one) is self.resource_type)
@@ -98,8 +107,8 @@ class Listing:
     def _test(self, name: str, value: str) -> Test | None:
         """Return what a filter tests; an unknown name is ignored."""
         if name == "Status":
-            if problem := find_problem(value, self.query[name]):
-                raise ApiError(422, f"Status must be {problem}.")
+            if value not in self.statuses:
+                raise ApiError(422, f"Status must be one of {', '.join(self.statuses)}.")
             return lambda one, now: one.status(now) == value
         if time_of := self.times.get(name.rstrip("<>")):
             return _time_test(name, value, time_of)
@@ -122,12 +131,6 @@ CONFERENCES = Listing(
     {"FriendlyName": "friendly_name"},
     {"DateCreated": lambda one, now: one.created_at, "DateUpdated": lambda one, now: one.updated_at},
 )
-
-
-def _number(name: str, value: str) -> int:
-    if value and (problem := find_problem(value, _PAGING[name])):
-        raise ApiError(400, f"{name} must be {problem}.")
-    return int(value or _PAGING[name]["default"])
 
 
 def _token(place: Place) -> str:

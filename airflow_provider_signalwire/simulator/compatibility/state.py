@@ -1,8 +1,8 @@
-"""What the requests of the Compatibility API do."""
+"""The endpoints of the Compatibility API."""
 
 from __future__ import annotations
 
-from airflow_provider_signalwire.simulator.compatibility import fields
+from airflow_provider_signalwire.simulator.compatibility import forms
 from airflow_provider_signalwire.simulator.compatibility.calls import (
     API_PREFIX,
     Call,
@@ -11,7 +11,7 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
     account_record,
     stream_record,
 )
-from airflow_provider_signalwire.simulator.compatibility.fields import Fields, check_fields, text
+from airflow_provider_signalwire.simulator.compatibility.forms import Fields, text
 from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES
 from airflow_provider_signalwire.simulator.errors import INVALID_STREAM_URL, WRONG_CALL_STATE, ApiError, not_found
 from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
@@ -20,7 +20,8 @@ from airflow_provider_signalwire.simulator.store import Store
 
 API = Router(
     prefix=API_PREFIX,
-    read_body=fields.read_fields,
+    read_body=forms.read_fields,
+    content_types=("application/x-www-form-urlencoded", "application/json"),
     errors=dict.fromkeys((400, 401, 404, 413, 414, 422, 429, 503), "Error"),
     default_error="Error",
 )
@@ -58,7 +59,7 @@ class State(Store):
         """Return a conference's record."""
         return self.find(Conference, account_sid, conference_sid).record(self.clock())
 
-    @API.route("POST", _CALLS, returns="Call", form=fields.NEW_CALL, errors={400: "ErrorList"})
+    @API.route("POST", _CALLS, returns="Call", body=forms.NewCall, errors={400: "ErrorList"})
     def create_call(self, account_sid: str, form: Fields) -> Record:
         """Create a call. It rings after half of the answer delay."""
         missing = [f"{name} is required." for name in ("To", "From") if not text(form, name)]
@@ -66,14 +67,14 @@ class State(Store):
             missing.append("Url is required, unless ApplicationSid, Laml or Twiml is given.")
         if missing:
             raise ApiError(400, *missing)
-        check_fields(form, fields.NEW_CALL)
+        new_call = forms.NewCall.parse(form)
         self.reserve()
         now, answer_delay = self.clock(), self.settings.answer_delay_ms / 1000
         call = Call(
             sid=new_sid(),
             account_sid=account_sid,
-            to=text(form, "To"),
-            from_=text(form, "From"),
+            to=new_call.to,
+            from_=new_call.from_,
             created_at=now,
             dialed_at=now + answer_delay / 2,
             answered_at=now + answer_delay,
@@ -88,14 +89,13 @@ class State(Store):
         """Return a call's record."""
         return self.find(Call, account_sid, call_sid).record(self.clock())
 
-    @API.route("POST", _CALL, returns="Call", form=fields.CALL_UPDATE)
+    @API.route("POST", _CALL, returns="Call", body=forms.CallUpdate)
     def update_call(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Complete or cancel a call, or redirect it (which changes nothing visible)."""
         call = self.find(Call, account_sid, call_sid)
         if call.ended_at is not None:
             raise ApiError(400, "The call has already ended and cannot be updated.")
-        check_fields(form, fields.CALL_UPDATE)
-        status = text(form, "Status")
+        status = forms.CallUpdate.parse(form).status
         if status == "canceled" and call.status(self.clock()) == "in-progress":
             message = "The call has been answered: it can be completed, but not canceled."
             raise ApiError(422, message, code=WRONG_CALL_STATE)
@@ -113,87 +113,86 @@ class State(Store):
         self._count -= 1 + len(call.streams) + len(call.recordings)
 
     # A stream can be started and stopped, but not read: the API has no GET for it.
-    @API.route("POST", f"{_CALL}/Streams", returns="Stream", form=fields.NEW_STREAM)
+    @API.route("POST", f"{_CALL}/Streams", returns="Stream", body=forms.NewStream)
     def start_stream(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a stream of a call in progress."""
-        return self._start_stream(self.find(Call, account_sid, call_sid), fields.NEW_STREAM, form)
+        return self._start_stream(self.find(Call, account_sid, call_sid), forms.NewStream, form)
 
     @API.route(
-        "POST", f"{_CONFERENCE}/Streams", returns="ConferenceStream", form=fields.NEW_CONFERENCE_STREAM, errors=_TEXTS
+        "POST", f"{_CONFERENCE}/Streams", returns="ConferenceStream", body=forms.NewConferenceStream, errors=_TEXTS
     )
     def start_conference_stream(self, account_sid: str, conference_sid: str, form: Fields) -> Record:
         """Start a stream of a conference in progress."""
         conference = self.find(Conference, account_sid, conference_sid)
-        return self._start_stream(conference, fields.NEW_CONFERENCE_STREAM, form)
+        return self._start_stream(conference, forms.NewConferenceStream, form)
 
-    @API.route("POST", _CALL + _STREAM, returns="Stream", form=fields.STREAM_STOP)
+    @API.route("POST", _CALL + _STREAM, returns="Stream", body=forms.StreamStop)
     def stop_stream(self, account_sid: str, call_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream of a call. Stopping it again neither fails nor delays the stop."""
         return self._stop_stream(self.find(Call, account_sid, call_sid), sid_or_name, form)
 
-    @API.route("POST", _CONFERENCE + _STREAM, returns="ConferenceStream", form=fields.STREAM_STOP, errors=_TEXTS)
+    @API.route("POST", _CONFERENCE + _STREAM, returns="ConferenceStream", body=forms.StreamStop, errors=_TEXTS)
     def stop_conference_stream(self, account_sid: str, conference_sid: str, sid_or_name: str, form: Fields) -> Record:
         """Stop a stream of a conference."""
         return self._stop_stream(self.find(Conference, account_sid, conference_sid), sid_or_name, form)
 
-    @API.route("POST", f"{_CALL}/Recordings", returns="Recording", form=fields.NEW_RECORDING)
+    @API.route("POST", f"{_CALL}/Recordings", returns="Recording", body=forms.NewRecording)
     def start_recording(self, account_sid: str, call_sid: str, form: Fields) -> Record:
         """Start a recording of a call in progress."""
         call = self.find(Call, account_sid, call_sid)
         self._check_running(call, "a recording cannot be started")
-        check_fields(form, fields.NEW_RECORDING)
+        new_recording = forms.NewRecording.parse(form)
         self.reserve()
         now = self.clock()
         recording = Recording(
             sid=new_sid(),
             account_sid=account_sid,
             call_sid=call_sid,
-            channels="2" if text(form, "RecordingChannels") == "dual" else "1",
-            trim=text(form, "Trim", "do-not-trim"),
+            channels="2" if new_recording.recording_channels == "dual" else "1",
+            trim=new_recording.trim,
             started_at=now,
             updated_at=now,
         )
         call.recordings[recording.sid] = recording
         return recording.record()
 
-    @API.route("POST", _RECORDING, returns="Recording", form=fields.RECORDING_UPDATE)
+    @API.route("POST", _RECORDING, returns="Recording", body=forms.RecordingUpdate)
     def update_recording(self, account_sid: str, call_sid: str, recording_sid: str, form: Fields) -> Record:
         """Pause, resume or stop a recording."""
         recording = self.find(Call, account_sid, call_sid).recordings.get(recording_sid)
         if recording is None:
             raise not_found(f"recording {recording_sid}")
-        check_fields(form, fields.RECORDING_UPDATE)
+        status = forms.RecordingUpdate.parse(form).status
         if recording.ended_at is not None:
             raise ApiError(422, "The recording has ended and cannot be updated.")
-        recording.change(text(form, "Status"), self.clock())
+        recording.change(status, self.clock())
         return recording.record()
 
-    def _start_stream(self, parent: Resource, new_stream: fields.Schema, form: Fields) -> Record:
+    def _start_stream(self, parent: Resource, form_type: type[forms.NewStream], form: Fields) -> Record:
         self._check_running(parent, "a stream cannot be started")
-        check_fields(form, new_stream)
-        url, name, now = text(form, "Url"), text(form, "Name"), self.clock()
-        if not fields.has_scheme(url, "wss"):
+        new_stream, now = form_type.parse(form), self.clock()
+        if not forms.has_scheme(new_stream.url, "wss"):
             raise ApiError(422, "Url is invalid: it must begin with wss://.", code=INVALID_STREAM_URL)
-        parameters = fields.stream_parameters(form)
+        parameters, name = forms.stream_parameters(form), new_stream.name
         if name and any(one.name == name and one.status(now) != "stopped" for one in parent.streams.values()):
             # No code is documented for this. 21220 would mean the state of the call.
             raise ApiError(422, f"Name {name!r} is already in use by a running stream of this {parent.kind}.")
         stream = self.start(
             parent,
             name=name,
-            url=url,
-            track=text(form, "Track", "both_tracks"),
+            url=new_stream.url,
+            track=new_stream.track,
             parameters=parameters,
-            has_bearer_token=bool(text(form, "AuthorizationBearerToken")),
-            callback_url=text(form, "StatusCallback"),
-            callback_method=text(form, "StatusCallbackMethod", "POST"),
+            has_bearer_token=bool(new_stream.authorization_bearer_token),
+            callback_url=new_stream.status_callback,
+            callback_method=new_stream.status_callback_method,
         )
         # The response to a start says queued; the stream is in progress from then on.
         return {**stream_record(stream, parent, now), "status": "queued"}
 
     def _stop_stream(self, parent: Resource, sid_or_name: str, form: Fields) -> Record:
         stream = parent.find_stream(sid_or_name)
-        check_fields(form, fields.STREAM_STOP)
+        forms.StreamStop.parse(form)
         if parent.ended_at is not None:
             message = f"The {parent.kind} has ended, and its streams with it."
             raise ApiError(422, message, code=WRONG_CALL_STATE)

@@ -13,7 +13,7 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 pytest_plugins = ["pytester"]
 
 
-def test_a_test_gets_a_simulator_and_a_connection_to_it(
+def test_fixtures_give_a_simulator_and_a_connection_to_it(
     signalwire_simulator: SimulatorServer,  # noqa: F811
     signalwire_connection: str,  # noqa: F811
 ) -> None:
@@ -24,7 +24,7 @@ def test_a_test_gets_a_simulator_and_a_connection_to_it(
     assert signalwire_simulator.state.snapshot()["counts"]["running_streams"] == 0
 
 
-def test_users_need_no_setting_up_and_each_test_starts_anew(pytester: pytest.Pytester) -> None:
+def test_fixtures_need_no_setup_and_are_reset_for_each_test(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import os
@@ -47,7 +47,7 @@ def test_users_need_no_setting_up_and_each_test_starts_anew(pytester: pytest.Pyt
     pytester.runpytest_subprocess().assert_outcomes(passed=2)
 
 
-def test_nothing_is_imported_for_tests_that_do_not_ask(pytester: pytest.Pytester) -> None:
+def test_unused_plugin_imports_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import sys
@@ -68,7 +68,7 @@ def test_nothing_is_imported_for_tests_that_do_not_ask(pytester: pytest.Pytester
     pytester.runpytest_subprocess("-p", "no:schemathesis").assert_outcomes(passed=1)
 
 
-def test_without_the_extra_the_error_says_what_to_install(pytester: pytest.Pytester) -> None:
+def test_error_says_what_to_install_without_the_extra(pytester: pytest.Pytester) -> None:
     pytester.makeconftest("import sys; sys.modules['uvicorn'] = None")
     pytester.makepyfile(
         """

@@ -18,7 +18,7 @@ def assert_refused(response, status, code):
     assert record["more_info"].startswith("https://")
 
 
-def test_only_the_right_basic_credentials_are_accepted(api, simulator):
+def test_only_valid_basic_credentials_are_accepted(api, simulator):
     api.auth = None
     right = base64.b64encode(f"{simulator.project}:{simulator.token}".encode()).decode()
     wrong = base64.b64encode(f"{simulator.project}:wrong".encode()).decode()

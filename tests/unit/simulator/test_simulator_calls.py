@@ -1,4 +1,4 @@
-"""Calls: placing, following, updating and deleting them."""
+"""Calls: creating, reading, updating and deleting them."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import pytest
 NEW_CALL = {"To": "+13105550100", "From": "+13105550101", "Url": "http://example.com/voice.xml"}
 
 
-def place(api, **fields):
+def create(api, **fields):
     response = api.post("/Calls", data=NEW_CALL | fields)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-def look(api, sid):
+def get(api, sid):
     return api.get(f"/Calls/{sid}").json()
 
 
-def test_a_call_is_placed_rings_and_is_answered(api, clock):
-    placed = place(api)
-    assert placed["status"] == "queued"
-    assert placed["start_time"] is None
-    assert placed["formatted_to"] == placed["to_formatted"] == "(310) 555-0100"
-    assert placed["date_created"] == placed["date_updated"] == "Tue, 14 Nov 2023 22:13:20 +0000"
-    sid = placed["sid"]
-    assert look(api, sid) == placed
+def test_call_is_queued_rings_and_is_answered(api, clock):
+    created = create(api)
+    assert created["status"] == "queued"
+    assert created["start_time"] is None
+    assert created["formatted_to"] == created["to_formatted"] == "(310) 555-0100"
+    assert created["date_created"] == created["date_updated"] == "Tue, 14 Nov 2023 22:13:20 +0000"
+    sid = created["sid"]
+    assert get(api, sid) == created
     clock.advance(0.25)
-    assert look(api, sid)["status"] == "ringing"
+    assert get(api, sid)["status"] == "ringing"
     clock.advance(0.25)
-    answered = look(api, sid)
+    answered = get(api, sid)
     assert answered["status"] == "in-progress"
     assert answered["start_time"] == "Tue, 14 Nov 2023 22:13:20 +0000"
     assert answered["sip_result_code"] == "200"
 
 
-def test_hanging_up_completes_the_call(api, clock):
-    sid = place(api)["sid"]
+def test_completed_call_has_a_duration(api, clock):
+    sid = create(api)["sid"]
     clock.advance(10.5)
     ended = api.post(f"/Calls/{sid}", data={"Status": "completed"})
     assert ended.status_code == 200
@@ -43,27 +43,27 @@ def test_hanging_up_completes_the_call(api, clock):
     assert (record["status"], record["duration"]) == ("completed", 10)
     assert record["end_time"] == record["date_updated"] == "Tue, 14 Nov 2023 22:13:30 +0000"
     clock.advance(100)
-    assert look(api, sid) == record
+    assert get(api, sid) == record
 
 
-def test_a_call_can_be_canceled_before_it_is_answered(api, clock):
-    sid = place(api)["sid"]
+def test_call_can_be_canceled_before_it_is_answered(api, clock):
+    sid = create(api)["sid"]
     clock.advance(0.1)
     record = api.post(f"/Calls/{sid}", data={"Status": "canceled"}).json()
     assert (record["status"], record["duration"], record["start_time"]) == ("canceled", 0, None)
     assert record["sip_result_code"] is None
     clock.advance(100)
-    assert look(api, sid) == record
+    assert get(api, sid) == record
 
 
-def test_an_ended_call_cannot_be_updated(api, simulator, call_sid):
+def test_ended_call_cannot_be_updated(api, simulator, call_sid):
     simulator.state.end_call(call_sid, "failed")
     response = api.post(f"/Calls/{call_sid}", data={"Status": "completed"})
     assert (response.status_code, response.json()["code"]) == (400, 10000)
-    assert look(api, call_sid)["status"] == "failed"
+    assert get(api, call_sid)["status"] == "failed"
 
 
-def test_an_ended_call_can_be_deleted_once(api, simulator, call_sid):
+def test_ended_call_can_be_deleted_once(api, simulator, call_sid):
     others = [call["sid"] for call in simulator.seed(count=2)]
     simulator.state.end_call(call_sid)
     response = api.delete(f"/Calls/{call_sid}")
@@ -74,7 +74,7 @@ def test_an_ended_call_can_be_deleted_once(api, simulator, call_sid):
     assert api.delete(f"/Calls/{call_sid}").status_code == 404
 
 
-def test_everything_missing_from_a_new_call_is_listed(api):
+def test_all_missing_fields_of_a_new_call_are_listed(api):
     response = api.post("/Calls", data={"Method": "GET"})
     assert response.status_code == 400
     problems = response.json()["errors"]
@@ -97,13 +97,13 @@ def test_everything_missing_from_a_new_call_is_listed(api):
         ("MaxPricePerMinute", "0.00001"),
     ],
 )
-def test_a_new_call_with_a_wrong_field_is_refused(api, field, value):
+def test_invalid_field_of_a_new_call_is_refused(api, field, value):
     response = api.post("/Calls", data=NEW_CALL | {field: value})
     assert (response.status_code, response.json()["code"]) == (422, 10000)
     assert field in response.json()["message"]
 
 
-def test_json_is_understood_as_a_form_is(api, simulator):
+def test_body_may_be_json(api, simulator):
     fields = NEW_CALL | {
         "Timeout": 60,
         "Record": True,
@@ -119,13 +119,13 @@ def test_json_is_understood_as_a_form_is(api, simulator):
     assert "SendDigits" not in form
 
 
-def test_of_a_field_that_should_stand_once_the_last_counts(api, call_sid):
+def test_last_value_of_a_repeated_field_counts(api, call_sid):
     response = api.post(f"/Calls/{call_sid}", data={"Status": ["canceled", "completed"]})
     assert response.json()["status"] == "completed"
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '{"To": {"number": 1}}'])
-def test_json_that_is_no_set_of_fields_is_refused(api, call_sid, body):
+def test_json_without_fields_is_refused(api, call_sid, body):
     headers = {"Content-Type": "application/json; charset=utf-8"}
     response = api.post(f"/Calls/{call_sid}", data=body, headers=headers)
     assert (response.status_code, response.json()["code"]) == (400, 10000)

@@ -129,7 +129,7 @@ def test_fault_ends_when_the_client_leaves(api, simulator, call, was_processed, 
 
 
 @pytest.mark.parametrize(("when", "processed"), [("before", False), ("after", True)])
-def test_a_reset_ends_the_connection_without_a_byte(simulator, call, was_processed, when, processed):
+def test_reset_ends_the_connection_without_a_byte(simulator, call, was_processed, when, processed):
     simulator.set_faults([{"kind": "reset", "when": when}])
     assert read_to_reset(raw(simulator, call)) == b""
     assert was_processed() is processed
@@ -137,7 +137,7 @@ def test_a_reset_ends_the_connection_without_a_byte(simulator, call, was_process
     assert (entry["status"], entry["fault"]) == (None, "reset")
 
 
-def test_a_reset_in_the_middle_leaves_half_of_the_body(simulator, call, was_processed):
+def test_reset_in_the_middle_sends_half_of_the_body(simulator, call, was_processed):
     simulator.set_faults([{"kind": "reset", "when": "middle"}])
     head, _, body = read_to_reset(raw(simulator, call)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
@@ -148,7 +148,7 @@ def test_a_reset_in_the_middle_leaves_half_of_the_body(simulator, call, was_proc
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_hanging_response_comes_when_its_time_is_up(api, simulator, call, was_processed, when):
+def test_hanging_response_comes_after_its_delay(api, simulator, call, was_processed, when):
     simulator.set_faults([{"kind": "hang", "when": when, "seconds": 0.05}])
     began = time.monotonic()
     response = stop(api, call)
@@ -157,7 +157,7 @@ def test_a_hanging_response_comes_when_its_time_is_up(api, simulator, call, was_
     assert was_processed()
 
 
-def test_a_slow_response_drips(simulator, call):
+def test_slow_response_comes_in_parts(simulator, call):
     simulator.set_faults([{"kind": "slow", "seconds": 0.2}])
     began = time.monotonic()
     parts = []
@@ -170,7 +170,7 @@ def test_a_slow_response_drips(simulator, call):
     assert json.loads(b"".join(parts).partition(b"\r\n\r\n")[2])["status"] == "queued"
 
 
-def test_a_truncated_response_is_whole_http_and_half_json(api, simulator, call, was_processed):
+def test_truncated_response_is_valid_http_and_half_of_the_json(api, simulator, call, was_processed):
     whole = stop(api, call).content
     simulator.set_faults([{"kind": "truncate"}])
     response = stop(api, call)
@@ -179,7 +179,7 @@ def test_a_truncated_response_is_whole_http_and_half_json(api, simulator, call, 
     assert was_processed()
 
 
-def test_a_patched_response_differs_where_it_was_asked_to(api, simulator, call, was_processed):
+def test_patch_changes_only_the_given_keys(api, simulator, call, was_processed):
     simulator.set_faults([{"kind": "patch", "set": {"status": "odd", "new": [1]}, "drop": ["uri", "unknown"]}])
     record = stop(api, call).json()
     assert (record["status"], record["new"], record["sid"]) == ("odd", [1], call["streams"][0]["sid"])
@@ -188,7 +188,7 @@ def test_a_patched_response_differs_where_it_was_asked_to(api, simulator, call, 
 
 
 @pytest.mark.parametrize("size", [10, 200_001, None])
-def test_an_oversize_response_has_its_size_and_is_json(api, simulator, call, was_processed, size):
+def test_oversize_response_is_json_of_the_given_size(api, simulator, call, was_processed, size):
     simulator.set_faults([{"kind": "oversize"} | ({"bytes": size} if size else {})])
     response = stop(api, call)
     assert len(response.content) == (size or 20 * 1024 * 1024)
@@ -196,7 +196,7 @@ def test_an_oversize_response_has_its_size_and_is_json(api, simulator, call, was
     assert not was_processed()
 
 
-def test_a_faulty_response_has_the_usual_headers(api, simulator, call):
+def test_response_of_a_fault_has_the_usual_headers(api, simulator, call):
     simulator.reset(rate_limit="100/10")
     simulator.set_faults([{"kind": "html"}])
     response = api.post("/Calls/x")
@@ -207,7 +207,7 @@ def test_a_faulty_response_has_the_usual_headers(api, simulator, call):
 @pytest.mark.parametrize(
     "fault", [{"kind": "hang"}, {"kind": "slow", "seconds": 3600}, {"kind": "reset", "when": "middle"}]
 )
-def test_the_end_of_the_simulator_waits_for_no_fault(eventually, fault):
+def test_stopping_the_simulator_does_not_wait_for_faults(eventually, fault):
     with SimulatorServer() as server:
         [call] = server.seed(streams=[{"name": "a"}])
         server.set_faults([fault])
@@ -219,7 +219,7 @@ def test_the_end_of_the_simulator_waits_for_no_fault(eventually, fault):
             assert not stopping.is_alive()
 
 
-def test_a_body_that_breaks_off_is_no_request(simulator):
+def test_request_with_an_incomplete_body_is_not_logged(simulator):
     with socket.create_connection(("127.0.0.1", simulator.port)) as connection:
         connection.sendall(b"POST /api/laml/2010-04-01/Accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
     with socket.create_connection(("127.0.0.1", simulator.port)) as connection:

@@ -15,7 +15,7 @@ def assert_refused(response, status, code):
     assert (response.status_code, response.json()["code"]) == (status, code), response.text
 
 
-def test_a_recording_is_paused_resumed_and_stopped(api, clock, call_sid):
+def test_recording_is_paused_resumed_and_stopped(api, clock, call_sid):
     started = start(api, call_sid).json()
     assert (started["status"], started["channels"], started["trim"]) == ("in-progress", "1", "do-not-trim")
     assert (started["duration"], started["end_time"], started["call_sid"]) == (0, None, call_sid)
@@ -31,12 +31,12 @@ def test_a_recording_is_paused_resumed_and_stopped(api, clock, call_sid):
     assert_refused(update(api, call_sid, sid, Status="paused"), 422, 10000)
 
 
-def test_a_recording_takes_its_options(api, call_sid):
+def test_record_shows_options(api, call_sid):
     record = start(api, call_sid, RecordingChannels="dual", Trim="trim-silence").json()
     assert (record["channel"], record["channels"], record["trim"]) == ("2", "2", "trim-silence")
 
 
-def test_a_recording_ends_with_its_call(api, simulator, clock, call_sid):
+def test_recording_ends_with_its_call(api, simulator, clock, call_sid):
     early, late = (start(api, call_sid).json()["sid"] for _ in range(2))
     update(api, call_sid, early, Status="stopped")
     clock.advance(3)

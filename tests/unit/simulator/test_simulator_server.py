@@ -23,7 +23,7 @@ from airflow_provider_signalwire.simulator import __main__ as command
 from airflow_provider_signalwire.simulator import server as server_module
 
 
-def test_a_server_listens_while_it_is_entered_and_only_then():
+def test_server_listens_inside_its_context_only():
     with SimulatorServer(project="p", token="t") as server:
         assert server.url == f"http://127.0.0.1:{server.port}"
         assert (server.project, server.token) == ("p", "t")
@@ -33,7 +33,7 @@ def test_a_server_listens_while_it_is_entered_and_only_then():
         socket.create_connection(("127.0.0.1", server.port))
 
 
-def test_a_port_of_choice_is_used_and_a_taken_one_refused():
+def test_server_uses_the_given_port_and_refuses_one_in_use():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
@@ -42,13 +42,21 @@ def test_a_port_of_choice_is_used_and_a_taken_one_refused():
         assert server.port == port
 
 
+def test_command_suggests_another_port_when_its_own_is_in_use(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(SystemExit):
+            command.main(["--project", "p", "--token", "t", "--port", port])
+    assert f"port {port} is already in use: pass another with --port" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", ""])
-def test_other_hosts_than_loopback_are_refused(host):
+def test_only_loopback_hosts_are_accepted(host):
     with pytest.raises(ValueError, match="loopback"):
         SimulatorServer(host=host)
 
 
-def test_ipv6_has_brackets_in_its_url(make_api):
+def test_url_has_brackets_around_an_ipv6_address(make_api):
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     with SimulatorServer(host="::1") as server, make_api(server) as api:
@@ -74,7 +82,7 @@ def test_https_is_served(tls, make_api):
         assert api.get("").json()["sid"] == server.project
 
 
-def test_a_reset_over_https_is_one_too(tls):
+def test_connection_is_reset_over_https(tls):
     with SimulatorServer(**tls) as server:
         server.set_faults([{"kind": "reset"}])
         context = ssl.create_default_context(cafile=tls["ssl_certfile"].replace("server.pem", "ca.pem"))
@@ -92,7 +100,7 @@ def test_a_reset_over_https_is_one_too(tls):
         assert error == errno.ECONNRESET
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path):
+def test_missing_certificate_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         SimulatorServer(ssl_certfile=str(tmp_path / "none.pem")).start()
 
@@ -168,7 +176,7 @@ def test_command_prints_its_url_and_ends_on_signal(ending):
         (["--project", "p", "--token", "t", "--scopes", "Fax"], "invalid choice"),
     ],
 )
-def test_a_wrong_command_line_is_refused(capsys, arguments, problem):
+def test_invalid_command_line_is_refused(capsys, arguments, problem):
     with pytest.raises(SystemExit) as ending:
         command.main(arguments)
     assert ending.value.code == 2

@@ -1,4 +1,4 @@
-"""Streams: starting them, stopping them, and what becomes of them when their call ends."""
+"""Streams of calls and of conferences: starting them, stopping them, and the end of what they belong to."""
 
 from __future__ import annotations
 
@@ -9,87 +9,111 @@ import pytest
 URL = "wss://media.example.com/stream"
 
 
-def start(api, call_sid, **fields):
-    return api.post(f"/Calls/{call_sid}/Streams", data={"Url": URL} | fields)
+class Parent:
+    """A call or a conference, with requests for its streams."""
+
+    def __init__(self, api, kind, sid):
+        self.api, self.kind, self.sid = api, kind, sid
+        self.path = f"/{kind.title()}s/{sid}"
+
+    def start(self, **fields):
+        return self.api.post(f"{self.path}/Streams", data={"Url": URL} | fields)
+
+    def stop(self, sid_or_name):
+        return self.api.post(f"{self.path}/Streams/{sid_or_name}", data={"Status": "stopped"})
+
+    def assert_refused(self, response, code, problem=""):
+        """The 422 of a conference's stream lists texts; that of a call's has a code."""
+        record = response.json()
+        assert response.status_code == 422, response.text
+        assert self.kind == "conference" or record["code"] == code
+        assert problem in (record["errors"][0] if self.kind == "conference" else record["message"])
 
 
-def status_of(simulator, sid):
-    [stream] = [stream for stream in simulator.state.snapshot()["streams"] if stream["sid"] == sid]
-    return stream["status"]
+@pytest.fixture(params=["call", "conference"])
+def make_parent(api, simulator, request):
+    seed = simulator.seed if request.param == "call" else simulator.seed_conferences
+    return lambda **plan: Parent(api, request.param, seed(**plan)[0]["sid"])
 
 
-def assert_refused(response, status, code):
-    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+@pytest.fixture
+def parent(make_parent):
+    return make_parent()
 
 
-def test_a_stream_starts_and_stops_when_the_delay_has_passed(api, simulator, clock, call_sid):
-    started = start(api, call_sid, Name="first")
-    assert started.status_code == 200
-    record = started.json()
-    assert (record["name"], record["status"], record["call_sid"]) == ("first", "queued", call_sid)
-    assert set(record) == {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
+def test_stream_starts_and_stops_after_the_delay(simulator, clock, parent):
+    record = parent.start().json()
     sid = record["sid"]
-    assert status_of(simulator, sid) == "in-progress"
+    assert record == {
+        "sid": sid,
+        "account_sid": simulator.project,
+        f"{parent.kind}_sid": parent.sid,
+        "name": "" if parent.kind == "call" else None,
+        "status": "queued",
+        "date_updated": "Tue, 14 Nov 2023 22:13:20 +0000",
+        "uri": f"/api/laml/2010-04-01/Accounts/{simulator.project}{parent.path}/Streams/{sid}.json",
+    }
+    [stream] = simulator.state.snapshot()["streams"]
+    assert stream["status"] == "in-progress"
     clock.advance(60)
-    stopping = api.stop(call_sid, sid).json()
-    assert stopping == record | {"status": "queued", "date_updated": "Tue, 14 Nov 2023 22:14:20 +0000"}
+    stopping = parent.stop(sid).json()
+    assert stopping == record | {"date_updated": "Tue, 14 Nov 2023 22:14:20 +0000"}
     clock.advance(0.4)
-    assert api.stop(call_sid, sid).json() == stopping
+    assert parent.stop(sid).json() == stopping
     clock.advance(0.1)
-    assert api.stop(call_sid, sid).json()["status"] == "stopped", "a second stop must not restart the delay"
+    assert parent.stop(sid).json()["status"] == "stopped", "a second stop must not restart the delay"
 
 
 @pytest.mark.parametrize("name", ["plain", "with space", "with/slash", "grüße-流", "a%2Fb", "q?x=1&y=#z", "dot.json.x"])
-def test_a_stream_can_be_stopped_by_name(api, call_sid, name):
-    sid = start(api, call_sid, Name=name).json()["sid"]
-    response = api.stop(call_sid, quote(name, safe="") + ".json")
+def test_stream_can_be_stopped_by_name(parent, name):
+    sid = parent.start(Name=name).json()["sid"]
+    response = parent.stop(quote(name, safe="") + ".json")
     assert response.status_code == 200, response.text
     assert (response.json()["sid"], response.json()["name"]) == (sid, name)
 
 
-def test_a_name_is_taken_while_its_stream_runs_and_free_afterwards(api, clock, call_sid):
-    first = start(api, call_sid, Name="only").json()["sid"]
-    assert_refused(start(api, call_sid, Name="only"), 422, 10000)
-    api.stop(call_sid, "only")
-    taken = start(api, call_sid, Name="only")
-    assert_refused(taken, 422, 10000)
-    assert "already in use" in taken.json()["message"]
-    clock.advance(0.5)
-    second = start(api, call_sid, Name="only").json()["sid"]
-    assert api.stop(call_sid, "only").json()["sid"] == second != first
-
-
-def test_a_name_of_stopped_streams_means_the_latest(api, clock, call_sid):
+def test_name_is_in_use_until_its_stream_has_stopped(clock, parent):
+    first = parent.start(Name="only").json()["sid"]
     for _ in range(2):
-        latest = start(api, call_sid, Name="only").json()["sid"]
-        api.stop(call_sid, "only")
-        clock.advance(0.5)
-    response = api.stop(call_sid, "only").json()
-    assert (response["sid"], response["status"]) == (latest, "stopped")
+        parent.assert_refused(
+            parent.start(Name="only"), 10000, f"already in use by a running stream of this {parent.kind}"
+        )
+        assert parent.stop("only").json()["sid"] == first
+    clock.advance(0.5)
+    second = parent.start(Name="only").json()["sid"]
+    assert parent.stop("only").json()["sid"] == second != first
+    clock.advance(0.5)
+    stopped = parent.stop("only").json()
+    assert (stopped["sid"], stopped["status"]) == (second, "stopped")
 
 
-def test_a_call_that_ends_takes_its_streams_along(api, simulator, clock, call_sid):
-    stopped, stopping, running = (start(api, call_sid, Name=name).json()["sid"] for name in "abc")
-    api.stop(call_sid, stopped)
+def test_streams_end_with_their_parent(simulator, clock, parent):
+    stopped, stopping, running = (parent.start(Name=name).json()["sid"] for name in "abc")
+    parent.stop(stopped)
     clock.advance(1)
-    api.stop(call_sid, stopping)
+    parent.stop(stopping)
     clock.advance(0.3)
-    api.post(f"/Calls/{call_sid}", data={"Status": "completed"})
+    simulator.state.end_call(parent.sid)
     clock.advance(60)
     state = simulator.state.snapshot()
     assert {stream["status"] for stream in state["streams"]} == {"stopped"}
     dates = {stream["sid"]: stream["date_updated"] for stream in state["streams"]}
-    call_ended = "Tue, 14 Nov 2023 22:13:21 +0000"
-    assert dates == {stopped: "Tue, 14 Nov 2023 22:13:20 +0000", stopping: call_ended, running: call_ended}
+    ended = "Tue, 14 Nov 2023 22:13:21 +0000"
+    assert dates == {stopped: "Tue, 14 Nov 2023 22:13:20 +0000", stopping: ended, running: ended}
     assert state["counts"]["running_streams"] == 0
+    parent.assert_refused(parent.stop(running), 21220, "has ended")
+    assert parent.api.get(parent.path).json()["status"] == "completed"
 
 
-@pytest.mark.parametrize("status", ["queued", "ringing", "completed", "no-answer"])
-def test_no_stream_starts_on_a_call_that_is_not_in_progress(api, simulator, status):
-    [call] = simulator.seed(status=status)
-    refused = start(api, call["sid"])
-    assert_refused(refused, 422, 21220)
-    assert status in refused.json()["message"]
+def test_stream_starts_only_while_its_parent_is_in_progress(make_parent):
+    parent = make_parent(status="completed")
+    parent.assert_refused(parent.start(), 21220, f"The {parent.kind} is completed, not in-progress")
+
+
+@pytest.mark.parametrize("status", ["queued", "ringing", "no-answer"])
+def test_stream_starts_on_no_call_that_is_not_answered(api, simulator, status):
+    call = Parent(api, "call", simulator.seed(status=status)[0]["sid"])
+    call.assert_refused(call.start(), 21220, status)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +131,12 @@ def test_no_stream_starts_on_a_call_that_is_not_in_progress(api, simulator, stat
         ({"Parameter1.Value": "a"}, 10000),
     ],
 )
-def test_a_stream_with_a_wrong_field_is_refused(api, simulator, call_sid, fields, code):
-    assert_refused(start(api, call_sid, **fields), 422, code)
+def test_invalid_field_is_refused(simulator, parent, fields, code):
+    parent.assert_refused(parent.start(**fields), code, next(iter(fields)))
     assert simulator.state.snapshot()["streams"] == []
 
 
-def test_a_stream_keeps_what_it_was_started_with_but_no_secret(api, simulator, call_sid):
+def test_state_shows_the_options_of_a_stream_but_no_secret(api, simulator, call_sid):
     fields = {
         "Url": f"{URL}?key=hidden",
         "Track": "inbound_track",
@@ -121,7 +145,7 @@ def test_a_stream_keeps_what_it_was_started_with_but_no_secret(api, simulator, c
         "Parameter99.Name": "Empty",
         "AuthorizationBearerToken": "very-secret",
     }
-    sid = start(api, call_sid, **fields).json()["sid"]
+    sid = Parent(api, "call", call_sid).start(**fields).json()["sid"]
     assert simulator.state.snapshot()["streams"] == [
         {
             "call_sid": call_sid,

@@ -1,14 +1,15 @@
-"""What operators and sensors share: a connection id, a project, and the hook made from them."""
+"""What operators, sensors and triggers share: the hook, and the call or conference of a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_signalwire.client.protocol.validation import missing_value
 
 if TYPE_CHECKING:
+    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 
@@ -37,3 +38,15 @@ class HookMixin:
         from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
         return SignalWireHook(self.signalwire_conn_id, account_sid=self.account_sid)
+
+
+class StreamParentMixin:
+    """Gives a class the SID of its stream's call or conference, which has a field of its own name in each subclass."""
+
+    parent: ClassVar[StreamParent]
+
+    @property
+    def parent_sid(self) -> str:
+        """SID of the call or conference."""
+        sid: str = getattr(self, self.parent.id_name)
+        return sid

@@ -10,8 +10,9 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.operators.current_try import is_current_try, is_success_reported
 from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
-from airflow_provider_signalwire.operators.start_guard import TaskKilled, is_current_try, is_success_reported
+from airflow_provider_signalwire.operators.start_guard import TaskKilled
 from airflow_provider_signalwire.operators.stream_owner import default_stream_name
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         client = self.hook.get_conn()
         log.info("Starting the stream with the control id %s on call %r.", _masked(control_id), self.call_id)
         if self._is_killed:
-            raise TaskKilled("Airflow has told the task to end.")
+            raise TaskKilled()
         self._context, self._start, self._is_sending = context, start, True
         try:
             with client:
@@ -139,7 +140,7 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         self._is_killed = True
         if self._start is None or self._is_ending:
             return
-        killed = TaskKilled("Airflow has told the task to end.")
+        killed = TaskKilled()
         if not self._is_sending:
             if is_success_reported(self._context, f"A stream on call {self.call_id!r}"):
                 return

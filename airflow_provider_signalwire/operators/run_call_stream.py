@@ -152,7 +152,7 @@ class RunCallStreamOperator(StartCallStreamOperator):
         super().on_kill()
         if self._resumed is not None:
             self._stop_stream(self._resumed, seconds=_KILL_SECONDS)
-            raise TaskKilled("Airflow has told the task to end.")
+            raise TaskKilled()
 
     def _start_stream(self, context: Context) -> dict[str, Any]:
         """Start the stream, and return what the trigger and the next try have to know of it."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.operators.stream import StartStreamOperator
-
-if TYPE_CHECKING:
-    pass
 
 
 class StartCallStreamOperator(StartStreamOperator):

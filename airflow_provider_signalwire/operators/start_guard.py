@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,11 @@ from airflow_provider_signalwire._compat import CLEARING_DISCARDS_STATE
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.operators.current_try import is_current_try, is_success_reported, run_briefly
 from airflow_provider_signalwire.task_state import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.client.protocol.request import ApiRequest
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Airflow kills a task's process 5 seconds after SIGTERM. Both together leave a second for a last attempt.
+# Airflow kills a task's process 5 seconds after SIGTERM. With the second that Airflow may take to say whether the try
+# is the current one, a second is left for a last attempt.
 _CLEANUP_SECONDS = 3.0
-_AIRFLOW_SECONDS = 1.0
 _INTENT_KEY = "signalwire_start"
-_PROBE_KEY = "signalwire_probe"
 
 # Airflow makes the key of an XCom part of a URL, unencoded: `sid?x` would replace `sid`, and `..` fail the task.
 _XCOM_KEY = re.compile(r"(?!return_value$)[A-Za-z0-9_-]{1,250}")
@@ -37,6 +36,9 @@ _XCOM_KEY = re.compile(r"(?!return_value$)[A-Za-z0-9_-]{1,250}")
 
 class TaskKilled(BaseException):
     """Ends a task that Airflow has told to end. It is not an ``Exception``, so that no library swallows it."""
+
+    def __init__(self, message: str = "Airflow has told the task to end.") -> None:
+        super().__init__(message)
 
 
 class StartGuard:
@@ -70,7 +72,6 @@ class StartGuard:
         self.has_pushed = False
         self._context = context
         self._hook = hook
-        self._request = request
         self._parent = parent
         self._parent_sid = parent_sid
         self._name = name
@@ -79,9 +80,17 @@ class StartGuard:
         self._intent = TaskState(context, _INTENT_KEY)
         self._journal_intent = journal_intent
         self._is_killed = False
-        self._is_ending = False
-        self._has_returned = False
-        self._start = self._make_start(self._unproven_since(is_default_name))
+        self._has_returned = False  # the record is stored: from here on, on_kill() stops the stream itself
+        self._is_ending = False  # the stream is being stopped, or has been
+        self._start = StreamStart(
+            request,
+            account_sid=hook.account_sid,
+            parent=parent,
+            parent_sid=parent_sid,
+            name=name,
+            may_stop=lambda: is_current_try(context),
+            unproven_since=self._unproven_since(is_default_name),
+        )
 
     @property
     def stop_by(self) -> str:
@@ -109,7 +118,7 @@ class StartGuard:
             self._push(record)
             self._has_returned = True
             if self._is_killed:  # Python ignores an exception of a signal handler that runs inside a finalizer
-                raise TaskKilled
+                raise TaskKilled()
         except SignalWireError:
             self._is_ending = True
             # The flow has stopped what it may have started, or its error says so.
@@ -128,7 +137,7 @@ class StartGuard:
         ):
             return
         self._is_killed = True
-        killed = TaskKilled("Airflow has told the task to end.")
+        killed = TaskKilled()
         if self._has_returned:
             self._end(killed)
         raise killed
@@ -136,17 +145,6 @@ class StartGuard:
     def _clear_intent(self) -> None:
         self._intent.save({})  # not removed: the next try can tell that there is no stream from a state that is lost
         self._journal_intent.clear()
-
-    def _make_start(self, unproven_since: float | None) -> StreamStart:
-        return StreamStart(
-            self._request,
-            account_sid=self._hook.account_sid,
-            parent=self._parent,
-            parent_sid=self._parent_sid,
-            name=self._name,
-            may_stop=lambda: is_current_try(self._context),
-            unproven_since=unproven_since,
-        )
 
     def _unproven_since(self, is_default_name: bool) -> float | None:
         """Return when an earlier try sent a start whose outcome is unknown."""
@@ -177,98 +175,28 @@ class StartGuard:
             return
         self._is_ending = True
         if self._start.record is None and self._start.possibly_running_since is None:
-            _run_briefly(self._clear_intent)
+            run_briefly(self._clear_intent)
             return
         warning = self._start.warning()
         # Said before anything else, because Airflow may kill the process soon.
         log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, warning)
+        if problem := self._stop_started():
+            problem = f"{warning} {problem}"
+            log.error("%s", problem)
+            error.add_note(problem)
+
+    def _stop_started(self) -> str | None:
+        """Stop the stream, and return why one may still be running."""
         try:
             # A new client, because the task's client may be in the middle of a request.
             with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:
                 outcome = client.run(self._start.abandon(seconds=_CLEANUP_SECONDS))
         except Exception as failure:
-            problem = f"{warning} The attempt to stop it failed: {failure}"
-        else:
-            if outcome == "not_allowed":
-                problem = f"{warning} Nothing was stopped: the try was given up, and the name belongs to the next one."
-            else:
-                log.info("Stream is stopped: %r on %s %r.", self._name, self._parent.noun, self._parent_sid)
-                if self._start.possibly_running_since is None:
-                    _run_briefly(self._clear_intent)
-                    return
-                problem = f"{warning} One stream was stopped; an earlier start may still be processed."
-        log.error("%s", problem)
-        error.add_note(problem)
-
-
-def is_success_reported(context: Any, stream: str) -> bool:
-    """Return whether the task has reported its success to Airflow, or is about to; its stream must then stay.
-
-    :param stream: Names the stream in the log.
-    """
-    ti = context.get("ti")
-    is_reporting = hasattr(ti, "get_dr_count") and getattr(ti, "end_date", None) is not None  # Airflow 3
-    if is_reporting and getattr(ti, "state", None) != "success":
-        log.warning(
-            "The task was told to end while it reported its success. %s is running since %s.",
-            *(stream, ti.end_date.isoformat(timespec="seconds")),
-        )
-    return is_reporting or getattr(ti, "state", None) == "success"
-
-
-def is_current_try(context: Any) -> bool:
-    """Return whether no other try can have begun; one that has owns the stream's name.
-
-    If Airflow does not respond in time, it cannot have begun another try either.
-    """
-    given_up: list[bool] = []
-    _run_briefly(lambda: given_up.append(_is_given_up(context)))
-    return not any(given_up)
-
-
-def _run_briefly(ask_airflow: Callable[[], None]) -> None:
-    """Wait for Airflow for a second. In a thread, because a signal may have interrupted a request to it in this one."""
-    thread = threading.Thread(target=ask_airflow, daemon=True)
-    thread.start()
-    thread.join(_AIRFLOW_SECONDS)
-
-
-def _is_given_up(context: Any) -> bool:
-    """Return whether Airflow has given up this try: its supervisor is gone, or the next try has taken its place."""
-    ti, store = context.get("ti"), context.get("task_state_store")
-    try:
-        if store is not None:
-            return _is_replaced(store) and not _is_restarting(ti)
-        if hasattr(ti, "get_dr_count"):  # Airflow 3.0 to 3.2: any call shows whether the supervisor is there
-            ti.get_dr_count(dag_id=ti.dag_id, run_ids=[ti.run_id])
-        elif hasattr(ti, "get_task_instance"):  # Airflow 2 has no API between a task and its database
-            current = type(ti).get_task_instance(
-                dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=ti.map_index
-            )
-            return current is None or bool(current.try_number != ti.try_number)
-    except (OSError, EOFError):
-        return True
-    except Exception as error:
-        log.debug("Airflow did not say whether this try is the current one: %r.", error)
-    return False
-
-
-def _is_replaced(store: Any) -> bool:
-    """Return whether the API server knows this try's id no longer. Reading from the store would not tell."""
-    status: int | None = None
-    for _ in range(2):  # the first response may be the one to a call that a signal interrupted
-        try:
-            store.delete(_PROBE_KEY)
-            status = None
-        except (OSError, EOFError):
-            raise
-        except Exception as error:
-            detail = getattr(getattr(error, "error", None), "detail", None) or {}
-            status = detail.get("status_code")
-    return status in (404, 409, 410)
-
-
-def _is_restarting(ti: Any) -> bool:
-    """Return whether the task was cleared while it ran: then its next try begins when this one has ended."""
-    states = ti.get_task_states(dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id])
-    return "restarting" in states.get(ti.run_id, {}).values()
+            return f"The attempt to stop it failed: {failure}"
+        if outcome == "not_allowed":
+            return "Nothing was stopped: the try was given up, and the name belongs to the next one."
+        log.info("Stream is stopped: %r on %s %r.", self._name, self._parent.noun, self._parent_sid)
+        if self._start.possibly_running_since is not None:
+            return "One stream was stopped; an earlier start may still be processed."
+        run_briefly(self._clear_intent)
+        return None

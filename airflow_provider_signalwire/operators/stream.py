@@ -6,17 +6,17 @@ import time
 import warnings
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
-from airflow_provider_signalwire.client.protocol.redaction import clears_locals, secrets_in_url
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
-from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, StreamParentMixin
 from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.journal_store import write_stream_event
+from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
 from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.flows.stop import StopResult
     from airflow_provider_signalwire.client.flows.wait import StreamPoller
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
-    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
 
 # Defaults of the subclasses.
@@ -36,10 +35,8 @@ _POLL_INTERVAL = 5
 _TIMEOUT = 300
 
 
-class StopStreamOperator(HookMixin, BaseOperator):
+class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
     """Stop a media stream. The parameters are those of :class:`.StopCallStreamOperator`."""
-
-    parent: ClassVar[StreamParent]
 
     def __init__(
         self,
@@ -73,12 +70,6 @@ class StopStreamOperator(HookMixin, BaseOperator):
                 if is_given:
                     message = f"Task {self.task_id!r}: {option} has no effect without wait_for_completion=True."
                     warnings.warn(message, stacklevel=4)  # the DAG file: the constructor is that of a subclass
-
-    @property
-    def parent_sid(self) -> str:
-        """SID of the call or conference."""
-        sid: str = getattr(self, self.parent.id_name)
-        return sid
 
     @property
     def trigger_class(self) -> type[StreamStoppedTrigger]:
@@ -155,10 +146,8 @@ class StopStreamOperator(HookMixin, BaseOperator):
         self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
 
 
-class StartStreamOperator(HookMixin, BaseOperator):
+class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
     """Start a media stream. The parameters are those of :class:`.StartCallStreamOperator`."""
-
-    parent: ClassVar[StreamParent]
 
     @clears_locals
     def __init__(
@@ -193,28 +182,9 @@ class StartStreamOperator(HookMixin, BaseOperator):
         self._guard: StartGuard | None = None
         self._is_killed = False
 
-    @property
-    def parent_sid(self) -> str:
-        """SID of the call or conference."""
-        sid: str = getattr(self, self.parent.id_name)
-        return sid
-
     def more_options(self) -> dict[str, Any]:
         """Return the options that only this kind of stream has."""
         return {}
-
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render the templates, and mask the secrets in the fields that Airflow shows."""
-        super()._do_render_template_fields(*args, **kwargs)
-        self._mask_secrets()
-
-    def _mask_secrets(self) -> None:
-        fields = (self.url, self.status_callback)
-        secrets = {secret for url in fields if isinstance(url, str) for secret in secrets_in_url(url)}
-        if isinstance(self.authorization_bearer_token, str):
-            secrets.add(self.authorization_bearer_token)
-        for secret in secrets:
-            mask_secret(secret)
 
     def execute(self, context: Context) -> StreamRecord:
         """Start the stream and return its record."""
@@ -247,7 +217,7 @@ class StartStreamOperator(HookMixin, BaseOperator):
         )
         self._guard = guard
         if self._is_killed:
-            raise TaskKilled("Airflow has told the task to end.")
+            raise TaskKilled()
         record = guard.run()
         name = record.get("name") or name
         write_stream_event(

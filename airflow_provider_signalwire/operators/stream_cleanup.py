@@ -44,6 +44,8 @@ __all__ = ["CallStreamCleanupOperator", "StopCallStreamsOperator"]
 log = logging.getLogger(__name__)
 
 _NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
+_MAX_STREAM_AGE = timedelta(days=7)
+_RESPONSE_TIMEOUT = timedelta(days=1)
 
 
 class CallStreamCleanupOperator(BatchOperator):
@@ -71,7 +73,7 @@ class CallStreamCleanupOperator(BatchOperator):
     :param owner_ended: Whether a stream is forgotten when its DAG run has ended. It is not if it was started with
         ``outlives_run=True``. A run whose state is unknown counts as alive.
     :param min_stream_age: Age from which any stream in the journal is forgotten (templated): seconds or a timedelta.
-    :param max_stream_age: How far back to read the journal (templated): seconds or a timedelta.
+    :param max_stream_age: How far back to read the journal (templated): seconds or a timedelta. Needs ``journal``.
     :param stream_names: Names of the streams to stop (templated).
     :param min_call_age: Only calls that started this long ago (templated): seconds or a timedelta. Required with
         ``stream_names``.
@@ -81,7 +83,7 @@ class CallStreamCleanupOperator(BatchOperator):
         stopped. By name, sending ends after that many accepted stops. Then the task fails without a retry.
     :param on_limit: ``fail``, or ``approve``: at the limit, wait for a person who approves or rejects in Airflow's UI
         (Airflow 3.3 or newer). What was approved is searched again before it is stopped. A task asks once.
-    :param response_timeout: Seconds or timedelta to wait for that person.
+    :param response_timeout: Seconds or timedelta to wait for that person. Needs ``on_limit="approve"``.
     :param dry_run: Only read, and return what would be stopped (templated).
     :param max_concurrency: Maximum number of streams processed concurrently.
     :param max_requests: Maximum number of stops sent within any ``period``, retries included.
@@ -111,13 +113,13 @@ class CallStreamCleanupOperator(BatchOperator):
         journal: Sequence[Any] | None = None,
         owner_ended: bool = True,
         min_stream_age: timedelta | float | str | None = None,
-        max_stream_age: timedelta | float | str = timedelta(days=7),
+        max_stream_age: timedelta | float | str = _MAX_STREAM_AGE,
         stream_names: Sequence[str] | None = None,
         min_call_age: timedelta | float | str | None = None,
         call_filters: Mapping[str, Any] = _NO_FILTERS,
         max_stops: int | None = 500,
         on_limit: Literal["fail", "approve"] = "fail",
-        response_timeout: timedelta | float = timedelta(days=1),
+        response_timeout: timedelta | float = _RESPONSE_TIMEOUT,
         dry_run: bool | str = False,
         max_concurrency: int = 128,
         max_requests: int = 13_500,
@@ -158,7 +160,11 @@ class CallStreamCleanupOperator(BatchOperator):
         check_combination(
             has_journal=bool(self.journal),
             has_names=self.stream_names is not None,
-            for_journal={"min_stream_age": self.min_stream_age, "owner_ended": not self.owner_ended},
+            for_journal={
+                "min_stream_age": self.min_stream_age,
+                "max_stream_age": self.max_stream_age != _MAX_STREAM_AGE,
+                "owner_ended": not self.owner_ended,
+            },
             for_names={"min_call_age": self.min_call_age, "call_filters": self.call_filters},
         )
         if self.journal and not self.owner_ended and self.min_stream_age is None:
@@ -167,6 +173,8 @@ class CallStreamCleanupOperator(BatchOperator):
             check_approval_supported()
             if self.max_stops is None:
                 raise SignalWireConfigurationError("Parameter 'on_limit' needs 'max_stops', which is None.")
+        elif self.response_timeout != _RESPONSE_TIMEOUT.total_seconds():
+            raise SignalWireConfigurationError("Parameter 'response_timeout' needs on_limit='approve'.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -84,19 +85,10 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         if not context.get("task_reschedule_count"):
             self.announce()
         if self.reschedule and not self.deferrable:
-            with self._skip_only_on_timeout():
-                try:
-                    return super().execute(context)
-                except AirflowSensorTimeout:
-                    with self._end_as_configured():
-                        raise self._timeout() from None
+            return self._poke_and_reschedule(context)
         vars(self).pop("_poller", None)  # a new try knows nothing of the one before it
-        with self._end_as_configured():
-            deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
-            try:
-                return self._poll_and_defer(deadlines) if self.deferrable else self._wait()
-            except SignalWireTimeoutError as error:
-                raise AirflowSensorTimeout(str(error)) from None
+        with self._end_as_configured(), _timeout_as_sensor_timeout():
+            return self._poll_and_defer() if self.deferrable else self._wait()
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once; the record is the XCom value if the condition holds. Airflow calls this in reschedule mode."""
@@ -112,10 +104,8 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
         """Return the record that the trigger sent, or raise the error that it sent."""
-        try:
+        with _timeout_as_sensor_timeout():
             return self.record_of(event)
-        except SignalWireTimeoutError as error:
-            raise AirflowSensorTimeout(str(error)) from None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Continue after the trigger's event."""
@@ -126,13 +116,21 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         ):
             return super().resume_execution(next_method, next_kwargs, context)
 
-    @property
+    @cached_property
     def _poller(self) -> Poller[Any]:
         """The poller of this task; it remembers what earlier polls returned."""
-        if "_poller" not in vars(self):
-            vars(self)["_poller"] = self.make_poller(self.hook.account_sid)
-        poller: Poller[Any] = vars(self)["_poller"]
-        return poller
+        return self.make_poller(self.hook.account_sid)
+
+    def _poke_and_reschedule(self, context: Context) -> Any:
+        """Let Airflow's sensor call :meth:`poke`, and end as the other modes do."""
+        from airflow_provider_signalwire.client.flows.wait import timeout_error
+
+        with self._skip_only_on_timeout():
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout:
+                with self._end_as_configured(), _timeout_as_sensor_timeout():
+                    raise timeout_error(self._poller, "timeout", self._failure) from None
 
     def _wait(self) -> Any:
         from airflow_provider_signalwire.client.flows.wait import wait_until
@@ -140,9 +138,10 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         with self.hook.get_conn() as client:
             return self.finish(client.run(wait_until(self._poller, self._schedule())))
 
-    def _poll_and_defer(self, deadlines: WaitDeadlines) -> Any:
+    def _poll_and_defer(self) -> Any:
         from airflow_provider_signalwire.client.flows.wait import poll_before_deferring
 
+        deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
         with self.hook.get_conn() as client:
             result, retry_after = client.run(poll_before_deferring(self._poller, self._schedule()))
         if result is not None:
@@ -151,12 +150,9 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
             self._poller,
             account_sid=self.account_sid,
             signalwire_conn_id=self.signalwire_conn_id,
-            poll_interval=max(self.poke_interval, _MIN_POLL_SECONDS),
             last_status=self._poller.last_status,
-            exponential_backoff=bool(self.exponential_backoff),
-            max_wait=_seconds(self.max_wait),
-            silent_fail=self.silent_fail,
             retry_after=retry_after,
+            **self._poll_options(),
             **deadlines.trigger_arguments(),
         )
         return self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
@@ -164,13 +160,17 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
     def _schedule(self) -> PollSchedule:
         from airflow_provider_signalwire.client.flows.wait import PollSchedule
 
-        return PollSchedule(
-            poll_interval=max(self.poke_interval, _MIN_POLL_SECONDS),
-            deadline=time.monotonic() + self.timeout,
-            exponential_backoff=bool(self.exponential_backoff),
-            max_wait=_seconds(self.max_wait),
-            silent_fail=self.silent_fail,
-        )
+        return PollSchedule(deadline=time.monotonic() + self.timeout, **self._poll_options())
+
+    def _poll_options(self) -> dict[str, Any]:
+        """Return Airflow's options of a sensor, as the wait takes them."""
+        max_wait = self.max_wait
+        return {
+            "poll_interval": max(self.poke_interval, _MIN_POLL_SECONDS),
+            "exponential_backoff": bool(self.exponential_backoff),
+            "max_wait": max_wait.total_seconds() if isinstance(max_wait, timedelta) else max_wait,
+            "silent_fail": self.silent_fail,
+        }
 
     def _get_next_poke_interval(self, started_at: Any, run_duration: Callable[[], float], poke_count: int) -> float:
         """End the last interval of reschedule mode at the deadline and obey ``Retry-After``, as in the other modes."""
@@ -179,11 +179,6 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         seconds: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
         left = max(self.timeout - run_duration(), 0.0)
         return min(max(seconds, retry_after_of(self._failure)), left)
-
-    def _timeout(self) -> AirflowSensorTimeout:
-        from airflow_provider_signalwire.client.flows.wait import timeout_error
-
-        return AirflowSensorTimeout(str(timeout_error(self._poller, "timeout", self._failure)))
 
     @contextmanager
     def _end_as_configured(self) -> Iterator[None]:
@@ -230,11 +225,16 @@ class _PollMemory:
 
     def save(self) -> None:
         """Store what the next poll needs."""
-        names = [name for name in ("stream_sid", "last_status") if hasattr(self._poller, name)]
         if self._poller.last_status is not None:
+            names = [name for name in ("stream_sid", "last_status") if hasattr(self._poller, name)]
             learned = {name: getattr(self._poller, name) for name in names}
             self._state.save({"requested": self._requested, "learned": learned})
 
 
-def _seconds(duration: timedelta | float | None) -> float | None:
-    return duration.total_seconds() if isinstance(duration, timedelta) else duration
+@contextmanager
+def _timeout_as_sensor_timeout() -> Iterator[None]:
+    """Raise the client's timeout as Airflow's, which ``soft_fail`` skips on."""
+    try:
+        yield
+    except SignalWireTimeoutError as error:
+        raise AirflowSensorTimeout(str(error)) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
@@ -11,21 +12,13 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.flows.stop import StopResult
     from airflow_provider_signalwire.client.flows.wait import StreamPoller
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
-    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
 
 
-class StreamStatusSensor(SignalWireSensor):
+class StreamStatusSensor(StreamParentMixin, SignalWireSensor):
     """Wait until a media stream has stopped. The parameters are those of :class:`.CallStreamStatusSensor`."""
 
-    parent: ClassVar[StreamParent]
     stream_sid: str
-
-    @property
-    def parent_sid(self) -> str:
-        """SID of the call or conference."""
-        sid: str = getattr(self, self.parent.id_name)
-        return sid
 
     @property
     def trigger_class(self) -> type[StreamStoppedTrigger]:

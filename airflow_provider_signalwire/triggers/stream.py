@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import StreamPoller
-from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.triggers.base import PollingTrigger
 from airflow_provider_signalwire.triggers.events import success_event
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class StreamStoppedTrigger(PollingTrigger):
+class StreamStoppedTrigger(StreamParentMixin, PollingTrigger):
     """Repeat a stream's stop until it has stopped.
 
     :param stream_sid: The stream's SID or its name, as the task was given it.
@@ -35,17 +35,9 @@ class StreamStoppedTrigger(PollingTrigger):
     :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
-    parent: ClassVar[StreamParent]
-
     stream_sid: str
     known_sid: str | None = None
     ignore_if_missing: bool = False
-
-    @property
-    def parent_sid(self) -> str:
-        """SID of the call or conference."""
-        sid: str = getattr(self, self.parent.id_name)
-        return sid
 
     def make_poller(self, account_sid: str) -> StreamPoller:
         """Return what polls the stream."""

@@ -42,19 +42,6 @@ def test_stops_a_stream_by_name(simulator, hook, call_sid):
     assert last_form(simulator) == {"Status": "stopped"}
 
 
-def test_stop_on_an_ended_call_returns_a_derived_record(simulator, hook, call_sid):
-    simulator.state.end_call(call_sid)
-
-    record = hook.stop_call_stream(call_sid, "media")
-
-    assert (record["sid"], record["name"], record["status"]) == ("media", None, "stopped")
-
-
-def test_stopping_an_unknown_stream_is_an_error(hook, call_sid):
-    with pytest.raises(SignalWireNotFoundError):
-        hook.stop_call_stream(call_sid, "gone")
-
-
 def test_starts_a_stream(simulator, hook, call_sid):
     record = hook.start_call_stream(
         call_sid,
@@ -250,7 +237,3 @@ async def test_acts_in_a_subproject(make_connection):
             SignalWireHook(connection).get_call(call["sid"])
         with pytest.raises(SignalWireAuthenticationError):
             SignalWireHook(connection, account_sid="of-somebody-else").get_call(call["sid"])
-
-
-def test_default_account_is_the_project_of_the_login(simulator, hook):
-    assert hook.account_sid == simulator.project

@@ -17,6 +17,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireRequestError,
     SignalWireServerError,
 )
+from airflow_provider_signalwire.operators import current_try
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
 from airflow_provider_signalwire.operators.calling_stream import StartCallingStreamOperator, StopCallingStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
@@ -178,6 +179,15 @@ def test_task_that_ends_early_stops_the_stream(simulator, start, monkeypatch, er
     assert running(simulator) == []
     notes = " ".join(getattr(caught.value, "__notes__", []))
     assert ("may be running" in notes) is (when == "before")
+
+
+def test_try_that_airflow_has_given_up_stops_nothing(simulator, start, monkeypatch):
+    monkeypatch.setattr(current_try, "_is_given_up", lambda context: True)
+    interrupt(monkeypatch, AirflowTaskTimeout("The end"), when="after")
+    with pytest.raises(AirflowTaskTimeout) as caught:
+        start()
+    assert running(simulator) == [CONTROL_ID]
+    assert "Nothing was stopped: the try was given up" in caught.value.__notes__[0]
 
 
 def test_task_killed_before_it_reports_success_stops_the_stream(simulator, make_operator, run_task):

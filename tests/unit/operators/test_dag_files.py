@@ -49,15 +49,21 @@ for package in (airflow_provider_signalwire.notifications, airflow_provider_sign
         importlib.import_module(module.name)
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
+from airflow_provider_signalwire.sensors.call import CallStatusSensor
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
+from airflow_provider_signalwire.sensors.conference_stream import ConferenceStreamStatusSensor
 StartCallStreamOperator(task_id="start", call_sid="call", url="wss://media.example.com")
 StopCallStreamsOperator(task_id="stop_all", streams=[])
-CallStreamStatusSensor(task_id="wait", call_sid="call", stream_sid="stream")
-stop = StopCallStreamOperator(task_id="stop", call_sid="call", stream_sid="stream")
+waits = [
+    StopCallStreamOperator(task_id="stop", call_sid="call", stream_sid="stream"),
+    CallStreamStatusSensor(task_id="wait", call_sid="call", stream_sid="stream"),
+    ConferenceStreamStatusSensor(task_id="wait_conference", conference_sid="conference", stream_sid="stream"),
+    CallStatusSensor(task_id="wait_call", call_sid="call"),
+]
 print(json.dumps({
     "libraries": [name for name in sys.modules if name in LIBRARIES],
     "transports": [name for name in sys.modules if name.startswith("airflow_provider_signalwire.client.transport.")],
-    "deferrable": stop.deferrable,
+    "deferrable": [wait.deferrable for wait in waits],
 }))
 """
 
@@ -71,7 +77,7 @@ def test_parsing_a_dag_file_imports_no_http_library():
     run = [sys.executable, "-c", PARSE]
     output = subprocess.run(run, env=environment, check=True, capture_output=True, text=True, timeout=120).stdout
     parsed = json.loads(output.splitlines()[-1])
-    assert parsed == {"libraries": [], "transports": [], "deferrable": True}
+    assert parsed == {"libraries": [], "transports": [], "deferrable": [True] * 4}
 
 
 @every_class

@@ -71,6 +71,7 @@ def test_stream_runs_until_max_duration(simulator, run, run_task, clock):
     [stream] = streams(simulator)
     assert (record["sid"], record["status"]) == (stream["sid"], "stopped")
     assert ("reason", "max_duration") in run_task.pushed
+    assert run_task.store.get("signalwire_run") is None
 
 
 def test_stream_runs_until_the_call_ends(simulator, run, run_task, clock):
@@ -252,11 +253,6 @@ def test_cleared_task_stops_the_stream_that_its_trigger_could_not_stop(simulator
     defer(max_tries=1, try_number=2)
     assert len(running(simulator)) == 1
     assert len(streams(simulator)) == 2
-
-
-def test_task_that_succeeded_remembers_no_stream(simulator, run, run_task):
-    run()
-    assert run_task.store.get("signalwire_run") is None
 
 
 def test_start_with_an_unknown_outcome_leaves_one_stream(simulator, run):

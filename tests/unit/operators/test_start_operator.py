@@ -18,7 +18,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireConnectionError,
     SignalWireRequestError,
 )
-from airflow_provider_signalwire.operators import start_guard
+from airflow_provider_signalwire.operators import current_try, start_guard
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
@@ -265,27 +265,22 @@ class TestTaskThatEndsEarly:
 
         return end
 
-    def test_failed_xcom_push_stops_the_stream(self, simulator, end_during, run_task):
-        error = OSError("The API server is away.")
-        assert end_during(error)[1] is error
+    @pytest.mark.parametrize(
+        ("raised", "expected"),
+        [
+            (OSError("The API server is away."), OSError),
+            (AirflowTaskTimeout("Timed out"), AirflowTaskTimeout),
+            pytest.param(None, TaskKilled, id="on_kill"),
+        ],
+    )
+    def test_stream_is_stopped(self, simulator, end_during, run_task, raised, expected):
+        operator, error = end_during(raised)
+        assert type(error) is expected
         assert running(simulator) == []
         assert len(streams(simulator)) == 1
         assert not run_task.store.get("signalwire_start")
-
-    def test_execution_timeout_stops_the_stream(self, simulator, end_during):
-        assert isinstance(end_during(AirflowTaskTimeout("Timed out"))[1], AirflowTaskTimeout)
-        assert running(simulator) == []
-        assert len(streams(simulator)) == 1
-
-    def test_on_kill_ends_the_task_and_stops_the_stream(self, simulator, end_during):
-        assert isinstance(end_during(None)[1], TaskKilled)
-        assert running(simulator) == []
-        assert len(streams(simulator)) == 1
-
-    def test_second_on_kill_is_ignored(self, simulator, end_during):
-        operator, _ = end_during(None)
         sent = methods(simulator)
-        operator.on_kill()
+        operator.on_kill()  # ignored from here on
         assert methods(simulator) == sent
 
     def test_on_kill_before_the_start_is_ignored(self, simulator, make_operator):
@@ -310,7 +305,7 @@ class TestTaskThatEndsEarly:
         assert len(running(simulator)) == 1
 
     def test_try_that_airflow_has_given_up_stops_nothing(self, simulator, end_during, monkeypatch):
-        monkeypatch.setattr(start_guard, "_is_given_up", lambda context: True)
+        monkeypatch.setattr(current_try, "_is_given_up", lambda context: True)
         _, error = end_during(AirflowTaskTimeout("Timed out"))
         assert "Nothing was stopped: the try was given up" in error.__notes__[0]
         assert len(running(simulator)) == 1

@@ -141,20 +141,16 @@ REQUESTED = {"call_sid": "call", "stream_sid": "stream"}
     "event",
     [
         None,
-        {"status": "success"},
-        {"status": "done", "record": RECORD},
         {"status": "success", "record": None},
         {"status": "success", "record": {**RECORD, "status": "queued"}, "requested": REQUESTED},
         {"status": "success", "record": {**RECORD, "call_sid": "other"}},
-        {"status": "error", "error": ["unhashable"], "message": 7},
     ],
     ids=repr,
 )
 def test_event_that_is_not_this_streams_stop_fails_clearly(event):
     operator = stop_operator({"call_sid": "call", "stream_sid": "stream"})
-    with pytest.raises(SignalWireError) as caught:
+    with pytest.raises(SignalWireError, match="does not fit this task"):
         operator.resume_execution("execute_complete", {"event": event}, {})
-    assert "does not fit this task" in str(caught.value) or "7" in str(caught.value)
 
 
 def test_event_with_the_requested_stream_is_accepted():

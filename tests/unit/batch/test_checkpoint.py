@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_signalwire.batch import checkpoint as batch_checkpoint
 from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
 
 
@@ -58,9 +59,9 @@ def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store:
 
 def test_value_stays_small_when_everything_fails(store: Any) -> None:
     checkpoint = new_checkpoint(store)
-    for index in range(20_000):
+    for index in range(6000):
         checkpoint.record(index, "failed")
-        if index % 100 == 0:
+        if index % 500 == 0:
             checkpoint.save()
     assert len(store.values["signalwire_stopped_streams"]) < 65_535
     assert done(new_checkpoint(store), 100) == []
@@ -123,39 +124,19 @@ class SlowStore:
         return request
 
 
-def test_store_that_does_not_respond_delays_the_work_by_a_second_and_starts_over(
-    store: Any, caplog: pytest.LogCaptureFixture
+def test_store_that_does_not_respond_is_not_waited_for(
+    store: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorded(store, (0, "stopped"))
     slow = SlowStore(store)
-    started = time.monotonic()
+    monkeypatch.setattr(batch_checkpoint, "_TIMEOUT_SECONDS", 0.05)
     checkpoint = new_checkpoint(slow)
-    assert time.monotonic() - started < 5
-    slow.released.set()
     assert done(checkpoint, 1) == []
-    assert "could not be read (TimeoutError: no response in 1 s)" in caplog.text
-
-
-def test_store_that_does_not_respond_delays_the_end_by_two_seconds(store: Any) -> None:
-    slow = SlowStore(store)
-    checkpoint = new_checkpoint(slow)
-    checkpoint.record(0, "stopped")
-    assert checkpoint.is_busy
-    started = time.monotonic()
-    checkpoint.save()
-    checkpoint.clear()
-    assert time.monotonic() - started < 6
-    assert slow.requests == 1
-    slow.released.set()
-
-
-def test_late_response_changes_neither_counts_nor_order(store: Any) -> None:
-    recorded(store, (0, "stopped"))
-    slow = SlowStore(store)
-    checkpoint = new_checkpoint(slow)
+    assert "could not be read (TimeoutError: no response in 0.05 s)" in caplog.text
     checkpoint.record(0, "stopped")
     checkpoint.save()
     checkpoint.clear()
+    assert (checkpoint.is_busy, slow.requests) == (True, 1)
     slow.released.set()
     checkpoint.record(1, "stopped")
     checkpoint.save()

@@ -21,6 +21,7 @@ from airflow_provider_signalwire.exceptions import (
 )
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 
+
 def transient(error):
     error.is_transient = True
     return error

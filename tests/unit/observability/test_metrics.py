@@ -194,7 +194,7 @@ class TestABackendThatFails:
                 raise OSError("The metrics server is gone.")
 
         monkeypatch.setattr(metrics, "Stats", Broken())
-        monkeypatch.setattr(AIRFLOW_STATS, "_failures", metrics._SuppressAndLogOnce())
+        monkeypatch.setattr(AIRFLOW_STATS, "_has_logged", False)
 
     def test_stops_no_stop(self, connection, stream, trigger, context, caplog):
         assert SignalWireHook(connection).stop_call_stream(**stream)["status"] == "stopped"

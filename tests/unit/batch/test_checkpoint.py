@@ -48,12 +48,12 @@ def test_missing_and_failed_rows_are_repeated_until_they_are_stopped(store: Any)
 def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store: Any) -> None:
     checkpoint = new_checkpoint(store)
     checkpoint.save()
-    assert store.values == {}
+    assert store.entries == {}
     checkpoint.record(0, "stopped")
     checkpoint.save()
-    store.values.clear()
+    store.entries.clear()
     checkpoint.save()
-    assert store.values == {}
+    assert store.entries == {}
     assert store.retention == timedelta(hours=6)
 
 
@@ -63,7 +63,7 @@ def test_value_stays_small_when_everything_fails(store: Any) -> None:
         checkpoint.record(index, "failed")
         if index % 500 == 0:
             checkpoint.save()
-    assert len(store.values["signalwire_stopped_streams"]) < 65_535
+    assert len(store.entries["signalwire_stopped_streams"]) < 65_535
     assert done(new_checkpoint(store), 100) == []
 
 
@@ -71,7 +71,7 @@ def test_value_stays_small_when_everything_fails(store: Any) -> None:
     "value", ["text", {"key": "key"}, {"key": "key", "finished_below": "x", "unfinished": 1, "counts": {}}]
 )
 def test_value_of_another_version_is_ignored(store: Any, value: Any) -> None:
-    store.values["signalwire_stopped_streams"] = json.dumps(value)
+    store.entries["signalwire_stopped_streams"] = json.dumps(value)
     assert done(new_checkpoint(store), 3) == []
 
 
@@ -83,7 +83,7 @@ def test_other_key_starts_over(store: Any) -> None:
 def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store: Any) -> None:
     checkpoint = recorded(store, (0, "stopped"))
     checkpoint.clear()
-    assert store.values == {}
+    assert store.entries == {}
     checkpoint.save()
     assert done(new_checkpoint(store), 1) == [0]
 

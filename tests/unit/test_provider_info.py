@@ -51,7 +51,7 @@ def test_schema_refuses_malformed_info() -> None:
         jsonschema.validate(malformed, airflow_schema("provider_info.schema.json"))
 
 
-def test_its_name_is_that_of_the_distribution_and_of_the_package() -> None:
+def test_name_is_that_of_the_distribution_and_of_the_package() -> None:
     name = get_provider_info()["package-name"]
 
     assert metadata.distribution(name).metadata["Name"] == name

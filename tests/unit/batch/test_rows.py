@@ -170,7 +170,7 @@ def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> 
         (["[", json.dumps(ROWS[0]) + "]", "x"], "line 3 is not JSON: text after the closing ']'"),
         (["[", json.dumps(ROWS[0]) + ', {"call_sid": "C1"}]'], "line 2 (row 2) has no 'stream_sid'"),
         (["C1/S1"], "line 1 is not readable: expected JSON, or a CSV header with 'call_sid' or 'conference_sid', and"),
-        (["call_sid,stream_sid", "C1,S1", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
+        (["", "call_sid,stream_sid", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
         (["call_sid,stream_sid", "C1,S1", 'C1,"S1'], "line 3 is not CSV: unbalanced quotes"),
         (["call_sid,stream_sid", "", "C1,"], "line 3: Parameter 'stream_sid' is ''"),
     ],

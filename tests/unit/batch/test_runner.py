@@ -153,6 +153,21 @@ def test_kill_before_execute_sends_nothing(simulator: SimulatorServer) -> None:
     assert simulator.requests() == []
 
 
+def test_kill_ends_the_reading_of_rows(simulator: SimulatorServer) -> None:
+    def rows() -> Iterator[dict[str, str]]:
+        for number in range(1000):
+            if number == 10:
+                operator.on_kill()
+            yielded.append(number)
+            yield {"call_sid": "call", "stream_sid": str(number)}
+
+    yielded: list[int] = []
+    operator = StopCallStreamsOperator(task_id="stop", streams=rows())
+    with pytest.raises(SignalWireError, match=r"The batch was cancelled\. No stream was stopped"):
+        operator.execute({})
+    assert (len(yielded), simulator.requests()) == (11, [])
+
+
 def test_kill_from_another_thread_says_how_far_the_batch_came(simulator: SimulatorServer) -> None:
     rows = seeded(simulator, 50)
     hanging = {"match": {"path_contains": rows[25]["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None}

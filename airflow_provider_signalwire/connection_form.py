@@ -33,12 +33,7 @@ def form_widgets() -> dict[str, Any]:
 
 def field_behaviour() -> dict[str, Any]:
     """Return labels, placeholders and hidden fields among those every connection has."""
-    behaviour = _connection_type()["ui-field-behaviour"]
-    return {
-        "hidden_fields": behaviour["hidden-fields"],
-        "relabeling": behaviour["relabeling"],
-        "placeholders": behaviour["placeholders"],
-    }
+    return {key.replace("-", "_"): value for key, value in _connection_type()["ui-field-behaviour"].items()}
 
 
 def _connection_type() -> dict[str, Any]:

@@ -185,21 +185,5 @@ class SignalWireBatchRefusedError(SignalWireBatchError, AirflowFailException):
 
 
 _ERRORS_BY_NAME = {
-    error_class.__name__: error_class
-    for error_class in (
-        SignalWireConfigurationError,
-        SignalWireConnectionError,
-        SignalWireResponseError,
-        SignalWireApiError,
-        SignalWireAuthenticationError,
-        SignalWireNotFoundError,
-        SignalWireRequestError,
-        SignalWireRateLimitError,
-        SignalWireServerError,
-        SignalWireTimeoutError,
-        SignalWireCallEndedError,
-        SignalWireUnknownOutcomeError,
-        SignalWireBatchError,
-        SignalWireBatchRefusedError,
-    )
+    name: value for name, value in globals().items() if isinstance(value, type) and issubclass(value, SignalWireError)
 }

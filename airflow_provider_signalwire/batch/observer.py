@@ -12,6 +12,8 @@ from airflow_provider_signalwire.client.policy.observer import Observer
 # With a metrics server that is slower than the batch, the oldest events are dropped.
 _MAX_EVENTS = 100_000
 
+_MAX_SECONDS = 0.1
+
 
 class QueuedObserver(Observer):
     """Keeps the events of a client until another thread passes them on; sending metrics may block or fail.
@@ -39,7 +41,7 @@ class QueuedObserver(Observer):
         """Queue the event."""
         self._events.append((self._target.on_stream_stopped, (outcome,)))
 
-    def pass_on(self, *, max_seconds: float) -> None:
+    def pass_on(self, *, max_seconds: float = _MAX_SECONDS) -> None:
         """Pass queued events on, for a limited time."""
         deadline = time.monotonic() + max_seconds
         while self._events and time.monotonic() < deadline:

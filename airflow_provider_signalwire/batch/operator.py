@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import logging
 import warnings
@@ -18,7 +17,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
 from airflow_provider_signalwire.batch.rows import SpooledRows, spool_rows
 from airflow_provider_signalwire.batch.runner import StreamBatch
-from airflow_provider_signalwire.batch.summary import BatchSummary, StreamEnd
+from airflow_provider_signalwire.batch.summary import BatchSummary
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
     validate_duration,
@@ -32,7 +31,7 @@ from airflow_provider_signalwire.journal_store import has_journal, write_stream_
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_signalwire.batch.calls import CallListing
+    from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ class BatchOperator(HookMixin, BaseOperator):
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self._is_killed = False
-        self._work: StreamBatch | CallListing | None = None
+        self._work: StreamBatch | BackgroundLoop[list[str]] | None = None
 
     def on_kill(self) -> None:
         """Stop sending, and let :meth:`execute` end with an error."""
@@ -77,9 +76,9 @@ class BatchOperator(HookMixin, BaseOperator):
 
     def _list_calls(self, cutoff: datetime, filters: Mapping[str, Any]) -> list[str]:
         """Return the SIDs of the calls in progress that started before a cutoff."""
-        from airflow_provider_signalwire.batch.calls import CallListing
+        from airflow_provider_signalwire.batch.calls import call_listing
 
-        self._work = listing = CallListing(self.hook.settings, self.hook.account_sid, cutoff=cutoff, filters=filters)
+        self._work = listing = call_listing(self.hook.settings, self.hook.account_sid, cutoff=cutoff, filters=filters)
         self._check_killed()
         try:
             return listing.run()
@@ -105,22 +104,22 @@ class BatchOperator(HookMixin, BaseOperator):
         :param max_stops: Maximum number of stops that SignalWire accepts, those of earlier tries included.
         :param ask: Asks a person at that limit, and does not return; is given what was done.
         """
+        key = json.dumps([rows.fingerprint, self.hook.account_sid, self.signalwire_conn_id, ignore_if_missing])
         # A retry has to repeat every stop if their records are wanted.
-        checkpoint = BatchCheckpoint({} if return_records else context, self._checkpoint_key(rows, ignore_if_missing))
+        checkpoint = BatchCheckpoint({} if return_records else context, key)
         summary = BatchSummary(
             rows.unique,
             checkpoint.counts,
             keep_records=return_records,
-            keep_ends=has_journal(context, self.outlets),
+            journal_account=self.hook.account_sid if has_journal(context, self.outlets) else None,
         )
-        if summary.ends is not None:
-            for index, row in enumerate(rows):
-                if checkpoint.is_done(index):
-                    summary.ends.append(StreamEnd("stopped", row.parent, row.parent_sid, row.stream_sid, None))
+        for index, row in enumerate(rows if summary.done else ()):
+            if checkpoint.is_done(index):
+                summary.add_end(row)
         self._work = batch = StreamBatch(
-            self.hook.settings,
-            self.hook.account_sid,
-            rows,
+            settings=self.hook.settings,
+            account_sid=self.hook.account_sid,
+            rows=rows,
             summary=summary,
             checkpoint=checkpoint,
             max_concurrency=self.max_concurrency,
@@ -151,18 +150,13 @@ class BatchOperator(HookMixin, BaseOperator):
         if self.fail_on_error and summary.failures:
             is_pushed = self._push_summary(context, result)
             summary.raise_for_failures(listed_in="this task's XCom" if is_pushed else "this task's log")
-        self._record_ends(context, summary)
+        if summary.ends:
+            write_stream_events(context, self.outlets, summary.ends)
         checkpoint.clear()
         if self._is_killed:
             checkpoint.save()
         self._check_killed(summary)
         return result
-
-    def _record_ends(self, context: Context, summary: BatchSummary) -> None:
-        """Write into the journal which streams have stopped. Airflow stores it if the task succeeds."""
-        if summary.ends:
-            events = [end.to_event(self.hook.account_sid) for end in summary.ends]
-            write_stream_events(context, self.outlets, events)
 
     def _spool(self, streams: Any) -> contextlib.AbstractContextManager[SpooledRows]:
         return spool_rows(streams, check_cancelled=self._check_killed)
@@ -171,10 +165,6 @@ class BatchOperator(HookMixin, BaseOperator):
         if self._is_killed:
             progress = summary.progress() if summary else "No stream was stopped."
             raise SignalWireError(f"The batch was cancelled. {progress}")
-
-    def _checkpoint_key(self, rows: SpooledRows, ignore_if_missing: bool) -> str:
-        key = [rows.fingerprint, self.hook.account_sid, self.signalwire_conn_id, ignore_if_missing]
-        return hashlib.blake2b(json.dumps(key).encode(), digest_size=16).hexdigest()
 
     def log_outcome(self, summary: BatchSummary) -> None:
         """Log what happened: the counts, and the first failures."""

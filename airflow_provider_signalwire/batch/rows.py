@@ -8,6 +8,7 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -58,6 +59,7 @@ class StreamRow(NamedTuple):
         return f"stream {self.stream_sid!r} on {self.parent.noun} {self.parent_sid!r}"
 
 
+@dataclass(frozen=True)
 class SpooledRows:
     """The unique rows of a batch, in the order of the input.
 
@@ -67,15 +69,14 @@ class SpooledRows:
     :param fingerprint: Differs for any other unique rows.
     """
 
-    def __init__(self, spool: IO[bytes], *, requested: int, unique: int, fingerprint: str) -> None:
-        self._spool = spool
-        self.requested = requested
-        self.unique = unique
-        self.fingerprint = fingerprint
+    spool: IO[bytes]
+    requested: int
+    unique: int
+    fingerprint: str
 
     def __iter__(self) -> Iterator[StreamRow]:
-        self._spool.seek(0)
-        for line in self._spool:
+        self.spool.seek(0)
+        for line in self.spool:
             id_name, parent_sid, stream_sid = line[:-1].decode().split("\t")
             yield StreamRow(parent_sid, stream_sid, STREAM_PARENTS[id_name])
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
@@ -27,12 +28,12 @@ log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 5.0
 SAVE_SECONDS = 1.0
 
-_MAX_METRICS_SECONDS = 0.1
 _MAX_METRICS_SECONDS_AT_END = 2.0
 
 NumberedRow = tuple[int, "StreamRow"]
 
 
+@dataclass(kw_only=True, repr=False)
 class StreamBatch:
     """Stops the streams of a batch in a background event loop; the calling thread does the bookkeeping.
 
@@ -46,35 +47,24 @@ class StreamBatch:
     :param period: Length of the period in seconds.
     :param ignore_if_missing: Whether a missing stream counts as success.
     :param max_stops: Maximum number of stops that SignalWire accepts; None means no limit.
+    :ivar retries: Number of requests that were sent again.
     :ivar limit_reached: Whether streams are left because of ``max_stops``.
     """
 
-    def __init__(
-        self,
-        settings: ClientSettings,
-        account_sid: str,
-        rows: Iterable[StreamRow],
-        *,
-        summary: BatchSummary,
-        checkpoint: BatchCheckpoint,
-        max_concurrency: int,
-        max_requests: int,
-        period: float,
-        ignore_if_missing: bool,
-        max_stops: int | None = None,
-    ) -> None:
+    settings: ClientSettings
+    account_sid: str
+    rows: Iterable[StreamRow]
+    summary: BatchSummary
+    checkpoint: BatchCheckpoint
+    max_concurrency: int
+    max_requests: int
+    period: float
+    ignore_if_missing: bool
+    max_stops: int | None = None
+
+    def __post_init__(self) -> None:
         self.retries = 0
         self.limit_reached = False
-        self._settings = settings
-        self._account_sid = account_sid
-        self._rows = rows
-        self._summary = summary
-        self._checkpoint = checkpoint
-        self._max_concurrency = max_concurrency
-        self._max_requests = max_requests
-        self._period = period
-        self._ignore_if_missing = ignore_if_missing
-        self._max_stops = max_stops
         self._loop = BackgroundLoop(self._stop_all, on_tick=self._keep_books)
         # The event loop appends, the calling thread takes; both are atomic.
         self._outcomes: deque[tuple[NumberedRow, StopResult | Exception]] = deque()
@@ -97,20 +87,20 @@ class StreamBatch:
                 self._loop.run()
         except asyncio.CancelledError:
             self._take_outcomes()
-            self._checkpoint.save()
-            raise SignalWireError(f"The batch was cancelled. {self._summary.progress()}") from None
+            self.checkpoint.save()
+            raise SignalWireError(f"The batch was cancelled. {self.summary.progress()}") from None
         except SignalWireAuthenticationError as error:
             self._take_outcomes()
-            error.add_advice(f"The batch ended. {self._summary.progress()}")
+            error.add_advice(f"The batch ended. {self.summary.progress()}")
             raise
         except BaseException:
             self._take_outcomes()
-            log.info("The batch was interrupted. %s", self._summary.progress())
+            log.info("The batch was interrupted. %s", self.summary.progress())
             raise
         self._take_outcomes()
-        self._checkpoint.save()
+        self.checkpoint.save()
         self._observer.pass_on(max_seconds=_MAX_METRICS_SECONDS_AT_END)
-        AIRFLOW_STATS.on_batch_progress(self._summary.rate)
+        AIRFLOW_STATS.on_batch_progress(self.summary.rate)
 
     def cancel(self) -> None:
         """Stop sending promptly; safe to call at any time, from a signal handler and from another thread."""
@@ -123,7 +113,7 @@ class StreamBatch:
         from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
         rows = self._unfinished_rows()
-        budget = StopBudget(self._max_stops)
+        budget = StopBudget(self.max_stops)
 
         async def work(client: SignalWireAsyncClient) -> None:
             while await budget.reserve():
@@ -133,8 +123,8 @@ class StreamBatch:
                 outcome: StopResult | Exception
                 try:
                     row = numbered[1]
-                    ids = (self._account_sid, row.parent_sid, row.stream_sid)
-                    flow = stop_stream(*ids, parent=row.parent, ignore_if_missing=self._ignore_if_missing)
+                    ids = (self.account_sid, row.parent_sid, row.stream_sid)
+                    flow = stop_stream(*ids, parent=row.parent, ignore_if_missing=self.ignore_if_missing)
                     outcome = await client.run(flow)
                 except SignalWireAuthenticationError:
                     raise
@@ -145,14 +135,14 @@ class StreamBatch:
             self.limit_reached |= next(rows, None) is not None
 
         client = SignalWireAsyncClient(
-            self._settings,
-            rate_limiter=RateLimiter(self._max_requests, self._period),
-            max_connections=self._max_concurrency,
+            self.settings,
+            rate_limiter=RateLimiter(self.max_requests, self.period),
+            max_connections=self.max_concurrency,
             observer=self._observer,
         )
         try:
             async with client, asyncio.TaskGroup() as workers:
-                for _ in range(min(self._max_concurrency, self._summary.total)):
+                for _ in range(min(self.max_concurrency, self.summary.total)):
                     workers.create_task(work(client))
                     await asyncio.sleep(0)  # the first requests leave while the other workers start
         except BaseExceptionGroup as group:
@@ -162,31 +152,31 @@ class StreamBatch:
             self.retries = client.retries
 
     def _unfinished_rows(self) -> Iterator[NumberedRow]:
-        return (numbered for numbered in enumerate(self._rows) if not self._checkpoint.is_done(numbered[0]))
+        return (numbered for numbered in enumerate(self.rows) if not self.checkpoint.is_done(numbered[0]))
 
     def _keep_books(self) -> None:
         self._take_outcomes()
         now = time.monotonic()
-        if now >= self._next_save and not self._checkpoint.is_busy:
+        if now >= self._next_save and not self.checkpoint.is_busy:
             self._next_save = now + SAVE_SECONDS
-            self._checkpoint.save()
+            self.checkpoint.save()
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_SECONDS
-            log.info("%s", self._summary.progress())
-            AIRFLOW_STATS.on_batch_progress(self._summary.rate)
-        self._observer.pass_on(max_seconds=_MAX_METRICS_SECONDS)
+            log.info("%s", self.summary.progress())
+            AIRFLOW_STATS.on_batch_progress(self.summary.rate)
+        self._observer.pass_on()
 
     def _take_outcomes(self) -> None:
         while self._outcomes:
             (index, row), outcome = self._outcomes.popleft()
             if isinstance(outcome, Exception):
-                self._checkpoint.record(index, "failed")
-                self._summary.add_failure(row, outcome)
+                self.checkpoint.record(index, "failed")
+                self.summary.add_failure(row, outcome)
                 if not isinstance(outcome, SignalWireError):
                     self._log_unexpected(outcome)
             else:
-                self._checkpoint.record(index, outcome.outcome)
-                self._summary.add_result(row, outcome.outcome, outcome.record)
+                self.checkpoint.record(index, outcome.outcome)
+                self.summary.add_result(row, outcome.outcome, outcome.record)
                 self._observer.on_stream_stopped(outcome.outcome)
                 if log.isEnabledFor(logging.DEBUG):  # a line each would hide the rest of the task's log
                     log.debug("%s", outcome.describe(row.parent_sid, row.stream_sid))

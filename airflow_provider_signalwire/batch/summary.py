@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -23,27 +23,11 @@ from airflow_provider_signalwire.journal import StreamEvent
 if TYPE_CHECKING:
     from airflow_provider_signalwire.batch.rows import StreamRow
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
-    from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
 
 MAX_FAILURES_LISTED = 1000
 
 _MAX_FAILURES_LOGGED = 10
 _MAX_QUOTE = 200
-
-
-class StreamEnd(NamedTuple):
-    """A stream that no longer runs; ``event`` as in a :class:`~airflow_provider_signalwire.journal.StreamEvent`."""
-
-    event: str
-    parent: StreamParent
-    parent_sid: str
-    stream_sid: str
-    name: str | None
-
-    def to_event(self, account_sid: str) -> StreamEvent:
-        """Return the entry for the journal."""
-        ids = (account_sid, self.parent_sid, self.stream_sid)
-        return StreamEvent(self.event, *ids, self.name, datetime.now(UTC), parent=self.parent)
 
 
 class BatchSummary:
@@ -52,16 +36,22 @@ class BatchSummary:
     :param total: Number of unique streams.
     :param finished: Outcomes of the streams that an earlier try has finished.
     :param keep_records: Whether to keep every stream's record.
-    :param keep_ends: Whether to keep which streams have stopped, for the journal.
+    :param journal_account: The project, to keep which streams have stopped, for the journal.
     """
 
     def __init__(
-        self, total: int, finished: Mapping[str, int], *, keep_records: bool = False, keep_ends: bool = False
+        self,
+        total: int,
+        finished: Mapping[str, int],
+        *,
+        keep_records: bool = False,
+        journal_account: str | None = None,
     ) -> None:
         self.total = total
-        self.ends: list[StreamEnd] | None = [] if keep_ends else None
+        self.ends: list[StreamEvent] = []
         self.failures: list[dict[str, str]] = []
         self._outcomes = Counter(finished)
+        self._journal_account = journal_account
         self._failed = 0
         self._missing_failed = 0
         self._all_refused = True
@@ -87,15 +77,20 @@ class BatchSummary:
             self._ignored.append(row)
         if self._records is not None and record is not None:
             self._records.append(record)
-        if self.ends is not None:
-            self._add_end(self.ends, row, outcome, record)
+        self.add_end(row, outcome, record)
 
-    def _add_end(self, ends: list[StreamEnd], row: StreamRow, outcome: str, record: StreamRecord | None) -> None:
+    def add_end(self, row: StreamRow, outcome: str = "stopped", record: StreamRecord | None = None) -> None:
+        """Keep for the journal that a stream has stopped."""
+        if self._journal_account is None:
+            return
+        event, stream_sid, name = "stopped", row.stream_sid, None
         if record is not None and row.parent.stream_matches(record, row.parent_sid, row.stream_sid):
             event = "ended" if outcome == "already_ended" else "stopped"
-            ends.append(StreamEnd(event, row.parent, row.parent_sid, record["sid"], record.get("name")))
-        elif is_sid(row.stream_sid):  # a name on a call that has no such stream says nothing
-            ends.append(StreamEnd("stopped", row.parent, row.parent_sid, row.stream_sid, None))
+            stream_sid, name = record["sid"], record.get("name")
+        elif not is_sid(stream_sid):
+            return  # a name on a call that has no such stream says nothing
+        ids = (self._journal_account, row.parent_sid, stream_sid)
+        self.ends.append(StreamEvent(event, *ids, name, datetime.now(UTC), parent=row.parent))
 
     def add_failure(self, row: StreamRow, error: Exception) -> None:
         """Count a stream that could not be stopped."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-_SELECTORS = ("journal", "dag_id", "run_id", *STREAM_PARENTS)
+_IDS = ("dag_id", "run_id", *STREAM_PARENTS)
 _PAGE_SIZE = 1000
 _MAX_CONCURRENCY = 128
 _MAX_REQUESTS = 13_500
@@ -54,7 +54,7 @@ def list_streams(args: Namespace) -> None:
 @providers_configuration_loaded
 def stop_streams(args: Namespace) -> None:
     """Stop running streams, after asking."""
-    if not any(getattr(args, name) for name in _SELECTORS):
+    if not any(getattr(args, name) for name in ("journal", *_IDS)):
         raise SystemExit("Select the streams to stop: --journal, --dag-id, --run-id, --call-sid or --conference-sid.")
     # Airflow's own commands do the same, so that connections are read from the database, too.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
@@ -78,17 +78,13 @@ def stop_streams(args: Namespace) -> None:
 def _select(args: Namespace, session: Session) -> tuple[list[RunningStream], set[int]]:
     """Return the selected streams and the ids of the journal's assets."""
     journal, asset_ids = _read_journal(session, args.journal, since=datetime.now(UTC) - timedelta(days=args.days))
-    streams = [
-        stream
-        for stream in journal.running_streams()
-        if args.dag_id in (None, stream.owner.dag_id)
-        and args.run_id in (None, stream.owner.run_id)
-        and all(
-            getattr(args, id_name) in (None, stream.parent_sid if id_name == stream.parent.id_name else "")
-            for id_name in STREAM_PARENTS
-        )
-    ]
-    return streams, asset_ids
+    wanted = {name: value for name in _IDS if (value := getattr(args, name)) is not None}
+
+    def ids_of(stream: RunningStream) -> dict[str, str]:
+        owner = stream.owner
+        return {"dag_id": owner.dag_id, "run_id": owner.run_id, stream.parent.id_name: stream.parent_sid}
+
+    return [stream for stream in journal.running_streams() if wanted.items() <= ids_of(stream).items()], asset_ids
 
 
 def _read_journal(session: Session, asset: str | None, *, since: datetime) -> tuple[StreamJournal, set[int]]:
@@ -126,11 +122,11 @@ def _stop(hook: SignalWireHook, streams: list[RunningStream], asset_ids: set[int
     with spool_rows(
         {stream.parent.id_name: stream.parent_sid, "stream_sid": stream.stream_sid} for stream in streams
     ) as rows:
-        summary = BatchSummary(rows.unique, {}, keep_ends=True)
+        summary = BatchSummary(rows.unique, {}, journal_account=hook.account_sid)
         StreamBatch(
-            hook.settings,
-            hook.account_sid,
-            rows,
+            settings=hook.settings,
+            account_sid=hook.account_sid,
+            rows=rows,
             summary=summary,
             checkpoint=BatchCheckpoint({}, ""),
             max_concurrency=_MAX_CONCURRENCY,
@@ -139,10 +135,9 @@ def _stop(hook: SignalWireHook, streams: list[RunningStream], asset_ids: set[int
             ignore_if_missing=True,
         ).run()
     print(summary.progress())
-    events = [end.to_event(hook.account_sid) for end in summary.ends or ()]
     with create_session() as session:
-        for first in range(0, len(events), MAX_ENTRIES):
-            extra = to_extra(events[first : first + MAX_ENTRIES])
+        for first in range(0, len(summary.ends), MAX_ENTRIES):
+            extra = to_extra(summary.ends[first : first + MAX_ENTRIES])
             session.add_all(AssetEvent(asset_id=asset_id, extra=extra) for asset_id in asset_ids)
     if summary.failures:
         raise SystemExit(f"These streams could not be stopped:\n{summary.failures_for_log()}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +16,8 @@ from task_runner import TaskRunner
 from airflow_provider_signalwire.client.flows import start
 from airflow_provider_signalwire.client.policy import retry
 from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 # A test executes tasks itself, which Airflow warns of.
 if AIRFLOW_V_3_0_PLUS:
@@ -64,6 +68,21 @@ def read_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
         return logged + captured.out + captured.err if AIRFLOW_V_3_1_PLUS else logged
 
     return read
+
+
+@pytest.fixture(scope="session")
+def load_script() -> Callable[[str], Any]:
+    """Import one of the project's scripts."""
+
+    def load(name: str) -> Any:
+        spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "check_links.py"
 REPOSITORY = "https://github.com/airflow-provider-signalwire/airflow-provider-signalwire"
 
 
 @pytest.fixture(scope="module")
-def check_links():
-    spec = importlib.util.spec_from_file_location("check_links", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def check_links(load_script):
+    return load_script("check_links")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_signalwire import connection_form
 from airflow_provider_signalwire.client.config.extras import read_extras
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
@@ -63,22 +62,17 @@ def test_documentation_has_the_same_extras() -> None:
     assert rows == expected, "copy the expected rows to the page"
 
 
-@pytest.mark.parametrize("name", NUMBERS)
-def test_its_descriptions_name_bounds_and_default(name: str) -> None:
-    schema, description = EXTRAS[name]["schema"], EXTRAS[name]["description"]
-    default = getattr(ClientSettings(origin="https://acme.signalwire.com", project_id="p", api_token="t"), name)
-
-    assert f"{schema['minimum']:g} to {schema['maximum']:g}" in description
-    assert description.endswith(f"Default: {default:g}.")
-
-
 @pytest.mark.parametrize("name", EXTRAS)
 def test_every_extra_says_what_it_is_and_may_be_left_empty(name: str) -> None:
     field = EXTRAS[name]
-
     assert field["label"]
     assert field["description"]
     assert "null" in field["schema"]["type"], "Airflow's UI could not save the form with this field empty"
+    if name in NUMBERS:
+        settings = ClientSettings(origin="https://acme.signalwire.com", project_id="p", api_token="t")
+        limits = f"{field['schema']['minimum']:g} to {field['schema']['maximum']:g}"
+        assert limits in field["description"]
+        assert field["description"].endswith(f"Default: {getattr(settings, name):g}.")
 
 
 def test_saving_the_form_untouched_changes_nothing() -> None:
@@ -91,19 +85,11 @@ def test_saving_the_form_untouched_changes_nothing() -> None:
     )
 
 
-def test_labels_are_those_of_signalwire() -> None:
+def test_standard_fields_are_labelled_and_port_can_be_filled_in() -> None:
+    """Without a port, the Test button of Airflow 3.3.1 and 3.3.2 fails before it asks the hook."""
     assert STANDARD["relabeling"] == {"login": "Project ID", "password": "API token", "host": "Space"}
-
-
-def test_port_can_be_filled_in() -> None:
-    """Without it, the Test button of Airflow 3.3.1 and 3.3.2 fails before it asks the hook."""
-    assert "port" not in STANDARD["hidden-fields"]
     assert STANDARD["placeholders"]["port"].startswith("443")
-
-
-def test_nothing_that_is_hidden_is_labelled_or_explained() -> None:
-    assert STANDARD["hidden-fields"]
-    assert not set(STANDARD["hidden-fields"]) & {*STANDARD["relabeling"], *STANDARD["placeholders"]}
+    assert STANDARD["hidden-fields"] == ["schema"]
 
 
 class Recorded:
@@ -139,18 +125,12 @@ def test_older_airflows_get_the_same_labels_and_placeholders() -> None:
     }
 
 
-def test_older_airflows_get_the_same_extras(wtforms: ModuleType) -> None:
+def test_older_airflows_get_the_same_extras_in_fields_that_keep_what_is_typed(wtforms: ModuleType) -> None:
     widgets = SignalWireHook.get_connection_form_widgets()
-
     assert {name: (field.arguments[0], field.keywords["description"]) for name, field in widgets.items()} == {
         name: (field["label"], field["description"]) for name, field in EXTRAS.items()
     }
-
-
-def test_older_airflows_get_fields_that_keep_what_is_typed(wtforms: ModuleType) -> None:
-    kinds = {name: type(field).__name__ for name, field in connection_form.form_widgets().items()}
-
-    assert kinds == {
+    assert {name: type(field).__name__ for name, field in widgets.items()} == {
         "timeout": "StringField",
         "connect_timeout": "StringField",
         "max_attempts": "IntegerField",
@@ -161,15 +141,10 @@ def test_older_airflows_get_fields_that_keep_what_is_typed(wtforms: ModuleType) 
     }
 
 
-def test_older_airflows_check_whole_numbers_and_leave_verify_on(wtforms: ModuleType) -> None:
-    widgets = connection_form.form_widgets()
-
-    (bounds,) = (check for check in widgets["max_attempts"].keywords["validators"] if check.arguments)
+def test_older_airflows_check_integers_leave_verify_on_and_let_other_fields_be_empty(wtforms: ModuleType) -> None:
+    widgets = SignalWireHook.get_connection_form_widgets()
+    assert widgets.pop("verify").keywords["default"] is True
+    for field in widgets.values():
+        assert "Optional" in [type(check).__name__ for check in field.keywords["validators"]]
+    [bounds] = [check for check in widgets["max_attempts"].keywords["validators"] if check.arguments]
     assert bounds.arguments == (1, 100)
-    assert widgets["verify"].keywords["default"] is True
-
-
-def test_older_airflows_let_every_field_but_the_check_box_be_empty(wtforms: ModuleType) -> None:
-    for name, field in connection_form.form_widgets().items():
-        validators = [type(check).__name__ for check in field.keywords.get("validators", [])]
-        assert "Optional" in validators or name == "verify"

@@ -13,7 +13,7 @@ from airflow_features import skip_without_journal
 from task_runner import TaskStateStore
 
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
-from airflow_provider_signalwire.journal_store import MAX_ENTRIES, read_journal
+from airflow_provider_signalwire.journal_store import read_journal
 
 skip_without_journal(module=True)
 
@@ -96,8 +96,8 @@ def test_page_holds_at_most_a_hundred_events_of_one_entry() -> None:
 
 
 def test_page_holds_at_most_two_of_the_largest_events() -> None:
-    count, pages = read([[MAX_ENTRIES]] * 4)
-    assert (count, max(pages)) == (4, 2 * MAX_ENTRIES)
+    count, pages = read([[2_501]] * 4)
+    assert (count, max(pages)) == (4, 5_002)
 
 
 @pytest.fixture

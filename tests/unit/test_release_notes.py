@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "release_notes.py"
 PACKAGE = '"""A package."""\n\n__version__ = "1.2.0"\n'
 CHANGELOG = "# Changelog\n\n## 1.2.0 - 2026-01-02\n\n- New.\n\n## 1.1.0 - 2025-01-02\n\n- Old.\n"
 
 
 @pytest.fixture(scope="module")
-def release_notes():
-    spec = importlib.util.spec_from_file_location("release_notes", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.release_notes
+def release_notes(load_script):
+    return load_script("release_notes").release_notes
 
 
 def test_notes_are_the_section_of_the_version(release_notes):

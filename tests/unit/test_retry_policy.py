@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import importlib
 import sys
 from datetime import datetime, timedelta
 
@@ -21,12 +21,6 @@ from airflow_provider_signalwire.exceptions import (
 )
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 
-OLD_AIRFLOW = """
-import sys
-sys.modules["airflow.sdk.definitions.retry_policy"] = None
-import airflow_provider_signalwire.retry_policy
-"""
-
 
 def transient(error):
     error.is_transient = True
@@ -37,6 +31,7 @@ def rate_limit(retry_after=None):
     return transient(SignalWireRateLimitError("Too many.", http_status=429, retry_after=retry_after))
 
 
+MODULE = "airflow_provider_signalwire.retry_policy"
 OUTAGES = [
     transient(SignalWireConnectionError("Lost.", kind="lost")),
     transient(SignalWireServerError("Away.", http_status=503)),
@@ -52,16 +47,18 @@ OTHERS = [
 ]
 
 
-def test_importing_it_on_an_older_airflow_says_which_version_is_needed():
-    result = subprocess.run([sys.executable, "-c", OLD_AIRFLOW], capture_output=True, text=True, check=False)
-    assert "ImportError: SignalWireRetryPolicy needs Airflow 3.3 or newer" in result.stderr
+def test_importing_it_on_an_older_airflow_says_which_version_is_needed(monkeypatch):
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    monkeypatch.setitem(sys.modules, "airflow.sdk.definitions.retry_policy", None)
+    with pytest.raises(ImportError, match=r"SignalWireRetryPolicy needs Airflow 3\.3 or newer"):
+        importlib.import_module(MODULE)
 
 
 class TestPolicy:
     @pytest.fixture
     def policy_class(self):
         module = pytest.importorskip(
-            "airflow_provider_signalwire.retry_policy",
+            MODULE,
             reason="Airflow before 3.3 has no retry policies",
             exc_type=ImportError,
         )

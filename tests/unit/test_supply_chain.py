@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "supply_chain.py"
 NAMES = ["airflow-provider-signalwire", "aiohttp", "requests"]
 
 
 @pytest.fixture(scope="module")
-def supply_chain():
-    spec = importlib.util.spec_from_file_location("supply_chain", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def supply_chain(load_script):
+    return load_script("supply_chain")
 
 
 def inventory(*names, **more):
@@ -52,7 +46,7 @@ def test_missing_part_is_named(supply_chain, name):
         "file:///home/me/dist/a.whl",
         "https://user:password@packages.example.com/a.whl",
         "https://packages.example.com/simple",
-        str(SCRIPT),
+        __file__,
     ],
 )
 def test_private_url_is_found(supply_chain, url):

@@ -174,6 +174,7 @@ def test_exception_at_any_line_shows_no_secret(simulator, make_connection, monke
     for operation in (CASES | WITHOUT_REQUESTS).values():
 
         def perform(operation=operation):
+            simulator.reset(answer_delay_ms=0, stop_delay_ms=0)  # or the calls to list become more and more
             [call] = simulator.seed(streams=[{"name": "media"}])
             operation(call["sid"])
 

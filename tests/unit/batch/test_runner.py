@@ -106,11 +106,11 @@ def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(
 ) -> None:
     simulator.reset(latency_ms=20, stop_delay_ms=0)
     chance = random.Random(signum)
-    rows = seeded(simulator, 1200)
+    rows = seeded(simulator, 1000)
     ended = []
     for number in range(12):
         job = {"kind": ["rows", "slow rows", "cleanup", "Airflow away"][number % 4], "streams": rows}
-        end = worker.run(job, signum=signum, after=chance.uniform(0.0, 1.5))
+        end = worker.run(job, signum=signum, after=chance.uniform(0.0, 0.5))
         ended.append(end)
         late = [request for request in simulator.requests() if request["timestamp"] > end.signalled_at + 1]
         assert late == [] or not end.was_executing
@@ -120,28 +120,26 @@ def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(
     assert sum(end.was_executing for end in ended) >= 6
 
 
-def test_killed_batch_repeats_at_most_a_second_of_work(
+def test_killed_batch_repeats_only_the_work_since_its_last_save(
     worker: Worker, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    hanging, failing, *rows = seeded(simulator, 1600)
+    hanging, failing, *_ = rows = seeded(simulator, 500)
     simulator.set_faults(
         [
             {"match": {"path_contains": hanging["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None},
             {"match": {"path_contains": failing["stream_sid"]}, "kind": "status", "status": 422, "times": None},
         ]
     )
-    store = {"store": str(tmp_path / "store.json")}
-    worker.run(
-        {"kind": "rows", "streams": [hanging, failing, *rows], "rate": 400, **store}, signum=signal.SIGKILL, after=3
-    )
+    job = {"kind": "rows", "streams": rows, "store": str(tmp_path / "store.json")}
+    worker.run({**job, "rate": 100}, signum=signal.SIGKILL, after=1.5)
     first = {request["path"]: request["timestamp"] for request in reversed(simulator.requests())}
     killed_at = max(first.values())
     simulator.set_faults([])
     already_sent = len(simulator.requests())
-    assert worker.run({"kind": "rows", "streams": [hanging, failing, *rows], **store}).outcome == "done"
+    assert worker.run(job).outcome == "done"
     later = {request["path"] for request in simulator.requests()[already_sent:]}
-    # A save is due every second, and the main thread looks four times per second whether one is.
-    early = {path for path, timestamp in first.items() if timestamp < killed_at - 1.5 and "Streams" in path}
+    # A save is due after SAVE_SECONDS, and the main thread looks four times per second whether one is.
+    early = {path for path, timestamp in first.items() if timestamp < killed_at - 0.8 and "Streams" in path}
     assert len(early) > 20
     assert {path.rsplit("/", 1)[1] for path in early & later} == {hanging["stream_sid"], failing["stream_sid"]}
     assert simulator.state.snapshot()["counts"]["running_streams"] == 0
@@ -153,6 +151,21 @@ def test_kill_before_execute_sends_nothing(simulator: SimulatorServer) -> None:
     with pytest.raises(SignalWireError, match=r"The batch was cancelled\. No stream was stopped"):
         operator.execute({})
     assert simulator.requests() == []
+
+
+def test_kill_ends_the_reading_of_rows(simulator: SimulatorServer) -> None:
+    def rows() -> Iterator[dict[str, str]]:
+        for number in range(1000):
+            if number == 10:
+                operator.on_kill()
+            yielded.append(number)
+            yield {"call_sid": "call", "stream_sid": str(number)}
+
+    yielded: list[int] = []
+    operator = StopCallStreamsOperator(task_id="stop", streams=rows())
+    with pytest.raises(SignalWireError, match=r"The batch was cancelled\. No stream was stopped"):
+        operator.execute({})
+    assert (len(yielded), simulator.requests()) == (11, [])
 
 
 def test_kill_from_another_thread_says_how_far_the_batch_came(simulator: SimulatorServer) -> None:

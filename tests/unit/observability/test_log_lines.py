@@ -41,7 +41,7 @@ def test_stop_is_one_line_with_its_details(simulator, connection, stream, stop_l
     assert (line["name"], line["attempts"], [line["request_id"]]) == ("agent assist", "1", request_ids(simulator))
 
 
-def test_line_counts_attempts_and_the_whole_time(simulator, connection, stream, stop_lines):
+def test_line_counts_attempts_and_the_whole_time(simulator, connection, stream, stop_lines, clock):
     simulator.set_faults([http_status(429, times=1, headers={"Retry-After": "1"})])
     stop(stream).execute({})
     [line] = stop_lines()

@@ -42,9 +42,13 @@ def check_journal_supported() -> None:
 
 def has_journal(context: Any, outlets: Sequence[Any]) -> bool:
     """Return whether a task records its streams: whether it has an asset among its outlets."""
+    return bool(_journal_of(context, outlets))
+
+
+def _journal_of(context: Any, outlets: Sequence[Any]) -> list[Any]:
     from airflow.providers.common.compat.sdk import Asset
 
-    return "outlet_events" in context and any(isinstance(outlet, Asset) for outlet in outlets)
+    return [outlet for outlet in outlets if "outlet_events" in context and isinstance(outlet, Asset)]
 
 
 def check_size_of_event(context: Any, outlets: Sequence[Any], number: int) -> None:
@@ -65,18 +69,16 @@ def write_stream_events(context: Any, outlets: Sequence[Any], events: Iterable[S
 
     What happened to the streams does not depend on the journal, so an event that cannot be added is logged only.
     """
-    if not has_journal(context, outlets):
+    assets = _journal_of(context, outlets)
+    if not assets:
         return
-    from airflow.providers.common.compat.sdk import Asset
-
     entries = list(events)
     if len(entries) > MAX_ENTRIES:
         log.warning("The journal's event holds %d of %d streams; the others stay listed.", MAX_ENTRIES, len(entries))
     extra = to_extra(entries[:MAX_ENTRIES])
     try:
-        for outlet in outlets:
-            if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra.update(extra)
+        for asset in assets:
+            context["outlet_events"][asset].extra.update(extra)
     except Exception as error:
         log.warning("The streams could not be recorded in the journal (%s: %s).", type(error).__name__, error)
 

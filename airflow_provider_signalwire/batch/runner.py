@@ -146,7 +146,7 @@ class StreamBatch:
                     workers.create_task(work(client))
                     await asyncio.sleep(0)  # the first requests leave while the other workers start
         except BaseExceptionGroup as group:
-            # Only a refused login, or rows that cannot be read any more, end a worker; the first one says it all.
+            # Only a refused login, or rows that cannot be read any more, end a worker. The first error is enough.
             raise group.exceptions[0] from None
         finally:
             self.retries = client.retries

@@ -58,5 +58,5 @@ def test_link_that_leads_nowhere_is_found(broken_in, link):
     assert broken_in(f"[Stop][s]\n\n[s]: {link}") == [link]
 
 
-def test_links_in_code_are_no_links(broken_in):
+def test_links_in_code_are_ignored(broken_in):
     assert broken_in("`[a](none.md)`\n\n```md\n[b](none.md)\n```") == []

@@ -91,7 +91,7 @@ class TestPolicy:
             assert longest / 2 <= min(seconds) <= max(seconds) <= longest
 
     @pytest.mark.parametrize("error", OTHERS, ids=lambda error: f"{type(error).__name__}")
-    def test_all_else_is_left_to_the_task(self, decide, error):
+    def test_other_errors_are_left_to_the_task(self, decide, error):
         assert decide(error).action.value == "default"
 
     @pytest.mark.parametrize("argument", ["backoff", "max_backoff"])

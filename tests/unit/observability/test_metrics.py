@@ -75,7 +75,7 @@ class TestARequest:
             ({"kind": "reset"}, "connection_error"),
         ],
     )
-    def test_that_fails_is_counted_by_how(self, send, simulator, stats, stream, no_backoff, fault, outcome):
+    def test_that_fails_is_counted_by_outcome(self, send, simulator, stats, stream, no_backoff, fault, outcome):
         simulator.set_faults([{**fault, "times": None}])
         with pytest.raises(SignalWireError):
             send(send_request(endpoints.stop_call_stream(simulator.project, *stream.values())))
@@ -91,14 +91,14 @@ class TestARequest:
         assert stats.counts(metrics.RETRIES) == {("get_call",): 2}
         assert stats.counts(metrics.RATE_LIMIT_WAITS) == {}
 
-    def test_that_waits_for_the_rate_limit_tells_how_long(self, send, simulator, stats, stream, clock):
+    def test_that_waits_for_the_rate_limit_is_timed(self, send, simulator, stats, stream, clock):
         simulator.set_faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}])
         send(send_request(endpoints.get_call(simulator.project, stream["call_sid"])))
         assert stats.counts(metrics.RATE_LIMIT_WAITS) == {("get_call",): 1}
         assert stats.values(metrics.RATE_LIMIT_WAIT_DURATION) == [timedelta(seconds=1)]
         assert stats.counts(metrics.RETRIES) == {("get_call",): 1}
 
-    def test_is_known_by_the_function_that_makes_it(self, simulator, connection, stats, stream):
+    def test_has_the_name_of_the_hooks_method(self, simulator, connection, stats, stream):
         hook = SignalWireHook(connection)
         call_sid = stream["call_sid"]
         hook.get_account()
@@ -131,10 +131,10 @@ class TestARequest:
 
 
 class TestAStop:
-    """It is counted once, and by how it ended."""
+    """It is counted once, by its outcome."""
 
     @pytest.mark.parametrize("by", ["hook", "sensor", "trigger"])
-    def test_by_anyone(self, connection, stats, stream, trigger, context, by):
+    def test_by_hook_sensor_and_trigger(self, connection, stats, stream, trigger, context, by):
         stop_by = {
             "hook": lambda: SignalWireHook(connection).stop_call_stream(**stream),
             "sensor": lambda: CallStreamStatusSensor(task_id="wait", **stream).poke(context),
@@ -149,12 +149,12 @@ class TestAStop:
         SignalWireHook(connection).stop_call_stream(**stream)
         assert stats.counts(metrics.STREAMS_STOPPED) == {("already_ended", "already_ended"): 1}
 
-    def test_of_a_stream_that_is_not_there(self, connection, stats, stream, context):
+    def test_of_a_missing_stream(self, connection, stats, stream, context):
         missing = {**stream, "stream_sid": "missing"}
         StopCallStreamOperator(task_id="stop", ignore_if_missing=True, **missing).execute(context)
         assert stats.counts(metrics.STREAMS_STOPPED) == {("missing", "missing"): 1}
 
-    def test_that_fails_is_none(self, connection, stats, stream):
+    def test_that_fails_is_not_counted(self, connection, stats, stream):
         with pytest.raises(SignalWireNotFoundError):
             SignalWireHook(connection).stop_call_stream(stream["call_sid"], "missing")
         assert stats.counts(metrics.STREAMS_STOPPED) == {}
@@ -183,7 +183,7 @@ class TestAStop:
 
 
 class TestABackendThatFails:
-    """A stop matters more than its being counted."""
+    """A stop matters more than counting it."""
 
     @pytest.fixture(autouse=True)
     def broken_stats(self, monkeypatch):
@@ -194,7 +194,7 @@ class TestABackendThatFails:
         monkeypatch.setattr(metrics, "Stats", Broken())
         monkeypatch.setattr(AIRFLOW_STATS, "_has_logged", False)
 
-    def test_stops_no_stop(self, connection, stream, trigger, context, caplog):
+    def test_does_not_fail_a_stop(self, connection, stream, trigger, context, caplog):
         assert SignalWireHook(connection).stop_call_stream(**stream)["status"] == "stopped"
         assert run_trigger(trigger(**stream))["status"] == "success"
         summary = StopCallStreamsOperator(task_id="stop", streams=[stream]).execute(context)
@@ -202,7 +202,7 @@ class TestABackendThatFails:
         [warning] = [record for record in caplog.records if record.name == metrics.__name__]
         assert "The metrics server is gone." in warning.getMessage()
 
-    def test_hides_no_error(self, connection, stream):
+    def test_does_not_hide_an_error(self, connection, stream):
         with pytest.raises(SignalWireNotFoundError):
             SignalWireHook(connection).stop_call_stream(stream["call_sid"], "missing")
 

@@ -159,7 +159,7 @@ def check(row: Row, python: str) -> bool:
 def summary_of(output: str) -> str:
     """Return pytest's counts; Airflow 2 prints warnings after them."""
     found = re.findall(r"^[= ]*(\d+ \w+.*) in [0-9.]+s\b", output, flags=re.MULTILINE)
-    return re.sub(r", \d+ warnings?", "", found[-1]) if found else "pytest did not end"
+    return re.sub(r", \d+ warnings?", "", found[-1]) if found else "pytest printed no summary"
 
 
 def build(row: Row, python: str) -> None:

@@ -46,9 +46,9 @@ def outputs(figures: dict[str, Any]) -> dict[Any, str]:
 def _lines(figures: dict[str, Any]) -> Iterator[str]:
     yield "# Benchmark results"
     yield ""
-    yield "`make bench` writes this page from `results.json`, which has all samples. Everything runs on one machine"
+    yield "`make bench` generates this page from the samples in `results.json`. Everything runs on one machine"
     yield "against the project's simulator, never against the live service. Values are medians; a ratio is the median"
-    yield "of the ratios of runs that followed each other."
+    yield "of the ratios of consecutive runs."
     yield ""
     yield "![Chart of the figures](chart.svg)"
     yield ""
@@ -59,7 +59,7 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "## Medians of each series"
     yield ""
-    yield "| Figure | Series | Median | Smallest to largest |"
+    yield "| Figure | Series | Median | Range |"
     yield "| --- | --- | --- | --- |"
     for name, figure in figures.items():
         yield from _series(name, figure)

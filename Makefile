@@ -60,15 +60,15 @@ docs: $(VENV)/ready ## build the documentation into .build/docs/html
 constraints: $(VENV)/ready ## resolve the newest versions and write the constraints file
 	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade --python-version 3.11 --extra simulator --group test --group lint --group docs --group ui --group cluster --group fuzz --group release --group security --group workflows pyproject.toml --output-file $(CONSTRAINTS)
 
-clean: ## remove what the other commands made
+clean: ## remove everything that the other commands created
 	rm -rf .venv .build dist .coverage .coverage.*
 
 .PHONY: ui test-ui
 
-ui: $(VENV)/ready ## open Airflow's UI with simulator, connection, calls and example DAGs; Ctrl-C ends it
+ui: $(VENV)/ready ## run Airflow's UI with the simulator, a connection, calls and the example DAGs; Ctrl-C stops it
 	@$(BIN)/python scripts/ui.py
 
-test-ui: $(VENV)/ready-ui $(CHROMIUM) ## drive Airflow's UI in a browser (installs Debian's chromium)
+test-ui: $(VENV)/ready-ui $(CHROMIUM) ## test Airflow's UI in a browser (installs Debian's chromium)
 	@$(BIN)/python -m pytest tests/ui
 	@echo "==> The screenshots are in .build/ui-screenshots"
 
@@ -91,25 +91,25 @@ test-matrix: $(VENV)/ready ## unit tests and example DAGs on every supported Air
 constraints-matrix: $(VENV)/ready ## write the constraints files of the older Airflow versions
 	@$(BIN)/python scripts/resolve_constraints.py $(VERSIONS)
 
-test-wheel: $(VENV)/ready ## build the wheel, install it beside an Airflow of its own, and test it
+test-wheel: $(VENV)/ready ## build the wheel, install it into a new environment with Airflow, and test it
 	@$(BIN)/python -m pytest tests/packaging
 
 .PHONY: release-check
 
-release-check: $(VENV)/ready-release ## build the files of a release into dist, check and try each, and print what would be uploaded
+release-check: $(VENV)/ready-release ## build the files of a release in dist, test them, and list them
 	@$(BIN)/python scripts/release_check.py
 
 .PHONY: smoke
 
 ARGS ?=
-smoke: $(VENV)/ready ## compare SignalWire with the simulator; only reads without ARGS="--yes …"
+smoke: $(VENV)/ready ## compare SignalWire with the simulator; read-only without ARGS="--yes …"
 	@$(BIN)/python scripts/smoke.py $(ARGS)
 
 .PHONY: bench
 
 BENCH := .build/bench/venv
 FIGURES ?=
-bench: $(BENCH)/ready ## measure performance beside other clients and write benchmarks/RESULTS.md; FIGURES="one_stop imports" for some
+bench: $(BENCH)/ready ## compare performance with other clients and write benchmarks/RESULTS.md; FIGURES="one_stop imports" for some
 	@$(BENCH)/bin/python -m benchmarks $(FIGURES)
 
 $(BENCH)/ready: $(VENV)/ready pyproject.toml $(CONSTRAINTS)
@@ -122,16 +122,16 @@ $(BENCH)/ready: $(VENV)/ready pyproject.toml $(CONSTRAINTS)
 
 POSTGRES := $(or $(lastword $(wildcard /usr/lib/postgresql/*/bin/postgres)),/usr/lib/postgresql/postgres)
 REDIS := /usr/bin/redis-server
-test-chaos: $(VENV)/ready-cluster $(POSTGRES) ## kill parts of a real Airflow and simulate outages; SHORT=1 for less
+test-chaos: $(VENV)/ready-cluster $(POSTGRES) ## kill components of a real Airflow and simulate outages; SHORT=1 for a shorter run
 	@$(BIN)/python -m pytest tests/cluster/test_chaos.py
 
-test-celery: $(VENV)/ready-cluster $(POSTGRES) $(REDIS) ## three Celery workers under one rate limit, one of them killed; SHORT=1 for less
+test-celery: $(VENV)/ready-cluster $(POSTGRES) $(REDIS) ## kill one of three Celery workers that share a rate limit; SHORT=1 for a shorter run
 	@$(BIN)/python -m pytest tests/cluster/test_celery.py
 
-test-journal: $(VENV)/ready-cluster $(POSTGRES) ## clean up by journal in a real Airflow whose parts are killed; SHORT=1 for less
+test-journal: $(VENV)/ready-cluster $(POSTGRES) ## test cleanup by journal in a real Airflow while tasks are killed; SHORT=1 for a shorter run
 	@$(BIN)/python -m pytest tests/cluster/test_journal.py
 
-test-triggerer: $(VENV)/ready-cluster $(POSTGRES) ## mark and clear deferred tasks in a real Airflow, whose triggerer stops their streams
+test-triggerer: $(VENV)/ready-cluster $(POSTGRES) ## mark and clear deferred tasks in a real Airflow, and check that their streams stop
 	@$(BIN)/python -m pytest tests/cluster/test_run_stream.py
 
 $(VENV)/ready-cluster: $(VENV)/ready
@@ -159,7 +159,7 @@ public-api: $(VENV)/ready ## record the public signatures in tests/unit/public_a
 SAMPLE ?= 3
 SEED ?= 1
 PACKAGES ?=
-mutants: $(VENV)/ready ## change the code at random and list the changes that no unit test notices; PACKAGES="hooks batch" for some
+mutants: $(VENV)/ready ## test random mutants of the code and list those that no unit test detects; PACKAGES="hooks batch" for some
 	@$(BIN)/python scripts/mutants.py --sample $(SAMPLE) --seed $(SEED) $(PACKAGES)
 
 .PHONY: fuzz audit sbom
@@ -169,10 +169,10 @@ SECONDS_AT_MOST ?= 3600
 fuzz: $(VENV)/ready-fuzz ## generate a million responses; EXAMPLES=… and SECONDS_AT_MOST=… for fewer
 	@$(BIN)/python tests/fuzz/fuzz_responses.py --examples $(EXAMPLES) --seconds $(SECONDS_AT_MOST)
 
-audit: $(VENV)/ready-security ## check the dependencies for known vulnerabilities; asks pypi.org
+audit: $(VENV)/ready-security ## check the dependencies for known vulnerabilities; requires pypi.org
 	@$(BIN)/python scripts/supply_chain.py audit
 
-sbom: $(VENV)/ready-security ## list the dependencies, as CycloneDX, in .build/sbom.cdx.json
+sbom: $(VENV)/ready-security ## write the dependencies to .build/sbom.cdx.json in CycloneDX format
 	@$(BIN)/python scripts/supply_chain.py sbom
 
 $(VENV)/ready-fuzz $(VENV)/ready-release $(VENV)/ready-security $(VENV)/ready-workflows: $(VENV)/ready-%: $(VENV)/ready

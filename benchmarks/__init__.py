@@ -1,1 +1,1 @@
-"""How fast this provider is, measured beside its peers. Run by ``make bench``."""
+"""Benchmarks of this provider and of other clients. Run by ``make bench``."""

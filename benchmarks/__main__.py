@@ -1,4 +1,4 @@
-"""The benchmarks as a command: ``python -m benchmarks [figure …]``; without names, all of them.
+"""Run benchmarks: ``python -m benchmarks [figure …]``. Without names, run all.
 
 ``--report`` only writes the report, the chart and the figures in the docs from the stored samples.
 """
@@ -15,13 +15,13 @@ from benchmarks.results import BUILD_DIR, save
 
 
 def main() -> None:
-    """Measure, and write the report."""
+    """Run the benchmarks and write the report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("figures", nargs="*", metavar="figure", help=", ".join(FIGURES))
-    parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--report", action="store_true", help="only write the report")
     options = parser.parse_args()
     if unknown := set(options.figures) - set(FIGURES):
-        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown figures: {', '.join(sorted(unknown))}")
     os.environ |= {
         "AIRFLOW_HOME": str(BUILD_DIR / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -1,4 +1,4 @@
-"""A chart of horizontal bars as SVG, readable on light and dark pages."""
+"""A horizontal bar chart in SVG for light and dark pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Bars = Mapping[str, tuple[float, str]]
 
 
 def chart(panels: Mapping[str, Bars]) -> str:
-    """Draw a panel for each title, each with its own scale; a bar has a length and a text."""
+    """Draw a panel for each title, each with its own scale. A bar has a length and a label."""
     drawn: list[str] = []
     y = 0
     for title, bars in panels.items():
@@ -51,7 +51,7 @@ def _panel(title: str, bars: Bars, y: int) -> Iterator[str]:
 
 
 def _bar(label: str, share: float, text: str, y: int) -> Iterator[str]:
-    # A bar too short to be seen would look like a missing one.
+    # Keep short bars visible.
     width = max(1.0, share * _BAR_WIDTH)
     css = "bar ours" if label.startswith("provider") else "bar"
     yield f'<text x="{_LABEL_WIDTH}" y="{y + 14}" text-anchor="end">{escape(label)}</text>'

@@ -1,4 +1,4 @@
-"""DAG runs in an Airflow of the benchmarks' own: they stop streams, or read a journal."""
+"""DAG runs in a separate Airflow that stop streams or read a journal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _POOL_SLOTS = 16
 
 @contextlib.contextmanager
 def running_airflow(streams: list[dict[str, str]]) -> Iterator[Callable[[str], float]]:
-    """Run Airflow with the DAGs that stop these streams; yield what runs one of them and returns its seconds."""
+    """Run Airflow with DAGs that stop these streams; yield a function that runs one and returns its duration."""
     home = BUILD_DIR / "dag_runs"
     airflow = _make_airflow(
         home,
@@ -49,7 +49,7 @@ def running_airflow(streams: list[dict[str, str]]) -> Iterator[Callable[[str], f
 
 @contextlib.contextmanager
 def running_journal(count: int) -> Iterator[Callable[..., dict[str, float]]]:
-    """Run Airflow with a journal of this many events in SQLite; yield what runs a DAG and returns its XCom."""
+    """Run Airflow with a journal of events in SQLite; yield a function that runs a DAG and returns its XCom."""
     home = BUILD_DIR / "journal"
     airflow = _make_airflow(home, "journal_dags")
     with _run_airflow(airflow, ("read_journal", "fold_journal")) as running:
@@ -61,13 +61,13 @@ def running_journal(count: int) -> Iterator[Callable[..., dict[str, float]]]:
             values: dict[str, float] = running.call_api("GET", path)["value"]
             return values
 
-        run("fold_journal", count=1)  # from now on, the DAG's asset is in the database
+        run("fold_journal", count=1)  # adds the DAG's asset to the database
         _insert_events(home / "airflow.db", count)
         yield run
 
 
 def _insert_events(database: Path, count: int) -> None:
-    """Let the journal have events of which each starts a stream, a millisecond after another."""
+    """Insert events that each record a started stream, one per millisecond."""
     now = datetime.now(UTC)
     rows = []
     for number in range(count):
@@ -83,7 +83,7 @@ def _insert_events(database: Path, count: int) -> None:
 
 
 def _make_airflow(home: Path, dags: str, **settings: str) -> Any:
-    """Return an Airflow with the DAGs of a folder of the benchmarks."""
+    """Return an Airflow with the DAGs in a subfolder of the benchmarks."""
     sys.path.insert(0, str(PROJECT_DIR / "scripts"))
     from local_airflow import LocalAirflow
 
@@ -103,22 +103,22 @@ def _run_airflow(airflow: Any, dag_ids: Collection[str]) -> Any:
 
 
 def _run(airflow: Any, dag_id: str, conf: dict[str, Any] | None = None) -> tuple[str, float]:
-    """Run a DAG, and return the run's id and its seconds."""
+    """Run a DAG; return the run's id and duration."""
     deadline = time.monotonic() + RUN_SECONDS
     body = {"logical_date": None, "conf": conf or {}}
     run_id = str(airflow.call_api("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
     while True:
-        run = _ask(airflow, f"dags/{dag_id}/dagRuns/{run_id}")
+        run = _get(airflow, f"dags/{dag_id}/dagRuns/{run_id}")
         if run.get("state") == "success":
-            began, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
-            return run_id, (ended - began).total_seconds()
+            started, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
+            return run_id, (ended - started).total_seconds()
         if run.get("state") == "failed":
             raise RuntimeError(f"the run of {dag_id} failed")
-        _wait(deadline, f"the run of {dag_id} did not end in time")
+        _wait(deadline, f"the run of {dag_id} timed out")
 
 
-def _ask(airflow: Any, path: str) -> dict[str, Any]:
-    """Read from Airflow's REST API; nothing, if it is too busy with the tasks to respond."""
+def _get(airflow: Any, path: str) -> dict[str, Any]:
+    """Send a GET request to Airflow's REST API; return {} if Airflow is too busy to respond."""
     try:
         response: dict[str, Any] = airflow.call_api("GET", path)
     except requests.RequestException:
@@ -126,7 +126,7 @@ def _ask(airflow: Any, path: str) -> dict[str, Any]:
     return response
 
 
-def _wait(deadline: float, otherwise: str) -> None:
+def _wait(deadline: float, error: str) -> None:
     if time.monotonic() > deadline:
-        raise RuntimeError(otherwise)
+        raise RuntimeError(error)
     time.sleep(1)

@@ -1,4 +1,4 @@
-"""What is measured: each figure runs its series in turns, so that both runs of a pair meet the same machine."""
+"""The figures. A figure runs its series in turns, so that changes in the machine's load affect all series alike."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _IMPORTS = {
 
 
 class Figure(NamedTuple):
-    """A figure: the code it measures, and how."""
+    """The code that a figure measures, and the function that measures it."""
 
     modules: tuple[str, ...]
     measure: Callable[[], Samples]
 
 
 def stop_10000() -> Samples:
-    """Stop 10,000 streams, by the provider and by its peers."""
+    """Stop 10,000 streams with the provider and with other clients."""
     with running_simulator(latency_ms=LATENCY_MS, rate_limit=RATE_LIMIT) as simulator:
         return _in_turns(
             ("provider", "aiohttp", *THREADS, SDK), lambda name: _stop(simulator, name, 10_000, rate_limit=RATE_LIMIT)
@@ -56,25 +56,25 @@ def stop_10000() -> Samples:
 
 
 def stop_60000() -> Samples:
-    """Stop more streams than a window allows."""
+    """Stop more streams than one window of the rate limit allows."""
     with running_simulator(latency_ms=LATENCY_MS, rate_limit=RATE_LIMIT) as simulator:
         return _in_turns(("provider",), lambda name: _stop(simulator, name, 60_000, rate_limit=RATE_LIMIT))
 
 
 def dag_runs() -> Samples:
-    """Stop the same streams in DAG runs; a stop can be repeated."""
+    """Stop the same streams repeatedly in DAG runs."""
     with running_simulator(latency_ms=LATENCY_MS) as simulator, running_airflow(simulator.seed(_STREAMS)) as run:
         return _in_turns(DAG_IDS, lambda dag_id: {"seconds": run(dag_id)})
 
 
 def memory() -> Samples:
-    """Stop the rows of a short and of a long file; once, for it takes long and varies little."""
+    """Stop the rows of a short and of a long file, once because it takes long and varies little."""
     with running_simulator() as simulator:
         return {f"{rows:,} rows": [_stop(simulator, "provider, no limit", rows)] for rows in (_FEW_ROWS, _MANY_ROWS)}
 
 
 def journal() -> Samples:
-    """Read events that are in SQLite through Airflow's API; read and fold more whose pages are made in the task."""
+    """Read events from SQLite through Airflow's API, and fold a larger number of generated events."""
     with running_journal(_EVENTS_IN_DATABASE) as run:
         return _in_turns(
             ("SQLite", "made pages"),
@@ -83,24 +83,24 @@ def journal() -> Samples:
 
 
 def sensors() -> Samples:
-    """Let deferred sensors wait, and count their polls."""
+    """Run deferred sensors and count their polls."""
     with running_simulator(latency_ms=LATENCY_MS, stop_delay_ms=_NEVER_MS) as simulator:
-        return _in_turns(("provider", "HttpSensor"), lambda whose: _wait(simulator, whose, _SENSORS, _SENSOR_SECONDS))
+        return _in_turns(("provider", "HttpSensor"), lambda name: _wait(simulator, name, _SENSORS, _SENSOR_SECONDS))
 
 
 def triggers() -> Samples:
-    """Let one triggerer's event loop wait for many streams."""
+    """Wait for many streams in one event loop, like a triggerer."""
     with running_simulator(latency_ms=LATENCY_MS, stop_delay_ms=_NEVER_MS) as simulator:
-        return _in_turns(("provider",), lambda whose: _wait(simulator, whose, _TRIGGERS, _TRIGGER_SECONDS, interval=20))
+        return _in_turns(("provider",), lambda name: _wait(simulator, name, _TRIGGERS, _TRIGGER_SECONDS, interval=20))
 
 
 def imports() -> Samples:
-    """Import what a DAG file imports, after ``airflow.sdk``."""
+    """Import what a DAG file imports after ``airflow.sdk``."""
     return _in_turns(tuple(_IMPORTS), lambda name: {"ms": _import_ms(_IMPORTS[name])})
 
 
 def one_stop() -> Samples:
-    """Stop one after the other."""
+    """Stop streams one after another."""
     with running_simulator() as simulator:
         return _in_turns(
             ("hook", "requests, threads 1", "vendor's SDK, threads 1", "spans"),
@@ -134,10 +134,10 @@ def _stop(simulator: Simulator, name: str, count: int, *, rate_limit: str | None
     latency_ms = LATENCY_MS if rate_limit else 0
     path = _seed(simulator, count, latency_ms=latency_ms, rate_limit=rate_limit)
     sample: dict[str, float] = _child("-m", "benchmarks.peers", name, simulator.url, path)
-    if count < _MANY_ROWS:  # otherwise the simulator's state is too large to be read; the operator has checked it
+    if count < _MANY_ROWS:  # the state of more is too large to read; the operator fails if a stop fails
         running_streams = simulator.control("GET", "state")["counts"]["running_streams"]
         if running_streams and name != "spans":
-            raise RuntimeError(f"{name} has not stopped every stream.")
+            raise RuntimeError(f"{name} did not stop all streams.")
         requests = simulator.control("GET", "requests")["requests"]
         if requests:
             sample["first_request"] = requests[0]["timestamp"] - sample["began_at"]
@@ -145,12 +145,12 @@ def _stop(simulator: Simulator, name: str, count: int, *, rate_limit: str | None
     return {key: round(value, 4) for key, value in sample.items() if key != "began_at"}
 
 
-def _wait(simulator: Simulator, whose: str, count: int, seconds: float, *, interval: float = 5) -> dict[str, float]:
+def _wait(simulator: Simulator, client: str, count: int, seconds: float, *, interval: float = 5) -> dict[str, float]:
     path = _seed(simulator, count, latency_ms=LATENCY_MS, stop_delay_ms=_NEVER_MS)
-    sample: dict[str, float] = _child("-m", "benchmarks.waiting", whose, str(seconds), str(interval), path)
+    sample: dict[str, float] = _child("-m", "benchmarks.waiting", client, str(seconds), str(interval), path)
     requests = simulator.control("GET", "requests")["requests"]
     # A poll of the provider is a stop and a read of the call; one of HttpSensor is a read.
-    polls = sum(whose != "provider" or request["method"] == "POST" for request in requests)
+    polls = sum(client != "provider" or request["method"] == "POST" for request in requests)
     return {"polls": polls, "cpu_ms_per_poll": sample["cpu"] / polls * 1000, "lag_p99_ms": sample["lag_p99_ms"]}
 
 
@@ -172,7 +172,7 @@ def _import_ms(statement: str) -> float:
 
 
 def _child(*arguments: str) -> Any:
-    """Run Python, and return the JSON value of the last line it prints."""
+    """Run Python and return the JSON value in its last line of output."""
     command = [sys.executable, "-W", "ignore", *arguments]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ).stdout
     return json.loads(output.splitlines()[-1])

@@ -1,6 +1,6 @@
-"""Stops the streams of a file, by this provider or as an expert would do it without: ``python -m benchmarks.peers``.
+"""Stop the streams of a file with this provider or another client: ``python -m benchmarks.peers NAME URL FILE``.
 
-Each run is a new process. It prints a JSON object: wall and CPU seconds, and when the work began.
+Each run is a new process. It prints a JSON object with the elapsed time, the CPU time, the start and the peak memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONCURRENCY = 128
 
 
 def main() -> None:
-    """Run one peer: its name, the simulator's URL, the file."""
+    """Run one client."""
     name, url, path = sys.argv[1:4]
     stop_all = prepare(name, url, path)
     began_at, cpu_before, started = time.time(), cpu_seconds(), time.perf_counter()
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def prepare(name: str, url: str, path: str) -> Callable[[], object]:
-    """Import and read everything that is not to be measured; return the function that stops the streams."""
+    """Import and read everything before the measurement; return the function to measure."""
     if name == "hook":
         return _by_hook(path)
     if name == "spans":
@@ -50,7 +50,7 @@ def prepare(name: str, url: str, path: str) -> Callable[[], object]:
 
 
 def provider(path: str, *, is_unlimited: bool = False) -> Callable[[], object]:
-    """Return a run of the operator, as a worker would do it: all of ``execute``."""
+    """Return a function that runs the operator's ``execute``."""
     from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 
     limit: dict[str, Any] = {"max_requests": 1_000_000, "period": 0.001} if is_unlimited else {}
@@ -62,13 +62,13 @@ def _by_hook(path: str) -> Callable[[], object]:
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
     hook, rows = SignalWireHook(), [json.loads(line) for line in Path(path).read_text().splitlines()]
-    hook.stop_call_stream(**rows[0])  # the session is made now
+    hook.stop_call_stream(**rows[0])  # creates the session
     return lambda: [hook.stop_call_stream(**row) for row in rows]
 
 
 def _spans(count: int) -> Callable[[], object]:
-    """Return what tracing alone does for so many stops, without a tracer provider."""
-    import opentelemetry.trace  # noqa: F401  # as in a worker, where Airflow imports it
+    """Return a function that only creates the spans of this number of stops, without a tracer provider."""
+    import opentelemetry.trace  # noqa: F401  # Airflow imports it in a worker
 
     from airflow_provider_signalwire.client.flows.stop import stop_stream
     from airflow_provider_signalwire.client.policy.tracing import attempt_span, operation_span
@@ -88,10 +88,10 @@ def _spans(count: int) -> Callable[[], object]:
 async def _by_aiohttp(urls: list[str]) -> None:
     import aiohttp
 
-    places = asyncio.Semaphore(CONCURRENCY)
+    semaphore = asyncio.Semaphore(CONCURRENCY)
 
     async def stop(session: aiohttp.ClientSession, url: str) -> None:
-        async with places, session.post(url, data=FORM) as response:
+        async with semaphore, session.post(url, data=FORM) as response:
             response.raise_for_status()
             await response.json()
 
@@ -126,7 +126,7 @@ def _sdk_sender(origin: str) -> Callable[[str], object]:
     def stop(url: str) -> None:
         if not hasattr(local, "client"):
             local.client = RestClient(project=PROJECT, token=TOKEN, host="127.0.0.1")
-            local.client._http._base_url = origin  # it knows only https
+            local.client._http._base_url = origin  # the SDK only supports https
         call, stream = url.rsplit("/", 3)[1::2]
         local.client.compat.calls.stop_stream(call, stream, **FORM)
 
@@ -153,7 +153,7 @@ def cpu_seconds() -> float:
 
 
 def peak_mb() -> float:
-    """Return this process's peak resident set; that of getrusage includes its parent's."""
+    """Return this process's peak resident set size. The value of getrusage includes the parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1000
 

@@ -1,4 +1,4 @@
-"""RESULTS.md, chart.svg and the figures in the docs, all made from results.json."""
+"""Generate RESULTS.md, chart.svg and the figures in the docs from results.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.chart import chart
 from benchmarks.results import FOLDER, PROJECT_DIR, load, medians
 from benchmarks.targets import fastest_threads, values
 
-# The key whose medians the second table shows, and its unit.
+# The key and the unit of the medians in the second table.
 _KEYS = {
     "stop_10000": ("seconds", "s"),
     "stop_60000": ("seconds", "s"),
@@ -28,13 +28,13 @@ _BLOCK = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTA
 
 
 def write_report() -> None:
-    """Write all that is made from the samples."""
+    """Write all files that are generated from the samples."""
     for path, text in outputs(load()).items():
         path.write_text(text)
 
 
 def outputs(figures: dict[str, Any]) -> dict[Any, str]:
-    """Return the text of each file that is made from the samples."""
+    """Return the text of each file that is generated from the samples."""
     page = _BLOCK.sub(lambda block: block[1] + _sentence(figures) + block[2], _DOCS_PAGE.read_text())
     return {
         FOLDER / "RESULTS.md": "\n".join(_lines(figures)) + "\n",
@@ -46,20 +46,20 @@ def outputs(figures: dict[str, Any]) -> dict[Any, str]:
 def _lines(figures: dict[str, Any]) -> Iterator[str]:
     yield "# Benchmark results"
     yield ""
-    yield "`make bench` writes this page from `results.json`, which has all samples. Everything runs on one machine"
+    yield "`make bench` generates this page from the samples in `results.json`. Everything runs on one machine"
     yield "against the project's simulator, never against the live service. Values are medians; a ratio is the median"
-    yield "of the ratios of runs that followed each other."
+    yield "of the ratios of consecutive runs."
     yield ""
     yield "![Chart of the figures](chart.svg)"
     yield ""
     yield "| Figure | Compared | Value | Target | |"
     yield "| --- | --- | --- | --- | --- |"
     for target, value, met in values(figures):
-        yield f"| {target.figure} | {target.what} | {value} | {target.bound_text} | {met} |"
+        yield f"| {target.figure} | {target.description} | {value} | {target.bound_text} | {met} |"
     yield ""
     yield "## Medians of each series"
     yield ""
-    yield "| Figure | Series | Median | Smallest to largest |"
+    yield "| Figure | Series | Median | Range |"
     yield "| --- | --- | --- | --- |"
     for name, figure in figures.items():
         yield from _series(name, figure)
@@ -88,7 +88,7 @@ def _conditions(figure: dict[str, Any]) -> str:
 
 
 def _bars(figures: dict[str, Any]) -> dict[str, dict[str, tuple[float, str]]]:
-    """Return the panels of the chart: title, then each bar's length and text."""
+    """Return the panels of the chart by title, with the length and label of each bar."""
     titles = {
         "stop_10000": "Seconds to stop 10,000 streams, 50 ms latency",
         "sensors": "CPU milliseconds per poll of a deferred sensor",

@@ -1,4 +1,4 @@
-"""The file that keeps all samples; the report, the chart and the figures in the docs are made from it."""
+"""The file with all samples, from which the report, the chart and the figures in the docs are generated."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def save(name: str, modules: tuple[str, ...], samples: Samples) -> None:
 
 
 def medians(samples: Samples, key: str) -> dict[str, float]:
-    """Return each series' median."""
+    """Return the median of each series."""
     return {name: median(run[key] for run in runs) for name, runs in samples.items()}
 
 
 def ratio(samples: Samples, key: str, ours: str, peer: str) -> float:
-    """Return the median ratio of the pairs; the runs of a pair followed each other."""
+    """Return the median of the ratios of consecutive runs."""
     return median(a[key] / b[key] for a, b in zip(samples[ours], samples[peer], strict=True))
 
 

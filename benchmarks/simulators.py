@@ -1,4 +1,4 @@
-"""The simulator in a separate process, and this process's Airflow connections to it."""
+"""The simulator in a separate process, and Airflow connections to it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from typing import Any
 import requests
 
 PROJECT = "benchmark-project"
-TOKEN = "benchmark-token"  # noqa: S105  # the simulator knows no other
+TOKEN = "benchmark-token"  # noqa: S105  # not a secret
 STREAM_NAME = "benchmark"
 
-# What SignalWire allows a Space: this many writes in so many seconds.
+# SignalWire's rate limit for a Space.
 ALLOWED_WRITES, ALLOWED_SECONDS = 13_800, 10
 ALLOWED_RATE = ALLOWED_WRITES / ALLOWED_SECONDS
 RATE_LIMIT = f"{ALLOWED_WRITES}/{ALLOWED_SECONDS}"
 
-# The command, with room for a million streams.
+# Allow more than a million streams.
 _SIMULATOR = (
     "from airflow_provider_signalwire.simulator import __main__, store; store.CAPACITY = 2_000_000; __main__.main()"
 )
 
 
 class Simulator:
-    """A running simulator, seen from outside.
+    """A client for the simulator's own endpoints.
 
-    :param url: Where it listens.
+    :param url: The simulator's URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -40,23 +40,23 @@ class Simulator:
         self._session.trust_env = False
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Use one of the simulator's own endpoints."""
-        answer = self._session.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=120)
-        answer.raise_for_status()
-        return answer.json()
+        """Send a request to one of the simulator's own endpoints."""
+        response = self._session.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=120)
+        response.raise_for_status()
+        return response.json()
 
     def reset(self, **settings: Any) -> None:
-        """Forget everything, and go on with other settings."""
+        """Reset the simulator with new settings."""
         self.control("POST", "reset", settings)
 
     def seed(self, streams: int, *, per_call: int = 1) -> list[dict[str, str]]:
-        """Put calls in progress in place and return their streams, as the batch operator takes them."""
+        """Create calls with streams, and return the streams as rows of a batch."""
         names = [{"name": f"{STREAM_NAME}-{number}"} for number in range(per_call)]
         calls = self.control("POST", "calls", {"count": streams // per_call, "streams": names})["calls"]
         return [{"call_sid": call["sid"], "stream_sid": stream["sid"]} for call in calls for stream in call["streams"]]
 
     def connect(self) -> None:
-        """Make this process's Airflow connections to it: the provider's, and one for HTTP operators."""
+        """Set the default connections of this process: the provider's, and one for HTTP operators."""
         connection = {"conn_type": "signalwire", "host": self.url, "login": PROJECT, "password": TOKEN}
         os.environ["AIRFLOW_CONN_SIGNALWIRE_DEFAULT"] = json.dumps(connection)
         os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({**connection, "conn_type": "http"})
@@ -66,10 +66,10 @@ class Simulator:
 def running_simulator(**settings: Any) -> Iterator[Simulator]:
     """Run a simulator on a free port.
 
-    :param settings: As its command line takes them, with underscores.
+    :param settings: Command-line options, with underscores.
     """
     options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
-    process = subprocess.Popen(  # the command is ours
+    process = subprocess.Popen(
         [
             *(sys.executable, "-c", _SIMULATOR, "--port", "0"),
             *("--project", PROJECT, "--token", TOKEN, "--stop-delay-ms", "0", *options),

@@ -1,4 +1,4 @@
-"""The targets: each a ratio or value of one figure's samples, and whether it is met."""
+"""Performance targets, each for a ratio or value of a figure's samples."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FEW, MANY = "10,000 rows", "1,000,000 rows"
 class Target(NamedTuple):
     """A line of the report.
 
-    :param figure: The samples it is computed from.
-    :param what: What is compared with what.
-    :param value: Computes the value.
-    :param bound: The bound of the value.
-    :param unit: How the value is written.
+    :param figure: Name of the figure.
+    :param description: What is compared.
+    :param value: Computes the value from the samples.
+    :param bound: Bound of the value.
+    :param unit: Format of the value.
     :param is_minimum: Whether the bound is a minimum.
     """
 
     figure: str
-    what: str
+    description: str
     value: Callable[[Samples], float]
     bound: float
     unit: str = "{:.2f} times"
@@ -38,17 +38,17 @@ class Target(NamedTuple):
 
     @property
     def bound_text(self) -> str:
-        """The bound as the report writes it."""
+        """The bound as shown in the report."""
         return f"{'≥' if self.is_minimum else '≤'} {self.unit.format(self.bound)}"
 
 
 def fastest_threads(samples: Samples) -> str:
-    """Return which number of threads of requests was the fastest."""
+    """Return the fastest series of requests with threads."""
     times = medians(samples, "seconds")
     return min(THREADS, key=times.__getitem__)
 
 
-def _middle(series: str, key: str) -> Callable[[Samples], float]:
+def _median(series: str, key: str) -> Callable[[Samples], float]:
     return lambda samples: median(run[key] for run in samples[series])
 
 
@@ -82,18 +82,24 @@ TARGETS = (
         is_minimum=True,
     ),
     Target("stop_10000", "CPU time of bare aiohttp", _ratio("cpu", "provider", "aiohttp"), 1.5),
-    Target("stop_10000", "first stop sent after execute began", _middle("provider", "first_request"), 0.3, "{:.2f} s"),
+    Target(
+        "stop_10000",
+        "time from the start of execute to the first stop",
+        _median("provider", "first_request"),
+        0.3,
+        "{:.2f} s",
+    ),
     Target(
         "stop_60000",
-        "rate, of the 1,380 stops a second that the limit permits",
-        lambda samples: 60_000 / _middle("provider", "seconds")(samples) / ALLOWED_RATE * 100,
+        "rate, relative to the limit of 1,380 stops per second",
+        lambda samples: 60_000 / _median("provider", "seconds")(samples) / ALLOWED_RATE * 100,
         97,
         "{:.0f} %",
         is_minimum=True,
     ),
     Target(
         "stop_60000",
-        "responses with 429, all runs together",
+        "responses with 429 in all runs",
         lambda samples: sum(run["refused"] for run in samples["provider"]),
         0,
         "{:.0f}",
@@ -117,15 +123,17 @@ TARGETS = (
     ),
     Target(
         "journal",
-        "peak memory of a task that reads and folds 100,000 events, Airflow's own included",
-        _middle("made pages", "peak_mb"),
+        "peak memory of a task that reads and folds 100,000 events, including Airflow",
+        _median("made pages", "peak_mb"),
         300,
         "{:.0f} MB",
     ),
     Target(
         "one_stop", "CPU time of requests, one stop after the other", _ratio("cpu", "hook", "requests, threads 1"), 1.05
     ),
-    Target("one_stop", "CPU time of a stop that tracing takes, without a tracer provider", _tracing, 2, "{:.1f} %"),
+    Target(
+        "one_stop", "share of a stop's CPU time spent on tracing, without a tracer provider", _tracing, 2, "{:.1f} %"
+    ),
     Target(
         "sensors",
         "CPU time per poll of HttpSensor, deferred",
@@ -135,18 +143,22 @@ TARGETS = (
     Target(
         "triggers",
         "event-loop lag with 5,000 waiting triggers, 99th percentile",
-        _middle("provider", "lag_p99_ms"),
+        _median("provider", "lag_p99_ms"),
         50,
         "{:.0f} ms",
     ),
     Target(
-        "imports", "import of operators and sensors, on top of airflow.sdk", _middle("provider", "ms"), 30, "{:.0f} ms"
+        "imports",
+        "import of operators and sensors, on top of airflow.sdk",
+        _median("provider", "ms"),
+        30,
+        "{:.0f} ms",
     ),
 )
 
 
 def values(figures: dict[str, Any]) -> list[tuple[Target, str, str]]:
-    """Return each target with its value and whether it is met, as text."""
+    """Return each target with its value and whether it is met, as strings."""
     lines = []
     for target in TARGETS:
         if target.figure not in figures:

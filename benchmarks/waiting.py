@@ -1,6 +1,6 @@
-"""Deferred sensors in one event loop, as in a triggerer: ``python -m benchmarks.waiting WHOSE SECONDS INTERVAL FILE``.
+"""Deferred sensors in one event loop, as in a triggerer: ``python -m benchmarks.waiting CLIENT SECONDS INTERVAL FILE``.
 
-It prints a JSON object: CPU seconds, and the 99th percentile of how late a task wakes up, garbage collection included.
+It prints a JSON object with the CPU time and the 99th percentile of the event-loop lag, including garbage collection.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from benchmarks.simulators import PROJECT
 
 
 def main() -> None:
-    """Make the triggers and run them."""
-    whose, seconds, interval, path = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+    """Create the triggers and run them."""
+    client, seconds, interval, path = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     streams = [json.loads(line) for line in Path(path).read_text().splitlines()]
-    make = _provider_trigger if whose == "provider" else _http_trigger
+    make = _provider_trigger if client == "provider" else _http_trigger
     print(json.dumps(asyncio.run(_run([make(stream, interval) for stream in streams], interval, seconds))))
 
 
@@ -42,7 +42,7 @@ def _provider_trigger(stream: dict[str, str], interval: float) -> Any:
 def _http_trigger(stream: dict[str, str], interval: float) -> Any:
     from airflow.providers.http.triggers.http import HttpSensorTrigger
 
-    # A 404 makes it wait for the interval; after any other failure it asks again without a pause.
+    # The trigger waits for the interval after a 404, but repeats other failed requests immediately.
     path = f"/api/laml/2010-04-01/Accounts/{PROJECT}/Calls/not-{stream['call_sid']}"
     return HttpSensorTrigger(endpoint=path, method="GET", poke_interval=interval)
 
@@ -50,16 +50,16 @@ def _http_trigger(stream: dict[str, str], interval: float) -> Any:
 async def _run(triggers: list[Any], interval: float, seconds: float) -> dict[str, float]:
     from airflow.providers.common.compat.connection import get_async_connection
 
-    await get_async_connection("signalwire_default")  # Airflow imports much for the first one
+    await get_async_connection("signalwire_default")  # the first call imports many modules
     lags: list[float] = []
     cpu_before = cpu_seconds()
     watching = asyncio.create_task(_watch(lags))
-    # Their polls are spread over the interval, as those of sensors that were deferred at different times.
+    # Spread the polls over the interval, as if the sensors were deferred at different times.
     starts = (number / len(triggers) * interval for number in range(len(triggers)))
     waiting = [asyncio.create_task(_wait(trigger, start)) for trigger, start in zip(triggers, starts, strict=True)]
     done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if done:
-        raise RuntimeError(f"A sensor that should wait ended with {done.pop().result()}.")
+        raise RuntimeError(f"A sensor ended unexpectedly with {done.pop().result()}.")
     result = {"cpu": cpu_seconds() - cpu_before, "lag_p99_ms": quantiles(lags, n=100)[98] * 1000}
     for task in (watching, *waiting):
         task.cancel()

@@ -1,6 +1,6 @@
-"""Check the links of every page that lie in this repository; nothing is fetched.
+"""Check the links between the pages of this repository, without network access.
 
-A relative link, or one to this repository on GitHub, must name a file that exists, and a heading that it has.
+A relative link, or one to this repository on GitHub, must lead to an existing file and heading.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PAGES = ("*.md", "llms.txt", "docs/**/*.md", "benchmarks/*.md", ".github/**/*.md
 
 
 def main() -> None:
-    """Print the broken links, and fail if there are any."""
+    """Print the broken links; fail if there are any."""
     pages = sorted({path for pattern in PAGES for path in PROJECT_DIR.glob(pattern)})
     broken = [f"{page.relative_to(PROJECT_DIR)}: {link}" for page in pages for link in broken_links(page, PROJECT_DIR)]
     if broken:
@@ -27,13 +27,13 @@ def main() -> None:
 
 
 def broken_links(page: Path, root: Path) -> list[str]:
-    """Return the links of a page that lead to no file or no heading of the repository."""
+    """Return the links of a page whose file or heading does not exist in the repository."""
     links = (match[1] or match[2] for match in LINK.finditer(CODE.sub("", CODE_BLOCK.sub("", page.read_text()))))
-    return [link for link in links if not leads_somewhere(link, page, root)]
+    return [link for link in links if not is_valid(link, page, root)]
 
 
-def leads_somewhere(link: str, page: Path, root: Path) -> bool:
-    """Return whether a link's target exists, or lies outside of the repository."""
+def is_valid(link: str, page: Path, root: Path) -> bool:
+    """Return whether a link's target exists or is outside of the repository."""
     if link.startswith(REPOSITORY):
         kind, _, path = link.removeprefix(REPOSITORY).partition("/main/")
         if kind not in ("blob", "tree"):

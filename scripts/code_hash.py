@@ -1,4 +1,4 @@
-"""A hash of code that changes with what the code does: comments, docstrings and blank lines do not count."""
+"""A hash of the package's code that ignores comments, docstrings and blank lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "airflow_provider_signalwire"
 def code_hash(*modules: str) -> str:
     """Return the hash of files and folders of the package.
 
-    :param modules: Their paths; without any, the whole package.
+    :param modules: Their paths; by default, the whole package.
     """
     digest = hashlib.sha256()
     for module in modules or (".",):

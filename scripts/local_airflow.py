@@ -1,4 +1,4 @@
-"""A real Airflow of the project's own: everything it writes lies in one folder, everything it opens on loopback."""
+"""A local Airflow that writes to one folder and listens only on loopback."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from urllib3.util import Retry
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 EXAMPLE_DAG_IDS = frozenset(path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py"))
 START_SECONDS = 300
-END_SECONDS = 30
+STOP_SECONDS = 30
 
 
 class LocalAirflow:
     """The ``airflow`` command with a new AIRFLOW_HOME and the example DAGs.
 
     :param home: Airflow's folder.
-    :param log: Name of the file in it that keeps what commands print.
-    :param settings: Further environment variables.
+    :param log: Name of the log file in that folder.
+    :param settings: More environment variables.
     """
 
     def __init__(self, home: Path, log: str, **settings: str) -> None:
@@ -48,8 +48,8 @@ class LocalAirflow:
         }
 
     def run(self, *arguments: str) -> str:
-        """Run a command to its end and return what it printed."""
-        result = subprocess.run(  # the command is ours
+        """Run a command and return its output."""
+        result = subprocess.run(
             [sys.executable, "-m", "airflow", *arguments],
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -65,10 +65,10 @@ class LocalAirflow:
 
     @contextlib.contextmanager
     def standalone(self, port: int, *, dag_ids: Collection[str] = EXAMPLE_DAG_IDS) -> Iterator[StandaloneAirflow]:
-        """Run ``airflow standalone``, ready when entered; all its processes are gone when left.
+        """Run ``airflow standalone``: wait until it is ready, and stop all its processes on exit.
 
-        :param port: The port of its UI and REST API.
-        :param dag_ids: It is ready when it knows these DAGs.
+        :param port: Port of the UI and REST API.
+        :param dag_ids: DAGs to wait for.
         """
         url = f"http://127.0.0.1:{port}"
         environment = {
@@ -76,12 +76,12 @@ class LocalAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(port),
             "AIRFLOW__API__BASE_URL": url,
-            # Who can reach the port is on this machine; a login would only be in the way.
+            # Only this machine can reach the port, so no login is needed.
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
-            "PATH": f"{self._airflow_on_loopback().parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self._make_airflow_command().parent}{os.pathsep}{os.environ['PATH']}",
         }
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -90,7 +90,7 @@ class LocalAirflow:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # A new process group can be ended as a whole, and Ctrl-C does not reach it.
+                # All processes can be stopped as one group, and Ctrl-C does not reach them.
                 start_new_session=True,
             )
             airflow = StandaloneAirflow(process, url, self.log)
@@ -98,10 +98,10 @@ class LocalAirflow:
                 airflow.wait_until_ready(dag_ids)
                 yield airflow
             finally:
-                airflow.end()
+                airflow.stop()
 
-    def _airflow_on_loopback(self) -> Path:
-        """Return a command for standalone to find in PATH; its components' log servers would listen to the world."""
+    def _make_airflow_command(self) -> Path:
+        """Create an ``airflow`` command without log servers, which listen on all interfaces."""
         command = self.home / "bin" / "airflow"
         command.parent.mkdir(exist_ok=True)
         command.write_text(
@@ -122,7 +122,7 @@ class StandaloneAirflow:
         self.log = log
 
     def wait_until_ready(self, dag_ids: Collection[str]) -> None:
-        """Return when all components are healthy and these DAGs can be triggered."""
+        """Wait until all components are healthy and these DAGs can be triggered."""
         deadline = time.monotonic() + START_SECONDS
         while not self._is_ready(dag_ids):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -130,7 +130,7 @@ class StandaloneAirflow:
             time.sleep(0.25)
 
     def call_api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Return what the REST API answers."""
+        """Send a request to the REST API and return the response."""
         token = requests.get(f"{self.url}/auth/token", timeout=10).json()["access_token"]
         with requests.Session() as session:
             # Airflow on SQLite returns 500 for a write while another one is in progress.
@@ -141,12 +141,12 @@ class StandaloneAirflow:
         response.raise_for_status()
         return response.json() if response.content else None
 
-    def end(self) -> None:
-        """End every process, by force if it has to be."""
+    def stop(self) -> None:
+        """Stop all processes; kill those that do not stop in time."""
         for signal_number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal_number)
-            deadline = time.monotonic() + END_SECONDS
+            deadline = time.monotonic() + STOP_SECONDS
             while time.monotonic() < deadline:
                 self.process.poll()
                 try:
@@ -165,10 +165,10 @@ class StandaloneAirflow:
 
 
 def free_port(wanted: int) -> int:
-    """Return the port, or any other if somebody has it."""
+    """Return this port if it is free, otherwise another one."""
     for port in (wanted, 0):
         with socket.socket() as listener:
-            # As the servers do, so that the connections of an earlier run that still close are not in the way.
+            # Like the servers: ignore closing connections of an earlier run.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 listener.bind(("127.0.0.1", port))

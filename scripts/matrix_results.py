@@ -1,4 +1,4 @@
-"""The results of the matrix: stored row by row, and shown in the table of the compatibility page."""
+"""The stored results of the test matrix, and the table of the compatibility page."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PACKAGES = ("apache-airflow", "python", "apache-airflow-providers-common-compat
 
 
 def load() -> dict[str, Any]:
-    """Return the stored results by row."""
+    """Return the stored result of each row."""
     results: dict[str, Any] = json.loads(RESULTS_FILE.read_text()) if RESULTS_FILE.exists() else {}
     return results
 
 
 def save(row: str, versions: dict[str, str], summary: str, seconds: float) -> None:
-    """Store how the tests ended on one row."""
+    """Store the result of a row."""
     git = ["git", "-C", str(PROJECT_DIR)]
     commit = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True).strip()
     result = {
@@ -43,7 +43,7 @@ def save(row: str, versions: dict[str, str], summary: str, seconds: float) -> No
 
 
 def page(rows: Sequence[tuple[str, str]], results: dict[str, Any]) -> str:
-    """Return the text of the compatibility page with these results.
+    """Return the compatibility page with these results.
 
     :param rows: Airflow and Python of each row.
     """
@@ -62,7 +62,7 @@ def _cells(airflow: str, python: str, results: dict[str, Any]) -> list[str]:
     suffix = " (lowest direct)" if airflow == "lowest" else ""
     result = results.get(f"{airflow}-{python}")
     if result is None:
-        return [airflow + suffix, python, "", "", "", "left to the workflow", ""]
+        return [airflow + suffix, python, "", "", "", "run in the CI workflow", ""]
     versions = [result["versions"][name] for name in _PACKAGES]
     summary = f"{result['summary']} ({result['seconds']} s)"
     return [versions[0] + suffix, *versions[1:], summary, result["commit"]]

@@ -1,8 +1,8 @@
-"""Changes the code in one place at a time and reports which unit test fails.
+"""Mutation testing: change the code in one place at a time and report which unit test fails.
 
-``make mutants SAMPLE=3 SEED=1`` tests three random mutants of each package, in a copy of the project. Each runs the
-tests that mirror its package first, then, if they pass, all unit tests. A survivor is a missing test, unless the
-change makes no difference.
+``make mutants SAMPLE=3 SEED=1`` tests three random mutants of each package in a copy of the project. For each mutant,
+it runs the tests of the package and, if they pass, all unit tests. A survivor means that a test is missing, unless the
+change has no effect.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ OPPOSITES: dict[type[ast.AST], Any] = dict([*PAIRS, *((after, before) for before
 
 @dataclass(frozen=True)
 class Mutant:
-    """One file with one change."""
+    """A module with one change."""
 
     path: Path
     line: int
@@ -62,7 +62,7 @@ class Mutant:
 
 
 def mutated_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield changed versions of one node, if there are any."""
+    """Yield the changed versions of a node."""
     changed: Any = copy.deepcopy(node)
     match changed:
         case ast.Compare(ops=[operator]) if type(operator) in OPPOSITES:
@@ -92,14 +92,14 @@ def mutated_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def executed_nodes(node: ast.AST) -> Iterator[Any]:
-    """Yield the nodes below one that run: no docstrings, annotations, imports or f-strings."""
+    """Yield the descendants of a node, without docstrings, annotations, imports and f-strings."""
     for field, value in ast.iter_fields(node):
         if field in {"annotation", "returns", "decorator_list"}:
             continue
         for child in value if isinstance(value, list) else [value]:
             is_docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
             is_type_checking = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
-            # Python 3.11 does not know where in the source the parts of an f-string are.
+            # Python 3.11 has no correct positions for the parts of an f-string.
             is_skipped = isinstance(child, ast.JoinedStr | ast.Import | ast.ImportFrom)
             if isinstance(child, ast.AST) and not (is_docstring or is_type_checking or is_skipped):
                 yield child
@@ -124,7 +124,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
 
 
 def mirrored_tests(package: str) -> Path:
-    """Return the closest folder of unit tests for a package."""
+    """Return the most specific folder of unit tests for a package."""
     tests = UNIT_TESTS / package
     while not (PROJECT_DIR / tests).is_dir():
         tests = tests.parent
@@ -132,7 +132,7 @@ def mirrored_tests(package: str) -> Path:
 
 
 def run_tests(project: Path, tests: Path) -> str | None:
-    """Run tests until one fails; return which, or None if all pass."""
+    """Run tests until one fails, and return its name; return None if all pass."""
     command = [sys.executable, "-m", *PYTEST.split(), "-o", f"faulthandler_timeout={MAX_SECONDS_PER_TEST}", str(tests)]
     environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
@@ -140,17 +140,17 @@ def run_tests(project: Path, tests: Path) -> str | None:
     try:
         output, _ = process.communicate(timeout=MAX_SECONDS_PER_RUN)
     except subprocess.TimeoutExpired:
-        return f"a run of more than {MAX_SECONDS_PER_RUN} s"
+        return f"a timeout after {MAX_SECONDS_PER_RUN} s"
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # processes that the tests left behind
+            os.killpg(process.pid, signal.SIGKILL)  # leftover processes
     if process.returncode == 0:
         return None
     failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
-    return failed[1] if failed else f"exit status {process.returncode} (a test of more than {MAX_SECONDS_PER_TEST} s?)"
+    return failed[1] if failed else f"exit status {process.returncode} (a test over {MAX_SECONDS_PER_TEST} s?)"
 
 
-def killer_of(mutant: Mutant, package: str, project: Path) -> str | None:
+def find_failing_test(mutant: Mutant, package: str, project: Path) -> str | None:
     """Return the first unit test that fails with a mutant, or None if it survives."""
     module = project / mutant.path
     module.write_text(mutant.mutated, encoding="utf-8")
@@ -160,15 +160,15 @@ def killer_of(mutant: Mutant, package: str, project: Path) -> str | None:
         module.write_text(mutant.original, encoding="utf-8")
 
 
-def sample_of(package: str, size: int, seed: int) -> list[Mutant]:
-    """Draw mutants of a package; the same seed and the same code give the same ones."""
+def sample_mutants(package: str, size: int, seed: int) -> list[Mutant]:
+    """Return random mutants of a package, the same for the same seed and code."""
     modules = sorted((PROJECT_DIR / PACKAGE / package).rglob("*.py"))
     mutants = [mutant for module in modules for mutant in mutants_of(module.relative_to(PROJECT_DIR))]
     return random.Random(f"{seed} {package}").sample(mutants, min(size, len(mutants)))  # noqa: S311 - not a secret
 
 
 def main() -> None:
-    """Report which test kills each mutant, the rate, and the survivors."""
+    """Print which test kills each mutant, the rate, and the survivors."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", nargs="*", default=PACKAGES, help=f"some of: {' '.join(PACKAGES)}")
     parser.add_argument("--sample", type=int, default=3, help="mutants per package")
@@ -183,8 +183,8 @@ def main() -> None:
         if failed := run_tests(project, UNIT_TESTS):
             sys.exit(f"The unit tests must pass without a mutant: {failed} failed")
         for package in options.packages:
-            for mutant in sample_of(package, options.sample, options.seed):
-                killer = killer_of(mutant, package, project)
+            for mutant in sample_mutants(package, options.sample, options.seed):
+                killer = find_failing_test(mutant, package, project)
                 print(f"{mutant}\n    {f'killed by {killer}' if killer else 'SURVIVED'}", flush=True)
                 killed += killer is not None
                 survivors += [mutant] if killer is None else []

@@ -1,7 +1,7 @@
-"""Build the files of a release into dist, check them, and print what would be uploaded.
+"""Build the files of a release in dist, test them, and list them.
 
-Run by ``make release-check``. The wheel and the source distribution are each installed into a new environment, which
-runs the demo. The unit tests run in the unpacked source distribution.
+Run by ``make release-check``. The wheel and the source distribution are each installed into a new environment that runs
+the demo. The unit tests run in the unpacked source distribution.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
 
 
 def main() -> None:
-    """Build, check and try the files; stop at the first failure."""
+    """Build and test the files; exit at the first failure."""
     shutil.rmtree(WORK, ignore_errors=True)
     shutil.rmtree(DIST, ignore_errors=True)
     WORK.mkdir(parents=True)
@@ -37,13 +37,13 @@ def main() -> None:
 
     for file in files:
         step(f"Installing {file.name} into a new environment, and running the demo")
-        python = environment_with(f"{file}[simulator]", name=file.suffix.lstrip("."))
+        python = make_environment(f"{file}[simulator]", name=file.suffix.lstrip("."))
         run_demo(python)
 
-    step("Running the unit tests from the source distribution alone")
+    step("Running the unit tests of the source distribution")
     run_unit_tests(next(file for file in files if file.suffix == ".gz"))
 
-    step("These files would be uploaded:")
+    step("Files to upload:")
     for file in files:
         print(f"{file.relative_to(PROJECT_DIR)}  {file.stat().st_size:,} bytes  sha256:{digest(file)}")
 
@@ -54,9 +54,9 @@ def step(text: str) -> None:
 
 
 def run(*command: str | Path, cwd: Path = PROJECT_DIR, **variables: str) -> None:
-    """Run a command; end the script if it fails."""
+    """Run a command; exit if it fails."""
     environment = {**os.environ, **variables}
-    # uv must not change the environment that runs this script.
+    # Otherwise, uv would change the environment that runs this script.
     environment.pop("VIRTUAL_ENV", None)
     if subprocess.run([*map(str, command)], cwd=cwd, env=environment, check=False).returncode != 0:
         sys.exit(f"Failed: {' '.join(map(str, command))}")
@@ -69,7 +69,7 @@ def build(source: Path, folder: Path) -> list[Path]:
 
 
 def copy_of_checkout() -> Path:
-    """Copy the files that git knows, with other times, to a folder of another name."""
+    """Copy the files of the checkout to another folder, with new modification times."""
     copy = WORK / "copy"
     listing = subprocess.check_output(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - the user's git
@@ -83,7 +83,7 @@ def copy_of_checkout() -> Path:
 
 
 def compare(first: list[Path], second: list[Path]) -> None:
-    """Fail unless both builds have the same files with the same bytes."""
+    """Exit unless both builds have the same files with the same content."""
     digests = [{file.name: digest(file) for file in files} for files in (first, second)]
     if digests[0] != digests[1] or len(first) != 2:
         sys.exit(f"Two builds differ: {digests[0]} and {digests[1]}")
@@ -94,8 +94,8 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def environment_with(*requirements: str, name: str) -> Path:
-    """Install into a new environment and return its interpreter."""
+def make_environment(*requirements: str, name: str) -> Path:
+    """Create an environment with these requirements and return its interpreter."""
     python = WORK / name / "bin" / "python"
     run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, WORK / name)
     run(BIN / "uv", "pip", "install", "--quiet", "--python", python, "--constraint", CONSTRAINTS, *requirements)
@@ -103,11 +103,11 @@ def environment_with(*requirements: str, name: str) -> Path:
 
 
 def run_demo(python: Path) -> None:
-    """Run the demo with the installed package and its example DAGs, in a folder that has no other."""
+    """Run the demo with the installed package and example DAGs, outside of the checkout."""
     folder = Path(tempfile.mkdtemp(dir=WORK))
     shutil.copytree(PROJECT_DIR / "scripts", folder / "scripts")
-    ask = "import airflow_provider_signalwire as package; print(package.__path__[0])"
-    package = Path(subprocess.check_output([python, "-c", ask], cwd=folder, text=True).strip())
+    code = "import airflow_provider_signalwire as package; print(package.__path__[0])"
+    package = Path(subprocess.check_output([python, "-c", code], cwd=folder, text=True).strip())
     shutil.copytree(package / "example_dags", folder / "example_dags")
     run(python, folder / "scripts" / "demo.py", cwd=folder)
 
@@ -117,7 +117,7 @@ def run_unit_tests(source: Path) -> None:
     with tarfile.open(source) as archive:
         archive.extractall(WORK / "sdist", filter="data")
     (unpacked,) = (WORK / "sdist").iterdir()
-    python = environment_with(f"{unpacked}[simulator]", "--group", f"{unpacked}/pyproject.toml:test", name="tests")
+    python = make_environment(f"{unpacked}[simulator]", "--group", f"{unpacked}/pyproject.toml:test", name="tests")
     run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit", cwd=unpacked)
 
 

@@ -1,6 +1,6 @@
-"""Print the changelog's section of the version that a tag names.
+"""Print the section of the changelog for a tag.
 
-Run by the release workflow. It fails unless tag, version and changelog agree and the version has a date.
+Run by the release workflow. Fails unless the tag matches the package's version and the changelog has it with a date.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def release_notes(tag: str, package: str, changelog: str) -> str:
-    """Return the section of a tag.
+    """Return the section for a tag.
 
     :param tag: ``v`` and the version.
     :param package: Text of the module that declares ``__version__``.

@@ -1,7 +1,7 @@
-"""Writes the constraints files of older versions of Airflow, of a pre-release, and of our lowest dependencies.
+"""Write the constraints files for older versions of Airflow, for a pre-release, and for our lowest dependencies.
 
-Newer dependencies can break an Airflow that nobody maintains any more, so an older version gets what was newest when it
-was released. Run by ``make constraints-matrix``; ``VERSIONS="3.4 lowest"`` for some.
+Newer dependencies can break a version of Airflow that is no longer maintained, so older versions get the dependencies
+of their release day. Run by ``make constraints-matrix``; ``VERSIONS="3.4 lowest"`` for some.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ RELEASES = {
     "3.0": (["apache-airflow==3.0.6"], "2025-09-01"),
     "3.1": (["apache-airflow==3.1.8"], "2026-03-20"),
     "3.2": (["apache-airflow==3.2.2"], "2026-06-05"),
-    # uv takes a pre-release only of packages that are named with one.
+    # uv installs pre-releases only of packages whose requirement names one.
     "3.4": (
         ["apache-airflow==3.4.0b2", "apache-airflow-core==3.4.0b2", "apache-airflow-task-sdk>=1.4.0a0"],
         "2026-11-26",
     ),
 }
 LOWEST = "lowest"
-# By then, the oldest common-compat that this provider runs with had been released. Later releases of Airflow's other
-# providers need a newer one.
+# The release day of the oldest common-compat that this provider supports. Later releases of Airflow's other providers
+# require a newer one.
 LOWEST_DAY = "2026-01-20"
-# Newer than 3.0.6 is the oldest common-compat that this provider runs with, and newer than 3.1.8 the oldest standard
-# provider that an example DAG runs with.
+# Packages whose oldest supported release is newer than the Airflow release: common-compat for this provider, and the
+# standard provider for an example DAG.
 LATER = {
     "3.0": {COMMON_COMPAT: "2026-01-20"},
     "3.1": {"apache-airflow-providers-standard": "2026-05-20"},
@@ -39,7 +39,7 @@ LATER = {
 
 
 def main() -> None:
-    """Resolve each version, or those named."""
+    """Resolve the versions on the command line, or all."""
     for version in sys.argv[1:] or [*RELEASES, LOWEST]:
         if version == LOWEST:
             compile_constraints(version, declared_minimums(), LOWEST_DAY)
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def compile_constraints(version: str, requirements: list[str], day: str) -> None:
-    """Write the constraints file of a version, with dependencies as of a day."""
+    """Write the constraints file for a version, with the dependencies of a day."""
     later = [f"--exclude-newer-package={name}={date}" for name, date in LATER.get(version, {}).items()]
     output = PROJECT_DIR / "constraints" / f"airflow-{version}.txt"
     command = [
@@ -61,7 +61,7 @@ def compile_constraints(version: str, requirements: list[str], day: str) -> None
 
 
 def declared_minimums() -> list[str]:
-    """Return the minimum of each of our own dependencies that pyproject.toml declares, as an exact requirement."""
+    """Return the minimum versions in pyproject.toml as exact requirements."""
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]
     declared = [*project["dependencies"], *project["optional-dependencies"]["simulator"]]
     return [requirement.replace(">=", "==") for requirement in declared]

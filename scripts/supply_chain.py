@@ -1,7 +1,7 @@
-"""What a worker gets with this provider: its inventory for ``make sbom``, its known weaknesses for ``make audit``.
+"""List the provider's dependencies (``make sbom``), or check them for known vulnerabilities (``make audit``).
 
-Both look at an environment into which the built wheel was installed and nothing else, with the versions that the
-tests run with. The folder .build/supply-chain is rebuilt each time.
+Both inspect a new environment with only the wheel and its dependencies, in the versions that the tests use. The folder
+.build/supply-chain is rebuilt each time.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SBOM = PROJECT_DIR / ".build" / "sbom.cdx.json"
 TOOLS = Path(sys.executable).parent
 PACKAGE = "airflow-provider-signalwire"
 
-# A path on this machine, a login, an index that may be a company's own: none of it is anybody else's business.
+# A path on this machine, credentials, or a private package index.
 PRIVATE = re.compile(r"file:|://[^/\s\"]*@|/simple\b|" + re.escape(str(PROJECT_DIR)))
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the command on the command line."""
     commands = {"sbom": sbom, "audit": audit}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(f"Usage: supply_chain.py {'|'.join(commands)}")
@@ -35,19 +35,19 @@ def main() -> None:
 
 
 def sbom() -> None:
-    """Write the inventory, and check it."""
+    """Write the SBOM and check it."""
     python = build_environment()
     run(TOOLS / "cyclonedx-py", "environment", "--output-reproducible", "--output-file", SBOM, python)
     text = SBOM.read_text()
     found = problems(text, direct_dependencies())
     if found:
         SBOM.unlink()
-        sys.exit("The inventory is wrong, so it was removed: " + "; ".join(found))
+        sys.exit("The SBOM is invalid and was removed: " + "; ".join(found))
     print(f"==> {SBOM.relative_to(PROJECT_DIR)}: {len(json.loads(text)['components'])} components, CycloneDX")
 
 
 def audit() -> None:
-    """Ask PyPI for known weaknesses; what it cannot be asked about is a failure, too, and no all-clear."""
+    """Ask PyPI for known vulnerabilities. A dependency that cannot be audited is a failure, too."""
     python = build_environment()
     versions = subprocess.check_output([TOOLS / "uv", "pip", "freeze", "--python", python], text=True)
     requirements = WORK_DIR / "requirements.txt"
@@ -55,51 +55,51 @@ def audit() -> None:
     command = (TOOLS / "pip-audit", "--strict", "--disable-pip", "--no-deps", "--progress-spinner", "off")
     if subprocess.run([*command, "--requirement", requirements], check=False).returncode != 0:
         sys.exit(
-            "The audit found weaknesses or could not be made; the lines above say which. It needs https://pypi.org "
-            "itself: a mirror of it has the packages but not what is known about them."
+            "The audit found vulnerabilities or could not run; see the output above. It requires https://pypi.org: "
+            "mirrors do not have the vulnerability data."
         )
 
 
 def build_environment() -> Path:
-    """Install the wheel into a new environment, and return its interpreter."""
+    """Install the wheel into a new environment and return its interpreter."""
     shutil.rmtree(WORK_DIR, ignore_errors=True)
     python = WORK_DIR / "venv" / "bin" / "python"
     run_uv("build", "--wheel", "--python", sys.executable, "--out-dir", WORK_DIR / "dist")
     run_uv("venv", "--python", sys.executable, WORK_DIR / "venv")
     (wheel,) = (WORK_DIR / "dist").glob("*.whl")
     run_uv("pip", "install", "--python", python, "--constraint", CONSTRAINTS, wheel)
-    # Where the wheel lay on this machine is noted beside the package, and would become part of the inventory.
-    for note in (WORK_DIR / "venv").glob("lib/*/site-packages/*.dist-info/direct_url.json"):
-        note.unlink()
+    # These files contain the local path of the wheel, which would be included in the SBOM.
+    for file in (WORK_DIR / "venv").glob("lib/*/site-packages/*.dist-info/direct_url.json"):
+        file.unlink()
     return python
 
 
 def direct_dependencies() -> set[str]:
-    """Return the names of what the package requires."""
+    """Return the names of the package's dependencies."""
     project: dict[str, Any] = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]
     return {re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in project["dependencies"]}
 
 
 def problems(text: str, dependencies: set[str]) -> list[str]:
-    """Say what is wrong with an inventory."""
-    inventory = json.loads(text)
-    versions = {component["name"]: component.get("version") for component in inventory["components"]}
+    """Return the problems of an SBOM."""
+    sbom_data = json.loads(text)
+    versions = {component["name"]: component.get("version") for component in sbom_data["components"]}
     missing = sorted(name for name in {PACKAGE, *dependencies} if not versions.get(name))
     private = sorted({found[0] for found in PRIVATE.finditer(text)})
     return [
-        *(["it is no CycloneDX"] if inventory.get("bomFormat") != "CycloneDX" else []),
+        *(["it is not in CycloneDX format"] if sbom_data.get("bomFormat") != "CycloneDX" else []),
         *([f"it lacks {', '.join(missing)}"] if missing else []),
-        *([f"it names what is private: {', '.join(private)}"] if private else []),
+        *([f"it contains private data: {', '.join(private)}"] if private else []),
     ]
 
 
 def run_uv(*arguments: str | Path) -> None:
-    """Run uv, which must succeed."""
+    """Run uv; raise an error if it fails."""
     run(TOOLS / "uv", *arguments, "--quiet")
 
 
 def run(*command: str | Path) -> None:
-    """Run a command of the project's environment, which must succeed."""
+    """Run a command; raise an error if it fails."""
     subprocess.run(command, cwd=PROJECT_DIR, check=True)
 
 

@@ -1,10 +1,10 @@
-"""Runs the unit tests and the example DAGs on every supported Airflow, each in a separate environment.
+"""Run the unit tests and the example DAGs on every supported Airflow, each in a separate environment.
 
-Run by ``make test-matrix``; an environment is built from ``constraints/airflow-X.Y.txt`` and kept below .build/matrix.
-The row ``lowest`` has exactly the declared minimum of each of our own dependencies. The row ``pre-release`` has no
-constraints: the newest release of everything, and pre-releases of Airflow.
+Run by ``make test-matrix``. An environment is built from ``constraints/airflow-X.Y.txt`` and kept in .build/matrix.
+The row ``lowest`` uses the declared minimum of each of our dependencies. The row ``pre-release`` has no constraints: it
+uses the newest releases, and pre-releases of Airflow.
 
-Each row's result is stored, and shown in the table of ``docs/compatibility.md``.
+The results are stored and shown in the table of ``docs/compatibility.md``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TESTS = ("tests/unit", "tests/e2e")
 
 LOWEST = "lowest"
 PRE_RELEASE = "pre-release"
-# uv takes a pre-release only of packages that are named with one.
+# uv installs pre-releases only of packages whose requirement names one.
 PRE_RELEASES = (
     *("apache-airflow>=3.0.0a0", "apache-airflow-core>=3.0.0a0", "apache-airflow-task-sdk>=1.0.0a0"),
     "apache-airflow-providers-common-compat>=1.12.0a0",
@@ -49,19 +49,19 @@ class Row:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """The arguments that tell uv which versions to install."""
+        """Arguments of uv that select the versions."""
         if self.airflow == PRE_RELEASE:
             return ("--upgrade", *PRE_RELEASES)
         return ("--constraint", str(self.constraints))
 
     @property
     def constraints(self) -> Path:
-        """The file that says which versions are installed."""
+        """The constraints file."""
         return PROJECT_DIR / "constraints" / f"airflow-{self.airflow}.txt"
 
     @property
     def environment(self) -> Path:
-        """Where it is installed."""
+        """The folder of the environment."""
         return MATRIX_DIR / str(self)
 
 
@@ -79,13 +79,13 @@ EXTRA_ROWS = tuple(Row(PRE_RELEASE, python) for python in PYTHONS["3.4"])  # on 
 
 
 def main() -> None:
-    """Check the rows asked for."""
+    """Test the rows on the command line, or all."""
     options = parse_arguments()
     pythons = {version: find_python(version) for version in {row.python for row in options.rows}}
     missing = sorted(version for version, python in pythons.items() if python is None)
     for version in missing:
         print(
-            f"Python {version} was not found, so its rows are not run. Install it, or name it: make test-matrix "
+            f"Python {version} was not found, so its rows are skipped. Install it, or set its path: make test-matrix "
             f"PYTHON{version.replace('.', '')}=/path/to/python{version}",
             flush=True,
         )
@@ -100,8 +100,13 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="VERSION", help="3.3 for an Airflow, 3.3-3.12 for one Python of it")
-    parser.add_argument("--list", action="store_true", help="print the rows as JSON and run nothing")
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        metavar="VERSION",
+        help="Airflow version (3.3), or with a Python version (3.3-3.12)",
+    )
+    parser.add_argument("--list", action="store_true", help="print the rows as JSON and exit")
     options = parser.parse_args()
     known = {name: [r for r in (*ROWS, *EXTRA_ROWS) if name in (r.airflow, str(r))] for name in options.rows}
     unknown = [name for name, rows in known.items() if not rows]
@@ -115,25 +120,25 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def find_python(version: str) -> str | None:
-    """Look at PYTHON312 and the like, on the PATH, at this interpreter, and among pyenv's."""
+    """Return an interpreter from a variable such as PYTHON312, the PATH, this process, or pyenv."""
     named = os.environ.get(f"PYTHON{version.replace('.', '')}")
     candidates = [named] if named else [shutil.which(f"python{version}"), sys.executable, pyenv_python(version)]
-    # A command of that name may be a shim that runs nothing, so each is asked.
+    # A command of that name may be a shim that does not run, so check each.
     return next((python for python in candidates if python and version_of(python) == version), None)
 
 
 def version_of(python: str) -> str | None:
-    """Ask an interpreter for its version; None if it does not run."""
-    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    """Return the version of an interpreter, or None if it does not run."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
-        answer = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
+        result = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return answer.stdout.strip()
+    return result.stdout.strip()
 
 
 def pyenv_python(version: str) -> str | None:
-    """Return where pyenv has that version."""
+    """Return pyenv's interpreter of a version."""
     pyenv = shutil.which("pyenv")
     if pyenv is None:
         return None
@@ -142,7 +147,7 @@ def pyenv_python(version: str) -> str | None:
 
 
 def check(row: Row, python: str) -> bool:
-    """Build a row's environment and run the tests in it; return whether they passed."""
+    """Build a row's environment, run the tests in it, and return whether they passed."""
     print(f"==> Airflow {row.airflow} on Python {row.python}", flush=True)
     build(row, python)
     versions = installed_versions(row)
@@ -157,13 +162,13 @@ def check(row: Row, python: str) -> bool:
 
 
 def summary_of(output: str) -> str:
-    """Return pytest's counts; Airflow 2 prints warnings after them."""
+    """Return the counts of pytest, after which Airflow 2 prints warnings."""
     found = re.findall(r"^[= ]*(\d+ \w+.*) in [0-9.]+s\b", output, flags=re.MULTILINE)
-    return re.sub(r", \d+ warnings?", "", found[-1]) if found else "pytest did not end"
+    return re.sub(r", \d+ warnings?", "", found[-1]) if found else "pytest printed no summary"
 
 
 def build(row: Row, python: str) -> None:
-    """Make the environment, unless it is there already and nothing it is made from has changed."""
+    """Build the environment unless it exists and its sources have not changed."""
     constraints = b"" if row.airflow == PRE_RELEASE else row.constraints.read_bytes()
     sources = constraints + (PROJECT_DIR / "pyproject.toml").read_bytes() + python.encode()
     fingerprint = hashlib.sha256(sources).hexdigest()
@@ -180,30 +185,30 @@ def build(row: Row, python: str) -> None:
 
 
 def run_uv(*arguments: str) -> None:
-    """Run uv, which must succeed."""
+    """Run uv; raise an error if it fails."""
     subprocess.run([str(UV), *arguments, "--quiet"], cwd=PROJECT_DIR, check=True)
 
 
 def installed_versions(row: Row) -> dict[str, str]:
-    """Return what the results are to name."""
+    """Return the versions to store with the result."""
     names = ("apache-airflow", "apache-airflow-providers-common-compat", "requests", "aiohttp")
-    ask = (
+    code = (
         "import sys; from importlib.metadata import version\n"
         f"print(sys.version.split()[0], *(version(name) for name in {names!r}))"
     )
-    answer = subprocess.check_output([str(row.environment / "bin" / "python"), "-c", ask], text=True)
-    return dict(zip(("python", *names), answer.split(), strict=True))
+    output = subprocess.check_output([str(row.environment / "bin" / "python"), "-c", code], text=True)
+    return dict(zip(("python", *names), output.split(), strict=True))
 
 
 def run_tests(row: Row) -> tuple[int, str]:
-    """Run the tests, and return the exit code and what was printed."""
+    """Run the tests, and return the exit code and the output."""
     pytest = [str(row.environment / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command = [*pytest, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *TESTS]
     environment = {name: value for name, value in os.environ.items() if name != "AIRFLOW_HOME"}
     with (row.environment / "pytest.log").open("w+") as log:
-        done = subprocess.run(command, cwd=PROJECT_DIR, env=environment, stdout=log, stderr=log, check=False)
+        result = subprocess.run(command, cwd=PROJECT_DIR, env=environment, stdout=log, stderr=log, check=False)
         log.seek(0)
-        return done.returncode, log.read()
+        return result.returncode, log.read()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Airflow's UI on this machine, with all there is to try: connection, running calls with streams, the example DAGs.
+"""Run Airflow's UI with the simulator, a connection, calls with streams, and the example DAGs.
 
-Run by ``make ui``. It writes only to AIRFLOW_HOME, or to the given folder, and empties that first.
+Run by ``make ui``. It writes only to AIRFLOW_HOME or to the given folder, which it empties first.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from local_airflow import PROJECT_DIR, LocalAirflow, StandaloneAirflow, free_por
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 AIRFLOW_HOME = PROJECT_DIR / ".build" / "ui"
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STREAMS = ("caller-audio", "agent-audio", "transcript")
 
 
 def main() -> None:
-    """Run everything until somebody wishes it to end."""
-    for signal_number in ENDING:
+    """Run Airflow and the simulator until Ctrl-C."""
+    for signal_number in STOP_SIGNALS:
         signal.signal(signal_number, interrupt)
     home = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else AIRFLOW_HOME
     started = time.monotonic()
     try:
-        # A stop takes its time, so that the wait for it can be watched.
+        # Stops are slow, so that the UI shows the wait.
         with SimulatorServer(port=free_port(8787), stop_delay_ms=3000) as simulator:
-            say(f"==> The simulator stands in for SignalWire at {simulator.url}")
+            say(f"==> Simulator running in place of SignalWire at {simulator.url}")
             calls = [call for name in STREAMS for call in simulator.seed(streams=[{"name": name}])]
-            say("==> Airflow makes its database and starts (half a minute)")
+            say("==> Starting Airflow (takes half a minute)")
             with LocalAirflow(home, "ui.log").standalone(free_port(8080)) as airflow:
                 add_connections(airflow, simulator)
                 explain(airflow, calls, time.monotonic() - started)
                 airflow.process.wait()
-                sys.exit(f"Airflow has ended by itself; see {airflow.log}")
+                sys.exit(f"Airflow exited unexpectedly; see {airflow.log}")
     except KeyboardInterrupt:
-        say("\n==> Ended; nothing is left running")
+        say("\n==> Stopped; nothing is left running")
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Treat SIGTERM and SIGHUP like Ctrl-C, once, so that nothing interrupts the shutdown."""
-    for signal_number in ENDING:
+    """Treat SIGTERM and SIGHUP like Ctrl-C, and ignore further signals during the shutdown."""
+    for signal_number in STOP_SIGNALS:
         signal.signal(signal_number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def add_connections(airflow: StandaloneAirflow, simulator: SimulatorServer) -> None:
-    """Make the connections the example DAGs use."""
+    """Create the connections that the example DAGs use."""
     bot = {
         "connection_id": "my_bot",
         "conn_type": "generic",
@@ -72,26 +72,26 @@ def add_connections(airflow: StandaloneAirflow, simulator: SimulatorServer) -> N
 
 
 def explain(airflow: StandaloneAirflow, calls: list[dict[str, Any]], seconds: float) -> None:
-    """Say where everything is, and what to paste."""
+    """Print the URLs, and values to paste."""
     say(
         f"""
 Airflow     {airflow.url} (ready after {seconds:.0f} s)
-Login       none: whoever opens it is an admin, and only this machine can
+Login       not needed; only this machine can connect
 Connection  signalwire_default, to the simulator: {airflow.url}/connections
 Log         {os.path.relpath(airflow.log)}
 
-Stop a stream: {airflow.url}/dags/stop_call_stream, press Trigger, and paste one of
+To stop a stream, open {airflow.url}/dags/stop_call_stream, click Trigger, and paste one of
 
   {"Call SID":36}  {"Stream SID":36}  Stream name"""
     )
     for call in calls:
         for stream in call["streams"]:
             say(f"  {call['sid']}  {stream['sid']}  {stream['name']}")
-    say("\nCtrl-C ends everything.")
+    say("\nPress Ctrl-C to stop everything.")
 
 
 def say(text: str) -> None:
-    """Print it at once, also into a pipe."""
+    """Print a line and flush it."""
     print(text, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The same stops as DAG runs: a mapped HttpOperator, one that defers, and one StopCallStreamsOperator."""
+"""The same stops with mapped HttpOperators, deferrable HttpOperators, and one StopCallStreamsOperator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a journal from Airflow's database, or fold one whose pages are made here."""
+"""Read a journal from Airflow's database, or fold generated events."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ JOURNAL = Asset("journal")
 NOW = datetime.now(UTC)
 
 
-class MadeEvents:
-    """Many events, which it returns in pages as Airflow does: each starts a stream, one a millisecond."""
+class GeneratedEvents:
+    """Generated events, one per millisecond, in pages like Airflow's. Each records a started stream."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._first = 0
         self._limit = 0
 
-    def after(self, since: str) -> MadeEvents:
-        """Return all events: none is older than what is read."""
+    def after(self, since: str) -> GeneratedEvents:
+        """Return all events, because none is older."""
         return self
 
-    def ascending(self, is_ascending: bool) -> MadeEvents:
+    def ascending(self, is_ascending: bool) -> GeneratedEvents:
         """Return the newest events first."""
         return self
 
-    def before(self, at: str) -> MadeEvents:
-        """Return the events from this time on; it is included."""
+    def before(self, at: str) -> GeneratedEvents:
+        """Return the events up to this time, inclusive."""
         self._first = round((NOW - datetime.fromisoformat(at)) / timedelta(milliseconds=1))
         return self
 
-    def limit(self, limit: int) -> MadeEvents:
-        """Return this many events at most."""
+    def limit(self, limit: int) -> GeneratedEvents:
+        """Return at most this number of events."""
         self._limit = limit
         return self
 
@@ -61,15 +61,15 @@ class MadeEvents:
             source_task_id="start",
             source_map_index=-1,
         )
-        # As Airflow receives it.
+        # Validate like Airflow's client.
         return AssetEventResult.model_validate_json(event.model_dump_json())
 
 
 def measure(context: Any) -> dict[str, float]:
-    """Return the time to read the journal, the number of its streams, and the memory of the whole process."""
-    began = time.monotonic()
+    """Return the time to read the journal, the number of running streams, and the process's peak memory."""
+    started = time.monotonic()
     journal = read_journal(context, [JOURNAL], [], max_stream_age=timedelta(days=1))
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     running = len(journal.running_streams())
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds_per_1000": seconds / running * 1000, "running": running, "peak_mb": peak_mb}
@@ -79,7 +79,7 @@ with DAG("read_journal", schedule=None):
 
     @task(inlets=[JOURNAL])
     def read(**context: Any) -> dict[str, float]:
-        """Read the events that are in the database."""
+        """Read the events in the database."""
         return measure(context)
 
     read()
@@ -88,7 +88,7 @@ with DAG("fold_journal", schedule=None, params={"count": 1}):
 
     @task(inlets=[JOURNAL])
     def fold(params: dict[str, Any], **context: Any) -> dict[str, float]:
-        """Read events that are made here."""
-        return measure({**context, "inlet_events": {JOURNAL: MadeEvents(params["count"])}})
+        """Read generated events."""
+        return measure({**context, "inlet_events": {JOURNAL: GeneratedEvents(params["count"])}})
 
     fold()

@@ -1,1 +1,1 @@
-"""The live smoke test: the same requests to SignalWire and to the simulator, and what differs."""
+"""The smoke test: send the same requests to SignalWire and to the simulator, and compare the responses."""

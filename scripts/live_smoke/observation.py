@@ -1,4 +1,4 @@
-"""What the smoke test keeps of a response: its shape, without the values that identify anything."""
+"""Observations: the structure of a response, without values that identify anything."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _TYPES = {dict: "object", list: "array", str: "string", int: "integer", float: "
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """The shape of a response.
+    """The structure of a response.
 
     :param outcome: HTTP status, or why there is no response.
     :param content_type: Media type, without parameters.
     :param headers: Names of the headers that concern requests and their limits, in lower case.
-    :param other_headers: The other names.
+    :param other_headers: Names of all other headers.
     :param types: JSON type of each value of the body by its path; an array stands for its first item.
     :param values: The top-level ``status`` and the error codes by their path.
     """
@@ -45,7 +45,7 @@ class Observation:
 
 
 class Observer:
-    """Turns responses into observations whose words can be published.
+    """Creates observations that can be published.
 
     :param private: Strings that must not be published: token, SIDs, numbers, the Space.
     """
@@ -54,11 +54,11 @@ class Observer:
         self._private = {text.lower() for text in private if text}
 
     def hide(self, text: str) -> None:
-        """Publish this string in no later observation."""
+        """Redact this string in later observations."""
         self._private.add(text.lower())
 
     def observe(self, response: HttpResponse | AttemptFailed) -> Observation:
-        """Return the shape of a response, or of the failure to get one."""
+        """Return the structure of a response, or the reason why there is none."""
         if isinstance(response, AttemptFailed):
             return Observation(outcome=f"no response ({response.kind})")
         names = frozenset(self._public(name.lower()) for name in response.headers)
@@ -99,9 +99,9 @@ class Observer:
 
 
 def differences(live: Observation, simulated: Observation, *, nulls_vary: bool) -> tuple[str, ...]:
-    """Return what a live response does differently.
+    """Return the differences between a live and a simulated response.
 
-    :param nulls_vary: Whether a value may be null or an array empty in one of them, as in the record of another call.
+    :param nulls_vary: Whether to ignore values that are null, and arrays that are empty, in one of them.
     """
     if live.outcome.startswith("no response"):
         return (live.outcome,)

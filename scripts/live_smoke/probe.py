@@ -1,4 +1,4 @@
-"""Sends the requests of the smoke test and keeps the shape of each response."""
+"""Send the requests of the smoke test and record the responses."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from airflow_provider_signalwire.client.transport.sync_transport import SyncTran
 from live_smoke.observation import Observation, Observer
 
 POLL_SECONDS = 0.5
-MIN_SID_LENGTH = 6  # a shorter one is a word that may be part of a key
+MIN_SID_LENGTH = 6  # a shorter one may be a word in a key
 
 Record = dict[str, Any]
 
 
 class Probe:
-    """Sends requests without retrying them.
+    """Sends requests without retries.
 
     :param settings: Where to send them.
-    :param observer: Turns responses into observations.
+    :param observer: Creates the observations.
     """
 
     def __init__(self, settings: ClientSettings, observer: Observer) -> None:
@@ -43,10 +43,10 @@ class Probe:
         until: Callable[[Record], bool] = lambda record: True,
         seconds: float = 0,
     ) -> Record:
-        """Send a request, keep the shape of its response under the step's name, and return the record.
+        """Send a request, store an observation of the response for this step, and return the record.
 
-        :param until: Repeat the request until the record fulfills this.
-        :param seconds: Repeat it for at most this time.
+        :param until: Repeat the request until this returns true for the record.
+        :param seconds: Maximum time to repeat it.
         :returns: An empty record if the response is not a success.
         """
         deadline = time.monotonic() + seconds
@@ -61,16 +61,16 @@ class Probe:
             time.sleep(POLL_SECONDS)
 
     def send(self, request: ApiRequest[Any]) -> bool:
-        """Send a request that is not a step, and return whether it succeeded."""
+        """Send a request without an observation, and return whether it succeeded."""
         return bool(_record(self._send(request)))
 
     def was_refused(self, step: str) -> bool:
-        """Return whether a step's request certainly had no effect."""
+        """Return whether a step's request had no effect for sure."""
         outcome = self.observations[step].outcome
         return outcome.isdigit() and classify(sent=True, status=int(outcome))[1] != "unknown"
 
     def with_token(self, api_token: str) -> Probe:
-        """Return a probe that sends another token and adds its observations to this one's."""
+        """Return a probe with another token that stores its observations in this one."""
         probe = Probe(dataclasses.replace(self._settings, api_token=api_token), self._observer)
         probe.observations = self.observations
         return probe

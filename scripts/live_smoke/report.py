@@ -1,4 +1,4 @@
-"""The table of the smoke test: what SignalWire returned, what the simulator returned, and where they differ."""
+"""The report of the smoke test: the responses of SignalWire and of the simulator, and their differences."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _RECORDS_OF_CALLS = frozenset({"list calls", "create a call", "read the call", "
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A step.
+    """A row of the table.
 
-    :param step: Its name.
-    :param live: What SignalWire returned; None if the step did not run.
-    :param simulated: What the simulator returned.
-    :param differences: What SignalWire did differently.
+    :param step: Name of the step.
+    :param live: Response of SignalWire; None if the step did not run.
+    :param simulated: Response of the simulator.
+    :param differences: Differences of SignalWire's response.
     """
 
     step: str
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
-        """The row of the table."""
+        """The cells of the row."""
         result = "DIFFERENT" if self.differences else "match"
         live, result = (self.live.summary, result) if self.live else ("", "not run")
         return self.step, live, self.simulated.summary, result
@@ -38,42 +38,42 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All rows, and the differences that every response of SignalWire shows."""
+    """All rows, and the differences common to all responses."""
 
     rows: list[Row]
-    everywhere: tuple[str, ...]
+    common: tuple[str, ...]
 
     @property
     def matches(self) -> bool:
-        """Whether no response differed."""
-        return not self.everywhere and not any(row.differences for row in self.rows)
+        """Whether all responses match."""
+        return not self.common and not any(row.differences for row in self.rows)
 
 
 def compare(live: Mapping[str, Observation], simulated: Mapping[str, Observation]) -> Comparison:
-    """Compare the responses to each step."""
+    """Compare the responses of each step."""
     found = {
         step: differences(live[step], expected, nulls_vary=step in _RECORDS_OF_CALLS)
         for step, expected in simulated.items()
         if step in live
     }
-    everywhere: set[str] = set.intersection(*map(set, found.values())) if len(found) > 1 else set()
+    common: set[str] = set.intersection(*map(set, found.values())) if len(found) > 1 else set()
     rows = [
         Row(
             step=step,
             live=live.get(step),
             simulated=expected,
-            differences=tuple(one for one in found.get(step, ()) if one not in everywhere),
+            differences=tuple(one for one in found.get(step, ()) if one not in common),
         )
         for step, expected in simulated.items()
     ]
-    return Comparison(rows=rows, everywhere=tuple(sorted(everywhere)))
+    return Comparison(rows=rows, common=tuple(sorted(common)))
 
 
 def render(comparison: Comparison, *, is_simulator: bool, not_run: str | None) -> str:
     """Return the report as Markdown.
 
-    :param is_simulator: Whether the connection leads to this machine.
-    :param not_run: Why some steps did not run.
+    :param is_simulator: Whether the connection points to this machine.
+    :param not_run: Reason why some steps did not run.
     """
     run = [row for row in comparison.rows if row.live]
     matching = sum(not row.differences for row in run)
@@ -81,11 +81,11 @@ def render(comparison: Comparison, *, is_simulator: bool, not_run: str | None) -
     paragraphs = [
         "# SignalWire smoke test",
         f"airflow-provider-signalwire {version('airflow-provider-signalwire')}, Airflow {version('apache-airflow')}, "
-        f"Python {platform.python_version()}. The connection leads to "
+        f"Python {platform.python_version()}. The connection points to "
         f"{'a simulator on this machine' if is_simulator else 'a Space'}.",
         _table([("Step", "SignalWire", "Simulator", "Result"), *(row.cells for row in comparison.rows)]),
         f"{matching} of {len(run)} steps match" + (f"; not run: {not_run}." if not_run else "."),
-        _differences("Every response", comparison.everywhere),
+        _differences("Every response", comparison.common),
         *(_differences(row.step.capitalize(), row.differences) for row in run),
         f"Other response headers: {', '.join(sorted(other_headers)) or 'none'}.",
     ]

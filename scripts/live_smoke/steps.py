@@ -1,4 +1,4 @@
-"""The requests of the smoke test, in their order. They run against SignalWire and against a simulator alike."""
+"""The steps of the smoke test, which run against SignalWire and against the simulator."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from airflow_provider_signalwire.client.protocol.records import CALL_ENDED_STATU
 from live_smoke.probe import Probe, Record
 
 UNKNOWN_SID = "00000000-0000-4000-8000-000000000000"
-WRONG_TOKEN = "wrong-token"  # noqa: S105  # the service must refuse it
+WRONG_TOKEN = "wrong-token"  # noqa: S105  # not a secret
 RING_SECONDS = 30
 ANSWER_SECONDS = 60
 EFFECT_SECONDS = 15
-# The call stays in progress while the steps run, and ends by itself if they are killed.
+# Long enough for the steps; ends the call if they are killed.
 LAML = '<?xml version="1.0" encoding="UTF-8"?><Response><Pause length="120"/></Response>'
 
 
 class CannotContinueError(Exception):
-    """A step did not bring about what the later ones need."""
+    """A step did not create what the next steps need."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -27,7 +27,7 @@ class NewCall:
     """A call to place.
 
     :param to: Number to call.
-    :param from_: Number of the Space that calls.
+    :param from_: Number of the Space to call from.
     """
 
     to: str
@@ -35,7 +35,7 @@ class NewCall:
 
 
 def free_steps(probe: Probe) -> None:
-    """Send what only reads, or is refused."""
+    """Send requests that only read or are refused, so that they cost nothing."""
     account_sid = probe.account_sid
     probe.observe("list calls", endpoints.list_calls(account_sid, page_size=1))
     probe.with_token(WRONG_TOKEN).observe("wrong token", endpoints.list_calls(account_sid, page_size=1))
@@ -45,10 +45,10 @@ def free_steps(probe: Probe) -> None:
 
 
 def read_call(probe: Probe, call_sid: str, *, seconds: float = 0) -> None:
-    """Read the call that the streams run on.
+    """Read the call.
 
-    :param seconds: How long to wait until it is in progress.
-    :raises CannotContinueError: if it is not.
+    :param seconds: Maximum time to wait until it is in progress.
+    :raises CannotContinueError: if it is not in progress.
     """
     answered = CALL_ENDED_STATUSES | {"in-progress"}
     call = probe.observe(
@@ -66,7 +66,7 @@ class StreamSteps:
 
     :param probe: Sends the requests.
     :param call: SID of a call in progress, or the call to place.
-    :param url: WebSocket that receives the audio.
+    :param url: URL of the WebSocket server that receives the audio.
     """
 
     def __init__(self, probe: Probe, call: str | NewCall, url: str) -> None:
@@ -76,12 +76,12 @@ class StreamSteps:
         self._url = url
         self._call_sid = call if isinstance(call, str) else ""
         self._names = [f"smoke-test-{uuid.uuid4().hex[:8]}-{number}" for number in range(4)]
-        self._running: dict[str, str] = {}  # SID or name of each stream that may be running, by the step of its start
+        self._running: dict[str, str] = {}  # step -> SID or name of a stream that may be running
 
     def run(self) -> None:
-        """Run the steps, and stop what they started even if they are interrupted.
+        """Run the steps; stop the streams and the call even if interrupted.
 
-        :raises CannotContinueError: if a step did not bring about what the later ones need.
+        :raises CannotContinueError: if a step did not create what the next steps need.
         """
         try:
             if isinstance(self._call, NewCall):
@@ -135,7 +135,7 @@ class StreamSteps:
         self._running, self._call_sid, self.left_running = {}, "", []
 
     def _start(self, step: str, name: str, *, url: str | None = None) -> str:
-        """Start a stream and return its SID, or its name if the response has none."""
+        """Start a stream and return its SID, or its name if the response has no SID."""
         request = endpoints.start_call_stream(self._probe.account_sid, self._call_sid, url=self._url, name=name)
         if url is not None:
             request = dataclasses.replace(request, form=(("Url", url), ("Name", name)))
@@ -157,7 +157,7 @@ class StreamSteps:
         )
 
     def _clean_up(self) -> None:
-        """Stop the streams that may be running, and hang up the call if it was placed here."""
+        """Stop the streams that may be running, and hang up the call if this placed it."""
         account_sid, call_sid = self._probe.account_sid, self._call_sid
         for step, stream_sid in self._running.items():
             if not self._probe.send(endpoints.stop_call_stream(account_sid, call_sid, stream_sid)):

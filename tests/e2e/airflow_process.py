@@ -1,4 +1,4 @@
-"""Airflow in a separate process, which runs one DAG after the other."""
+"""A separate process with Airflow that runs DAGs one after another."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any, Self
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 EXAMPLE_DAGS = Path(__file__).parent.parent.parent / "example_dags"
-ANSWER_SECONDS = 180  # what takes longer is stuck
+RUN_SECONDS = 180
 DAG_RUNNER = Path(__file__).parent / "dag_runner.py"
 
 
-# What a stream of the example DAG sends its audio to.
+# The WebSocket server that the example DAGs stream to.
 BOT = {"conn_type": "generic", "host": "wss://bot.example.com/audio", "password": "a-bots-token"}
 
 
 def airflow_environment(home: Path, dags_folder: Path, simulator: SimulatorServer) -> dict[str, str]:
-    """Return the environment of an Airflow with a connection to the simulator, and nothing else of ours in it."""
+    """Return the environment variables of an Airflow with a connection to the simulator."""
     connection = {
         "conn_type": "signalwire",
         "host": simulator.url,
@@ -42,10 +42,10 @@ def airflow_environment(home: Path, dags_folder: Path, simulator: SimulatorServe
 
 
 def run_airflow(environment: dict[str, str], *arguments: str, python: str | Path = sys.executable) -> str:
-    """Run an ``airflow`` command, which must succeed, and return all that it printed."""
+    """Run an ``airflow`` command, assert that it succeeds, and return its output."""
     result = subprocess.run(
         [str(python), "-m", "airflow", *arguments],
-        cwd=environment["AIRFLOW_HOME"],  # Python would import this project from its folder
+        cwd=environment["AIRFLOW_HOME"],  # not the project's folder, or Python would import the package from there
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -57,11 +57,11 @@ def run_airflow(environment: dict[str, str], *arguments: str, python: str | Path
 
 
 class DagRunner:
-    """A process that runs DAGs, so that Airflow is loaded but once.
+    """A process that loads Airflow once and runs DAGs.
 
-    :param environment: the process's environment
-    :param log: file that takes what Airflow logs
-    :param python: the interpreter, of an environment with Airflow
+    :param environment: Environment variables of the process.
+    :param log: File for Airflow's log.
+    :param python: Interpreter of an environment with Airflow.
     """
 
     def __init__(self, environment: dict[str, str], log: Path, python: str | Path = sys.executable) -> None:
@@ -86,62 +86,62 @@ class DagRunner:
     def run(self, dag_id: str, conf: dict[str, Any] | None = None, *, failing_task: str | None = None) -> DagResult:
         """Run a DAG to its end.
 
-        :param failing_task: a task that raises in place of what it does
+        :param failing_task: Task that raises an error instead of running.
         """
         _ = self.dag_files
         assert self._process.stdin is not None
         logged_before = len(self._log.read_text())
         job = {"dag_id": dag_id, "conf": conf or {}, "failing_task": failing_task}
         print(json.dumps(job), file=self._process.stdin, flush=True)
-        answer = self._answer()
+        result = self._read_result()
         log = self._log.read_text()[logged_before:]
-        print(log)  # pytest shows it if the test fails
-        return DagResult(answer, log)
+        print(log)  # shown if the test fails
+        return DagResult(result, log)
 
     @cached_property
     def dag_files(self) -> dict[str, Path]:
-        """The DAGs that it has, each with its file; waits until Airflow is ready."""
-        return {dag_id: Path(file) for dag_id, file in self._answer().items()}
+        """The file of each DAG. Waits until Airflow is ready."""
+        return {dag_id: Path(file) for dag_id, file in self._read_result().items()}
 
-    def _answer(self) -> dict[str, Any]:
+    def _read_result(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        watch = threading.Timer(ANSWER_SECONDS, self._process.kill)
+        watch = threading.Timer(RUN_SECONDS, self._process.kill)
         watch.start()
         try:
-            answer = self._process.stdout.readline()
+            line = self._process.stdout.readline()
         finally:
             watch.cancel()
-        assert answer, f"the DAG runner has ended:\n{self._log.read_text()[-3000:]}"
-        return dict(json.loads(answer))
+        assert line, f"the DAG runner has exited:\n{self._log.read_text()[-3000:]}"
+        return dict(json.loads(line))
 
 
 class DagResult:
-    """What became of a run.
+    """The result of a DAG run.
 
-    :param answer: as the DAG runner gave it
-    :param log: what Airflow logged
+    :param result: The DAG runner's output.
+    :param log: Airflow's log of the run.
     """
 
-    def __init__(self, answer: dict[str, Any], log: str) -> None:
-        self.state: str = answer["state"]
-        self.triggers: list[str] = answer["triggers"]
+    def __init__(self, result: dict[str, Any], log: str) -> None:
+        self.state: str = result["state"]
+        self.triggers: list[str] = result["triggers"]
         self.log = log
-        self._tasks: list[dict[str, Any]] = answer["tasks"]
+        self._tasks: list[dict[str, Any]] = result["tasks"]
 
     @property
     def task_states(self) -> dict[str, str]:
-        """The state of each task; of a mapped one, the states its instances are in."""
+        """The state of each task; for a mapped task, the states of its instances."""
         states: dict[str, set[str]] = {}
         for task in self._tasks:
             states.setdefault(task["task_id"], set()).add(task["state"])
         return {task_id: "/".join(sorted(found)) for task_id, found in states.items()}
 
     def xcom(self, task_id: str) -> Any:
-        """What a task returned."""
+        """Return the return value of a task."""
         (value,) = self.xcoms(task_id)
         return value
 
     def xcoms(self, task_id: str) -> list[Any]:
-        """What each instance of a mapped task returned, in order."""
+        """Return the return values of a mapped task, in order."""
         instances = [task for task in self._tasks if task["task_id"] == task_id]
         return [task["xcom"] for task in sorted(instances, key=lambda task: task["map_index"])]

@@ -1,4 +1,4 @@
-"""A real Airflow with a new database, to run DAGs."""
+"""Fixtures that run DAGs in a real Airflow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeDagRunner = Callable[..., DagRunner]
 def make_dag_runner(
     tmp_path_factory: pytest.TempPathFactory, shared_simulator: SimulatorServer
 ) -> Iterator[MakeDagRunner]:
-    """Start a DAG runner, with settings of Airflow if given; the same settings share one."""
+    """Return a function that starts a DAG runner with settings of Airflow, once for the same settings."""
     home = tmp_path_factory.mktemp("airflow")
     environment = airflow_environment(home, EXAMPLE_DAGS, shared_simulator)
     copy_migrated_database(home)
@@ -38,5 +38,5 @@ def make_dag_runner(
 
 @pytest.fixture
 def dag_runner(make_dag_runner: MakeDagRunner) -> DagRunner:
-    """A DAG runner with Airflow's defaults."""
+    """A DAG runner with Airflow's default settings."""
     return make_dag_runner()

@@ -1,9 +1,9 @@
-"""Runs DAGs by the Airflow it is started with, one after the other, as it is told on its standard input.
+"""Run DAGs that are requested on standard input, and print their results.
 
-The first line it prints is a JSON object: each DAG's id and its file. Each line it then reads is a JSON object
-``{"dag_id": …, "conf": {…}, "failing_task": … or null}``, and each line it prints one with the state of the run, the
-state and XCom value of each task, and which triggers were run. Everything else that is printed, Airflow's log above
-all, goes to standard error.
+The first line of the output is a JSON object that maps DAG ids to files. Each line of the input is a JSON object
+``{"dag_id": …, "conf": {…}, "failing_task": … or null}``. The response is a line with the state of the run, the state
+and XCom value of each task, and the names of the triggers that ran. All other output, such as Airflow's log, goes to
+standard error.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ PACKAGE = "airflow_provider_signalwire"
 
 
 def main() -> None:
-    answers = reserve_stdout()
-    forbid_deprecated_uses()
+    results = reserve_stdout()
+    forbid_deprecated_features()
     import_every_module()
     dags = load_dags()
-    print(json.dumps({dag_id: dag.fileloc for dag_id, dag in dags.items()}), file=answers, flush=True)
+    print(json.dumps({dag_id: dag.fileloc for dag_id, dag in dags.items()}), file=results, flush=True)
     for line in sys.stdin:
-        print(json.dumps(run(dags, **json.loads(line))), file=answers, flush=True)
+        print(json.dumps(run(dags, **json.loads(line))), file=results, flush=True)
     sys.stderr.flush()
-    os._exit(0)  # Airflow takes seconds to clear up, and there is nothing to keep
+    os._exit(0)  # skip Airflow's exit handlers, which take seconds
 
 
 def reserve_stdout() -> TextIO:
-    """Return standard output, and send to standard error what anybody else prints."""
-    answers = os.fdopen(os.dup(1), "w")
+    """Return a handle for standard output, and redirect all other output to standard error."""
+    results = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    return answers
+    return results
 
 
-def forbid_deprecated_uses() -> None:
-    """Make it an error when the package or an example DAG uses what Airflow is about to remove."""
-    import airflow.configuration  # noqa: F401  # it adds filters of its own, which must come before
+def forbid_deprecated_features() -> None:
+    """Turn deprecation warnings in the package and the example DAGs into errors."""
+    import airflow.configuration  # noqa: F401  # adds its own filters, so it must come first
 
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
-        # Airflow loads a DAG file under a name that starts with unusual_prefix.
+        # Airflow imports DAG files as modules named unusual_prefix_….
         warnings.filterwarnings("error", category=category, module=rf"{PACKAGE}|unusual_prefix")
 
 
 def import_every_module() -> None:
-    """Import the whole package, so that nothing deprecated hides in a module that no example DAG uses."""
+    """Import all modules, to find deprecated features in those that no example DAG uses."""
     package = importlib.import_module(PACKAGE)
     for module in pkgutil.walk_packages(package.__path__, f"{PACKAGE}."):
-        # A user's environment need not have pytest.
+        # Users may not have pytest.
         if not module.name.endswith((".__main__", ".pytest_plugin")):
             try:
                 importlib.import_module(module.name)
-            except ImportError as error:  # a module for newer versions of Airflow says so
+            except ImportError as error:  # the module requires a newer Airflow
                 if "needs Airflow" not in str(error):
                     raise
 
@@ -67,7 +67,7 @@ def load_dags() -> dict[str, Any]:
         from airflow.models.dagbag import DagBag
 
     bag = DagBag()
-    # On Airflow before 3.2, there is no journal; before 3.1, no approval.
+    # The journal requires Airflow 3.2, approval 3.1.
     too_old = ("needs Airflow 3.2", "needs Airflow 3.1", "No module named 'airflow.providers.standard'")
     errors = {file: error for file, error in bag.import_errors.items() if not any(text in error for text in too_old)}
     if errors:
@@ -78,7 +78,7 @@ def load_dags() -> dict[str, Any]:
 def run(dags: dict[str, Any], dag_id: str, conf: dict[str, Any], failing_task: str | None = None) -> dict[str, Any]:
     """Run a DAG to its end.
 
-    :param failing_task: a task that is to raise in place of what it does
+    :param failing_task: Task that raises an error instead of running.
     """
     dag = dags[dag_id]
     triggers = record_triggers()
@@ -99,11 +99,11 @@ def run(dags: dict[str, Any], dag_id: str, conf: dict[str, Any], failing_task: s
 
 
 def fail(*args: Any, **kwargs: Any) -> None:
-    raise RuntimeError("this task was told to fail")
+    raise RuntimeError("this task fails on purpose")
 
 
 def record_triggers() -> list[str]:
-    """Return a list that takes up the names of the triggers that are run from now on."""
+    """Return a list to which the name of each trigger that runs from now on is added."""
     from airflow_provider_signalwire.triggers.base import PollingTrigger
 
     names: list[str] = []
@@ -123,12 +123,12 @@ def describe(ti: Any) -> dict[str, Any]:
         "task_id": ti.task_id,
         "map_index": ti.map_index,
         "state": ti.state and str(getattr(ti.state, "value", ti.state)),
-        "xcom": plain(ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)),
+        "xcom": decode_json(ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)),
     }
 
 
-def plain(value: Any) -> Any:
-    """Undo the JSON that Airflow 3 leaves a value in when it is read outside a task."""
+def decode_json(value: Any) -> Any:
+    """Decode an XCom value, which is still JSON if Airflow 3 reads it outside of a task."""
     return json.loads(value) if isinstance(value, str) and value[:1] in '{["' else value
 
 

@@ -1,4 +1,4 @@
-"""Every example DAG, run by real Airflow against the simulator."""
+"""Run every example DAG in a real Airflow against the simulator."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_process import BOT, EXAMPLE_DAGS, DagRunner
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
-# They are not loaded where Airflow cannot page through asset events (before 3.2) or ask a person (before 3.1).
-NEED_A_NEWER_AIRFLOW = {"journaled_stream_cleanup", "approved_stream_cleanup"}
+# The journal requires Airflow 3.2, approval 3.1.
+REQUIRE_NEWER_AIRFLOW = {"journaled_stream_cleanup", "approved_stream_cleanup"}
 RECORD_KEYS = {"account_sid", "call_sid", "date_updated", "name", "sid", "status", "uri"}
 
 
@@ -27,8 +27,8 @@ def assert_stopped(record: dict[str, Any], *, call_sid: str, stream_sid: str) ->
     assert (record["call_sid"], record["sid"], record["status"]) == (call_sid, stream_sid, "stopped")
 
 
-def without_messages_of_airflow_3_0(log: str) -> str:
-    """Leave out what tasks tell their supervisor to mask, or let it mask before it is stored.
+def without_supervisor_messages(log: str) -> str:
+    """Remove the messages in which a task sends secrets to its supervisor, which masks them.
 
     Airflow 3.0 logs these messages, but only in ``dag.test()`` or at debug level.
     """
@@ -54,7 +54,7 @@ def test_stop_call_stream(
     assert result.triggers == (["CallStreamStoppedTrigger"] if deferrable else [])
 
 
-def test_stop_call_stream_by_name_on_an_ended_call(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+def test_stop_call_stream_by_name_on_ended_call(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     (call,) = simulator.seed(streams=[{"name": "bot"}], status="completed")
 
     result = dag_runner.run("stop_call_stream", {"call_sid": call["sid"], "stream_sid": "bot"})
@@ -63,7 +63,7 @@ def test_stop_call_stream_by_name_on_an_ended_call(simulator: SimulatorServer, d
     assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid="bot")
 
 
-def test_stop_call_stream_fails_on_an_unknown_stream(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+def test_stop_call_stream_fails_on_unknown_stream(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     (call,) = simulator.seed(streams=[{"name": "bot"}])
 
     result = dag_runner.run("stop_call_stream", {"call_sid": call["sid"], "stream_sid": "typo"})
@@ -72,7 +72,7 @@ def test_stop_call_stream_fails_on_an_unknown_stream(simulator: SimulatorServer,
     assert result.task_states == {"stop_call_stream": "failed"}
     assert result.xcom("stop_call_stream") is None
     assert "SignalWireNotFoundError" in result.log
-    assert simulator.token not in without_messages_of_airflow_3_0(result.log)
+    assert simulator.token not in without_supervisor_messages(result.log)
 
 
 def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -90,7 +90,7 @@ def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner
     assert start["Url"] == BOT["host"]
     (stream,) = simulator.state.snapshot()["streams"]
     assert stream["authorization_bearer_token"] == "redacted"
-    assert BOT["password"] not in without_messages_of_airflow_3_0(result.log)
+    assert BOT["password"] not in without_supervisor_messages(result.log)
     assert started["sid"] in result.xcom("work_with_audio")
     assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=started["sid"])
     assert running_streams(simulator) == []
@@ -98,7 +98,7 @@ def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner
 
 @pytest.mark.parametrize("stop_fails", [False, True], ids=["stop succeeds", "stop fails"])
 @pytest.mark.parametrize("work_fails", [False, True], ids=["work succeeds", "work fails"])
-def test_call_stream_lifecycle_fails_if_the_work_or_the_stop_fails(
+def test_call_stream_lifecycle_fails_if_work_or_stop_fails(
     simulator: SimulatorServer, dag_runner: DagRunner, work_fails: bool, stop_fails: bool
 ) -> None:
     (call,) = simulator.seed()
@@ -139,7 +139,7 @@ def test_conference_stream(
     assert started["name"] == "conference_stream.start_conference_stream"
     (start,) = (request["form"] for request in simulator.requests("/Streams") if "Url" in request["form"])
     assert (start["Url"], start["StreamCodec"]) == (BOT["host"], "L16@24000h")
-    assert BOT["password"] not in without_messages_of_airflow_3_0(result.log)
+    assert BOT["password"] not in without_supervisor_messages(result.log)
     assert started["sid"] in result.xcom("work_with_audio")
     assert result.xcom("stop_conference_stream")["sid"] == started["sid"]
     stopped = result.xcom("wait_until_stopped")
@@ -148,7 +148,7 @@ def test_conference_stream(
     assert result.triggers == (["ConferenceStreamStoppedTrigger"] if deferrable else [])
 
 
-def test_conference_stream_is_stopped_if_the_work_fails(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+def test_conference_stream_is_stopped_if_work_fails(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     (conference,) = simulator.seed_conferences()
 
     result = dag_runner.run("conference_stream", {"conference_sid": conference["sid"]}, failing_task="work_with_audio")
@@ -200,7 +200,7 @@ def test_stop_many_streams(simulator: SimulatorServer, dag_runner: DagRunner) ->
 
 
 def test_scheduled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
-    names = [{"name": "call_stream_lifecycle.start_call_stream"}, {"name": "of another"}]
+    names = [{"name": "call_stream_lifecycle.start_call_stream"}, {"name": "other"}]
     old_calls = simulator.seed(count=3, age_seconds=5 * 3600, streams=names)
     (young_call,) = simulator.seed(age_seconds=3 * 3600, streams=names)
 
@@ -209,13 +209,13 @@ def test_scheduled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
     assert result.state == "success"
     summary = result.xcom("stop_forgotten_streams")
     assert (summary["calls"], summary["stopped"], summary["failed"]) == (3, 3, 0)
-    of_another = [call["streams"][1]["sid"] for call in old_calls]
-    assert set(running_streams(simulator)) == {*of_another, *(stream["sid"] for stream in young_call["streams"])}
+    others = [call["streams"][1]["sid"] for call in old_calls]
+    assert set(running_streams(simulator)) == {*others, *(stream["sid"] for stream in young_call["streams"])}
 
 
 def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     skip_without_journal()
-    (call,) = simulator.seed(age_seconds=5 * 3600, streams=[{"name": "of another"}])
+    (call,) = simulator.seed(age_seconds=5 * 3600, streams=[{"name": "other"}])
 
     result = dag_runner.run("journaled_stream_cleanup")
 
@@ -225,7 +225,7 @@ def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
     assert running_streams(simulator) == [call["streams"][0]["sid"]]
 
 
-def test_approved_stream_cleanup_skips_the_approval_without_streams(
+def test_approved_stream_cleanup_skips_approval_without_streams(
     simulator: SimulatorServer, dag_runner: DagRunner
 ) -> None:
     if "approved_stream_cleanup" not in dag_runner.dag_files:
@@ -244,7 +244,7 @@ def test_approved_stream_cleanup_skips_the_approval_without_streams(
     assert running_streams(simulator) == [call["streams"][0]["sid"]]
 
 
-def test_scheduled_stream_cleanup_stops_nothing_in_a_dry_run(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
+def test_scheduled_stream_cleanup_dry_run_stops_nothing(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
     (call,) = simulator.seed(age_seconds=3600, streams=[{"name": "bot"}])
     conf = {"stream_names": ["bot"], "min_call_age_hours": 0.5, "dry_run": True}
 
@@ -279,7 +279,7 @@ def test_calling_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRun
     assert result.xcom("stop_stream")["id"] == call["sid"]
     (stream,) = simulator.state.snapshot()["streams"]
     assert (stream["sid"], stream["status"]) == (control_id, "stopped")
-    assert BOT["password"] not in without_messages_of_airflow_3_0(result.log)
+    assert BOT["password"] not in without_supervisor_messages(result.log)
 
 
 @pytest.mark.parametrize("failing_task", [None, "work_with_audio"])
@@ -293,15 +293,15 @@ def test_stop_stream_on_failure(simulator: SimulatorServer, dag_runner: DagRunne
     assert running_streams(simulator) == ([] if failing_task else [started])
 
 
-def test_every_example_dag_is_named_like_its_file(dag_runner: DagRunner) -> None:
+def test_dag_ids_match_file_names(dag_runner: DagRunner) -> None:
     files = {file.stem: file for file in EXAMPLE_DAGS.glob("*.py")}
     missing = set(files) - set(dag_runner.dag_files)
 
     assert dag_runner.dag_files == {name: file for name, file in files.items() if name not in missing}
-    assert missing <= NEED_A_NEWER_AIRFLOW
+    assert missing <= REQUIRE_NEWER_AIRFLOW
 
 
-def test_every_example_dag_is_run_here() -> None:
-    run_here = set(re.findall(r'runner\.run\("(\w+)"', Path(__file__).read_text()))
+def test_every_example_dag_is_tested() -> None:
+    tested = set(re.findall(r'runner\.run\("(\w+)"', Path(__file__).read_text()))
 
-    assert {file.stem for file in EXAMPLE_DAGS.glob("*.py")} == run_here
+    assert {file.stem for file in EXAMPLE_DAGS.glob("*.py")} == tested

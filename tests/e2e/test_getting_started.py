@@ -1,4 +1,4 @@
-"""The page "Getting started", as a reader who copies one block after the other into a shell."""
+"""Run the shell blocks of the page "Getting started"."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_blocks_stop_a_stream_in_an_empty_home(tmp_path: Path) -> None:
+def test_blocks_stop_a_stream_in_empty_home_folder(tmp_path: Path) -> None:
     steps = PAGE.read_text().split("## 2. ")[1].split("## With an account")[0]
     port = str(free_port())
     blocks = "".join(BLOCK.findall(steps)).replace("8787", port).replace("my-token &", f"my-token --port {port} &")

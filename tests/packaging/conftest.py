@@ -1,4 +1,4 @@
-"""The wheel, and an environment that has Airflow and the wheel and nothing else of this project."""
+"""Fixtures that build the wheel and install it into a new environment with Airflow."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Collect these tests only for ``make test-wheel``, because they install another Airflow."""
-    asked_for = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path.is_relative_to(PACKAGING_TESTS) for path in asked_for) else True
+    """Collect this folder only if it is named on the command line: it installs another Airflow."""
+    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(PACKAGING_TESTS) for path in named) else True
 
 
 def uv(*arguments: str | Path) -> None:
@@ -31,7 +31,7 @@ def uv(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the source distribution, as users get it."""
+    """The wheel, built from the source distribution."""
     folder = tmp_path_factory.mktemp("dist")
     uv("build", "--python", sys.executable, "--out-dir", folder)
     (wheel,) = folder.glob("*.whl")
@@ -40,7 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment into which Airflow and the wheel were installed."""
+    """The interpreter of an environment with Airflow and the wheel."""
     environment = tmp_path_factory.mktemp("installed") / "venv"
     python = environment / "bin" / "python"
     uv("venv", "--python", sys.executable, environment)
@@ -50,8 +50,8 @@ def installed_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def installed_package(installed_python: Path) -> Path:
-    """The folder that the package was installed into."""
-    ask = "import airflow_provider_signalwire; print(airflow_provider_signalwire.__path__[0])"
-    folder = subprocess.check_output([str(installed_python), "-c", ask], cwd=installed_python.parent, text=True)
+    """The folder of the installed package."""
+    code = "import airflow_provider_signalwire; print(airflow_provider_signalwire.__path__[0])"
+    folder = subprocess.check_output([str(installed_python), "-c", code], cwd=installed_python.parent, text=True)
     assert PROJECT_DIR not in Path(folder).parents
     return Path(folder.strip())

@@ -1,4 +1,4 @@
-"""The wheel in an empty environment with Airflow: what a user sees and runs."""
+"""Use the installed wheel through Airflow's commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def environment(
     installed_package: Path,
     shared_simulator: SimulatorServer,
 ) -> dict[str, str]:
-    """The environment of an Airflow whose DAGs folder is what the wheel brought."""
+    """The environment variables of an Airflow that uses the installed example DAGs."""
     home = tmp_path_factory.mktemp("installed-airflow")
     environment = airflow_environment(home, installed_package / "example_dags", shared_simulator)
     environment.pop("PYTHONPATH", None)
@@ -37,35 +37,35 @@ def environment(
     return environment
 
 
-def json_of(output: str) -> Any:
-    """Return the JSON that a command printed after what it logged."""
+def parse_json(output: str) -> Any:
+    """Return the JSON value in a command's output, after its log lines."""
     return json.loads(output[re.search(r"^[\[{](?!\d)", output, re.MULTILINE).start() :])  # type: ignore[union-attr]
 
 
-def test_airflow_lists_the_provider(environment: dict[str, str], installed_python: Path) -> None:
-    listed = json_of(run_airflow(environment, "providers", "list", "-o", "json", python=installed_python))
+def test_airflow_lists_provider(environment: dict[str, str], installed_python: Path) -> None:
+    listed = parse_json(run_airflow(environment, "providers", "list", "-o", "json", python=installed_python))
 
     assert [row["version"] for row in listed if row["package_name"] == DISTRIBUTION] == [__version__]
 
 
-def test_airflow_describes_the_provider(environment: dict[str, str], installed_python: Path) -> None:
+def test_airflow_describes_provider(environment: dict[str, str], installed_python: Path) -> None:
     command = ("providers", "get", DISTRIBUTION, "--full", "-o", "json")
 
-    (row,) = json_of(run_airflow(environment, *command, python=installed_python))
+    (row,) = parse_json(run_airflow(environment, *command, python=installed_python))
 
     assert row["package-name"] == DISTRIBUTION
     assert row["connection-types"][0]["connection-type"] == "signalwire"
 
 
-def test_airflow_knows_the_connection_type(environment: dict[str, str], installed_python: Path) -> None:
-    hooks = json_of(run_airflow(environment, "providers", "hooks", "-o", "json", python=installed_python))
+def test_airflow_registers_connection_type(environment: dict[str, str], installed_python: Path) -> None:
+    hooks = parse_json(run_airflow(environment, "providers", "hooks", "-o", "json", python=installed_python))
 
     (hook,) = (row for row in hooks if row["connection_type"] == "signalwire")
     assert hook["package_name"] == DISTRIBUTION
     assert hook["hook_name"] == "SignalWire"
 
 
-def test_airflow_loads_the_examples_and_logs_no_error(environment: dict[str, str], installed_python: Path) -> None:
+def test_airflow_loads_examples_without_errors(environment: dict[str, str], installed_python: Path) -> None:
     with_examples = {**environment, "AIRFLOW__CORE__LOAD_EXAMPLES": "True"}
     bundle = ("-B", f"{DISTRIBUTION}-example-dags")
 
@@ -73,12 +73,12 @@ def test_airflow_loads_the_examples_and_logs_no_error(environment: dict[str, str
     listed = run_airflow(with_examples, "dags", "list", *bundle, "-o", "json", python=installed_python)
     errors = run_airflow(with_examples, "dags", "list-import-errors", *bundle, python=installed_python)
 
-    assert {row["dag_id"] for row in json_of(listed)} == EXAMPLES
+    assert {row["dag_id"] for row in parse_json(listed)} == EXAMPLES
     assert "No data found" in errors
     assert not re.search(r"\b(error|exception|traceback)\b", output + listed, re.IGNORECASE)
 
 
-def test_an_example_dag_runs(
+def test_example_dag_runs(
     environment: dict[str, str], installed_python: Path, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
     (call,) = simulator.seed()

@@ -1,4 +1,4 @@
-"""What is in the wheel, and what it says about itself."""
+"""The files and the metadata of the wheel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def metadata(wheel: Path) -> Message:
         return HeaderParser().parsestr(archive.read(name).decode())
 
 
-def test_the_wheel_has_every_file_of_the_package_and_the_example_dags_and_nothing_else(files: set[str]) -> None:
+def test_wheel_contains_only_package_and_example_dags(files: set[str]) -> None:
     package = {
         str(path.relative_to(PROJECT_DIR))
         for path in (PROJECT_DIR / PACKAGE).rglob("*")
@@ -38,7 +38,7 @@ def test_the_wheel_has_every_file_of_the_package_and_the_example_dags_and_nothin
     assert {name for name in files if ".dist-info/" not in name} == package | examples
 
 
-def test_the_metadata_says_what_an_index_shows(metadata: Message) -> None:
+def test_metadata_has_what_a_package_index_shows(metadata: Message) -> None:
     assert metadata["Name"] == "airflow-provider-signalwire"
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata.get_all("License-File") == ["LICENSE"]
@@ -56,7 +56,7 @@ def test_the_metadata_says_what_an_index_shows(metadata: Message) -> None:
     } <= classifiers
 
 
-def test_the_metadata_requires_what_is_imported(metadata: Message) -> None:
+def test_metadata_requires_imported_packages(metadata: Message) -> None:
     requirements = {line.split(";")[0].strip().split(">=")[0] for line in metadata.get_all("Requires-Dist", [])}
 
     assert requirements == {

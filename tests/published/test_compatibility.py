@@ -1,4 +1,4 @@
-"""The table of the compatibility page shows the stored results, which are not older than the code."""
+"""The compatibility page shows the stored results, which are up to date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 @pytest.fixture
 def scripts(monkeypatch):
-    """Import a module of the scripts as they import each other."""
+    """Return a function that imports a module of the folder scripts."""
     monkeypatch.syspath_prepend(SCRIPTS)
     before = set(sys.modules)
     yield importlib.import_module
@@ -27,13 +27,13 @@ def test_page_shows_the_stored_results(scripts):
     assert results.PAGE.read_text() == results.page(rows, results.load()), "run make test-matrix"
 
 
-def test_results_are_not_older_than_the_code(scripts):
+def test_results_are_up_to_date(scripts):
     stored = scripts("matrix_results").load()
-    old = sorted(row for row, result in stored.items() if result["code"] != scripts("code_hash").code_hash())
-    assert old == [], f"run make test-matrix VERSIONS='{' '.join(old)}'"
+    outdated = sorted(row for row, result in stored.items() if result["code"] != scripts("code_hash").code_hash())
+    assert outdated == [], f"run make test-matrix VERSIONS='{' '.join(outdated)}'"
 
 
-def test_stored_results_are_green(scripts):
+def test_stored_results_have_no_failures(scripts):
     summaries = {row: result["summary"] for row, result in scripts("matrix_results").load().items()}
     assert {row: summary for row, summary in summaries.items() if "failed" in summary or "error" in summary} == {}
 
@@ -50,7 +50,7 @@ def test_stored_results_are_green(scripts):
             "==== 3 passed in 2.10s ====\n/site-packages/airflow/base.py:22 RemovedInAirflow3Warning: Timers\n",
             "3 passed",
         ),
-        ("Traceback (most recent call last):\nImportError: no module\n", "pytest did not end"),
+        ("Traceback (most recent call last):\nImportError: no module\n", "pytest printed no summary"),
     ],
 )
 def test_summary_has_the_counts_without_warnings(scripts, output, summary):

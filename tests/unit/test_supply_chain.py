@@ -56,4 +56,4 @@ def test_private_url_is_found(supply_chain, url):
 
 def test_another_format_is_refused(supply_chain):
     text = json.dumps({"components": [{"name": NAMES[0], "version": "1.0"}]})
-    assert supply_chain.problems(text, set()) == ["it is no CycloneDX"]
+    assert supply_chain.problems(text, set()) == ["it is not in CycloneDX format"]

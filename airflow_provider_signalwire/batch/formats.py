@@ -18,6 +18,13 @@ _PYTHON_LITERAL = re.compile(r"[\[,:]\s*(None|True|False)\b")
 _BETWEEN_ELEMENTS = re.compile(r"\s*")
 _DECODER = json.JSONDecoder()
 
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the mark of UTF-16, so it comes first
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
 
 class UnreadableError(ValueError):
     """A part of the text that cannot be read; the message continues "line 3 …"."""
@@ -44,14 +51,14 @@ class RawRow(NamedTuple):
 
 
 def decode_text(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Decode UTF-8, or UTF-16 with a byte order mark.
+    """Decode UTF-8 and UTF-16, with or without a byte order mark.
 
     :raises UnreadableError: for any other encoding.
     """
     chunks = iter(chunks)
     first = next(chunks, b"")
-    is_utf16 = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    decoder = codecs.getincrementaldecoder("utf-16" if is_utf16 else "utf-8-sig")()
+    encoding = _encoding_of(first)
+    decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
     try:
         for chunk in itertools.chain([first], chunks):
@@ -60,9 +67,21 @@ def decode_text(chunks: Iterable[bytes]) -> Iterator[str]:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         line += error.object[: error.start].count(b"\n")
-        raise UnreadableError(
-            f"line {line} is not UTF-8: save the file as UTF-8 (Windows tools often write Windows-1252)"
-        ) from None
+        name = encoding.removesuffix("-sig").upper()
+        reason = f"line {line} is not {name}: save the file as UTF-8 (Windows tools often write Windows-1252)"
+    else:
+        return
+    raise UnreadableError(reason)
+
+
+def _encoding_of(start: bytes) -> str:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if start.startswith(mark):
+            return encoding
+    # In every format the first character is ASCII, so one of the first two bytes is zero in UTF-16.
+    if start[1:2] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if start[:1] == b"\0" else "utf-8"
 
 
 def read_rows(chunks: Iterable[str]) -> Iterator[RawRow]:

@@ -1,14 +1,17 @@
-"""Airflow's pages, as a user finds the way through them."""
+"""Page objects for Airflow's UI."""
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
 SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / ".build" / "ui-screenshots"
-RUN_MS = 120_000  # until a run is over
+RUN_MS = 120_000  # timeout for a DAG run
 
 
 class ConnectionsPage:
@@ -48,11 +51,11 @@ class ConnectionsPage:
         return ConnectionForm(self.page)
 
     def test(self, conn_id: str) -> tuple[str, str]:
-        """Press Test; return the title and the text of the toast that says how it went."""
+        """Click Test, and return the title and the text of the notification."""
         self.open()
         with self.page.expect_response("**/connections/test"):
             self.row(conn_id).get_by_role("button", name="Test Connection").click()
-        # Its tooltip would lie over the row.
+        # The tooltip would cover the row.
         self.page.mouse.move(0, 0)
         toast = self.page.get_by_role("status").filter(has_text="Test Connection")
         expect(toast).to_be_visible()
@@ -61,7 +64,7 @@ class ConnectionsPage:
 
 
 class ConnectionForm:
-    """The form of a new or saved connection; one of its sections is open at a time."""
+    """The form of a new or saved connection. Only one of its sections is open at a time."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -90,7 +93,7 @@ class ConnectionForm:
 
 
 class DagPage:
-    """A DAG, its runs and what its tasks returned."""
+    """A DAG, its runs and its XCom values."""
 
     def __init__(self, page: Page, url: str, dag_id: str) -> None:
         self.page = page
@@ -109,26 +112,37 @@ class DagPage:
         self.page.wait_for_url("**/runs/**")
 
     def wait_for_run(self, **tasks: int) -> None:
-        """On the page of a run: wait until it has succeeded, with that many tasks in each state."""
+        """Wait on the page of a run until it has succeeded, with this number of tasks in each state."""
         for state, count in {**tasks, "Success": tasks["Success"] + 1}.items():
             expect(self.page.get_by_text(state, exact=True)).to_have_count(count, timeout=RUN_MS)
 
-    def wait_for_request(self) -> None:
-        """On the page of a run: wait until a task of it waits for a person."""
+    def wait_for_approval_request(self, log: Path) -> None:
+        """Wait on the page of a run until a task waits for a person.
+
+        Airflow's scheduler fails the task if the response arrives before it knows that the task's process has exited.
+
+        :param log: Airflow's log.
+        """
         expect(self.page.get_by_text("Awaiting Input", exact=True)).to_be_visible(timeout=RUN_MS)
+        run_id = unquote(urlsplit(self.page.url).path).split("/runs/")[1].split("/")[0]
+        finished = re.compile(rf"TaskInstance Finished: .*run_id={re.escape(run_id)}, .*state=awaiting_input")
+        deadline = time.monotonic() + RUN_MS / 1000
+        while not finished.search(log.read_text()):
+            assert time.monotonic() < deadline, f"timed out waiting for the scheduler to release the task; see {log}"
+            self.page.wait_for_timeout(100)
 
     def open_task_of_new_run(self, task_id: str) -> None:
-        """From the page of a run just triggered to its task, when it has succeeded."""
+        """Wait for a task of the new run to succeed, and open it."""
         self.page.wait_for_url("**/runs/**")
         row = self.page.get_by_role("row").filter(has_text=task_id)
         expect(row.get_by_text("Success", exact=True)).to_be_visible(timeout=RUN_MS)
         row.get_by_role("link", name=task_id, exact=True).click()
 
     def open_xcom(self) -> Locator:
-        """Return the table of what the task has left in XCom, each record unfolded."""
+        """Return the table of the task's XCom values, expanded."""
         storage, xcom = (self.page.get_by_role("link", name=name, exact=True) for name in ("Storage", "XCom"))
         expect(storage.or_(xcom).first).to_be_visible()
-        if storage.count():  # Airflow 3.4 has no tab Storage around it
+        if storage.count():  # Airflow 3.4 has no tab Storage
             storage.click()
         xcom.click()
         self.page.get_by_role("button", name="Expand all extra JSON").click()
@@ -136,14 +150,14 @@ class DagPage:
 
 
 class RequiredActionsPage:
-    """Browse, Required Actions: what waits for a person."""
+    """Browse, Required Actions."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self._url = f"{url}/required_actions"
 
     def open(self, subject: str) -> Locator:
-        """Open a request by its subject, and return the table in its text."""
+        """Open a request by its subject, and return the table in it."""
         self.page.goto(self._url)
         row = self.page.get_by_role("row").filter(has_text="Approval Required")
         row.get_by_role("link", name=subject, exact=True).click()
@@ -155,11 +169,11 @@ class RequiredActionsPage:
 
 
 def screenshot(page: Page, name: str) -> None:
-    """Take a picture when nothing moves any more."""
+    """Save a screenshot, without animations."""
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
-def everything_in(page: Page) -> str:
-    """Return all a page holds: its text and markup, and what is in its fields without being in the markup."""
+def full_content(page: Page) -> str:
+    """Return the page's markup, its text and the values of its fields."""
     fields: list[Any] = page.eval_on_selector_all("input, textarea", "fields => fields.map(field => field.value)")
     return "\n".join([page.content(), page.locator("body").inner_text(), *map(str, fields)])

@@ -1,4 +1,4 @@
-"""A real Airflow and a real browser, for the tests in this folder only: ``make test-ui`` runs them."""
+"""Fixtures for ``make test-ui``: a real Airflow and a real browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 UI_TESTS = Path(__file__).resolve().parent
 PROJECT_DIR = UI_TESTS.parent.parent
 AIRFLOW_HOME = PROJECT_DIR / ".build" / "test-ui"
-WAIT_MS = 60_000  # for a machine that has other things to do as well
+WAIT_MS = 60_000  # long enough for a busy machine
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -31,20 +31,20 @@ sys.path.insert(0, str(PROJECT_DIR / "scripts"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave this folder out unless it is asked for: it takes a browser, Playwright, and a minute."""
-    asked_for = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path.is_relative_to(UI_TESTS) for path in asked_for) else True
+    """Collect this folder only if it is named on the command line: it needs Playwright and a browser."""
+    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(UI_TESTS) for path in named) else True
 
 
 @pytest.fixture(scope="session")
 def airflow() -> Iterator[Any]:
-    """An ``airflow standalone`` on a free port, with the example and test DAGs and without connections."""
+    """``airflow standalone`` with the example and test DAGs, without connections."""
     from local_airflow import LocalAirflow, free_port
 
     dags = AIRFLOW_HOME / "dags"
     settings = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-        # A cleanup that runs by itself would stop what a test looks at.
+        # A scheduled cleanup would stop the tests' streams.
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
     }
     airflow = LocalAirflow(AIRFLOW_HOME, "airflow.log", **settings)
@@ -56,7 +56,7 @@ def airflow() -> Iterator[Any]:
 
 @pytest.fixture
 def no_connections(airflow: Any) -> Iterator[None]:
-    """Each test starts with an empty list of connections."""
+    """Delete all connections after the test."""
     yield
     for connection in airflow.call_api("GET", "connections")["connections"]:
         airflow.call_api("DELETE", f"connections/{connection['connection_id']}")
@@ -64,7 +64,7 @@ def no_connections(airflow: Any) -> Iterator[None]:
 
 @pytest.fixture
 def fields(simulator: SimulatorServer) -> dict[str, str]:
-    """What a user types for a connection that works."""
+    """The values of the form for a valid connection."""
     return {
         "Space": f"http://{simulator.host}",
         "Port": str(simulator.port),
@@ -75,7 +75,7 @@ def fields(simulator: SimulatorServer) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Debian's chromium, headless, with an empty profile."""
+    """Debian's Chromium, headless, with an empty profile."""
     from airflow_pages import SCREENSHOTS
     from playwright.sync_api import expect, sync_playwright
 
@@ -98,7 +98,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A new tab; what it shows when a test fails is kept."""
+    """A new tab; takes a screenshot if the test fails."""
     from airflow_pages import screenshot
 
     page = browser.new_page()
@@ -113,7 +113,7 @@ FAILED = pytest.StashKey[bool]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell the fixtures of a test that it has failed."""
+    """Store the test's result for its fixtures."""
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     return report

@@ -1,4 +1,4 @@
-"""The example DAG approved_stream_cleanup: a person reads the list in Airflow's UI, and rejects or approves it."""
+"""The example DAG approved_stream_cleanup: reject or approve the list of streams in Airflow's UI."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 NAME = "call_stream_lifecycle.start_call_stream"
 
 
-def test_only_an_approval_stops_streams_and_only_those_listed(
+def test_approval_stops_only_listed_streams(
     page: Page, airflow: StandaloneAirflow, no_connections: None, fields: dict[str, str], simulator: SimulatorServer
 ) -> None:
-    # By name, only the first call is old enough. The journal knows the stream that is started on the third.
+    # Only the first call is old enough for the search by name. The stream on the third call is in the journal.
     old, young, journaled = simulator.seed(
         calls=[
             {"age_seconds": 5 * 3600, "streams": [{"name": NAME}]},
@@ -33,13 +33,13 @@ def test_only_an_approval_stops_streams_and_only_those_listed(
     start.trigger({"call_sid": journaled["sid"]})
     start.wait_for_run(Success=1)
     (by_journal,) = set(running(simulator)) - {by_name, not_listed}
-    requests = RequiredActionsPage(page, airflow.url)
+    required_actions = RequiredActionsPage(page, airflow.url)
     cleanup = DagPage(page, airflow.url, "approved_stream_cleanup")
 
     cleanup.trigger({})
     run_page = page.url
-    cleanup.wait_for_request()
-    listed = requests.open("Stop 2 streams?")
+    cleanup.wait_for_approval_request(airflow.log)
+    listed = required_actions.open("Stop 2 streams?")
     expect(listed.get_by_role("row")).to_have_count(3)
     first, second = (listed.get_by_role("row").nth(number).get_by_role("cell") for number in (1, 2))
     expect(first.nth(0)).to_have_text(f"transcriber ({by_journal})")
@@ -48,17 +48,17 @@ def test_only_an_approval_stops_streams_and_only_those_listed(
     expect(first.nth(2)).to_contain_text("(success)")
     expect(second).to_have_text([f"{NAME}, if it is running", "unknown", "unknown", old["sid"]])
     screenshot(page, "ui-approval")
-    requests.respond("Reject")
+    required_actions.respond("Reject")
     page.goto(run_page)
     cleanup.wait_for_run(Success=3, Skipped=1)
     assert set(running(simulator)) == {by_name, not_listed, by_journal}
 
     cleanup.trigger({})
     run_page = page.url
-    cleanup.wait_for_request()
-    requests.open("Stop 2 streams?")
+    cleanup.wait_for_approval_request(airflow.log)
+    required_actions.open("Stop 2 streams?")
     (later,) = simulator.seed(age_seconds=5 * 3600, streams=[{"name": NAME}])
-    requests.respond("Approve")
+    required_actions.respond("Approve")
     page.goto(run_page)
     cleanup.wait_for_run(Success=4)
     assert set(running(simulator)) == {not_listed, later["streams"][0]["sid"]}

@@ -1,4 +1,4 @@
-"""``make ui``: what it promises is there, and nothing of it is left when it has been ended."""
+"""``make ui``: everything it prints works, and Ctrl-C stops all processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ import requests
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 HOME = PROJECT_DIR / ".build" / "test-ui-command"
-SENT_BY_TEST = ("connection_id", "conn_type", "description", "host", "login", "schema", "port", "password", "extra")
+TESTED_FIELDS = (
+    "connection_id",
+    "conn_type",
+    "description",
+    "host",
+    "login",
+    "schema",
+    "port",
+    "password",
+    "extra",
+)
 
 
 @pytest.fixture
@@ -29,19 +39,19 @@ def command() -> Iterator[subprocess.Popen[str]]:
     process.wait(60)
 
 
-def test_it_is_ready_to_use_and_leaves_nothing_behind(command: subprocess.Popen[str]) -> None:
+def test_make_ui_is_ready_to_use_and_stops_cleanly(command: subprocess.Popen[str]) -> None:
     assert command.stdout is not None
-    printed = read_until(command.stdout, "Ctrl-C ends everything.")
+    printed = read_until(command.stdout, "Press Ctrl-C to stop everything.")
     (airflow,) = re.findall(r"^Airflow +(http://127\.0\.0\.1:\d+)", printed, re.MULTILINE)
     (simulator,) = re.findall(r"SignalWire at (http://\S+)", printed)
 
-    assert_the_connection_works(airflow)
-    assert_the_dags_can_be_triggered(airflow)
-    pasted = re.findall(r"^  ([0-9a-f-]{36})  ([0-9a-f-]{36})  (\S+)$", printed, re.MULTILINE)
-    assert pasted
-    assert pasted == running_streams(simulator)
+    assert_connection_works(airflow)
+    assert_dags_can_be_triggered(airflow)
+    printed_streams = re.findall(r"^  ([0-9a-f-]{36})  ([0-9a-f-]{36})  (\S+)$", printed, re.MULTILINE)
+    assert printed_streams
+    assert printed_streams == running_streams(simulator)
     processes = psutil.Process(command.pid).children(recursive=True)
-    assert len(processes) > 4, "the watch does not see Airflow's processes"
+    assert len(processes) > 4, "Airflow's processes were not found"
     assert listening_addresses(processes) == {"127.0.0.1"}
 
     command.send_signal(signal.SIGINT)
@@ -59,19 +69,19 @@ def read_until(stream: IO[str], end: str) -> str:
         lines.append(line)
         if line.startswith(end):
             return "".join(lines)
-    raise AssertionError(f"it ended before it was ready: {''.join(lines)}")
+    raise AssertionError(f"the command exited before it was ready: {''.join(lines)}")
 
 
-def assert_the_connection_works(airflow: str) -> None:
-    """Send what the Test button sends: the saved connection as the list shows it."""
+def assert_connection_works(airflow: str) -> None:
+    """Send the same request as the Test button."""
     saved = api(airflow, "GET", "connections/signalwire_default")
-    answer = api(airflow, "POST", "connections/test", {key: saved[key] for key in SENT_BY_TEST})
+    response = api(airflow, "POST", "connections/test", {key: saved[key] for key in TESTED_FIELDS})
 
-    assert answer["status"] is True
-    assert "Simulated project" in answer["message"]
+    assert response["status"] is True
+    assert "Simulated project" in response["message"]
 
 
-def assert_the_dags_can_be_triggered(airflow: str) -> None:
+def assert_dags_can_be_triggered(airflow: str) -> None:
     paused = {dag["dag_id"]: dag["is_paused"] for dag in api(airflow, "GET", "dags")["dags"]}
 
     assert paused == {path.stem: False for path in (PROJECT_DIR / "example_dags").glob("*.py")}

@@ -1,14 +1,14 @@
-"""The connection form and its Test button, as a user of Airflow's UI meets them."""
+"""The connection form and its Test button in Airflow's UI."""
 
 from __future__ import annotations
 
 import json
 import re
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow_pages import ConnectionsPage, everything_in, screenshot
+from airflow_pages import ConnectionsPage, full_content, screenshot
+from local_airflow import free_port
 from playwright.sync_api import Page, expect
 
 from airflow_provider_signalwire.provider_info import get_provider_info
@@ -24,7 +24,7 @@ def connections(page: Page, airflow: StandaloneAirflow, no_connections: None) ->
     return ConnectionsPage(page, airflow.url)
 
 
-def test_the_form_says_what_goes_where(connections: ConnectionsPage) -> None:
+def test_form_labels_every_field(connections: ConnectionsPage) -> None:
     form = connections.open_new_form("signalwire_default")
 
     for label in ("Space", "Project ID", "API token", "Port"):
@@ -42,7 +42,7 @@ def test_the_form_says_what_goes_where(connections: ConnectionsPage) -> None:
     screenshot(connections.page, "ui-connection-extras")
 
 
-def test_a_number_out_of_bounds_does_not_get_through(
+def test_form_clamps_numbers_to_their_bounds(
     connections: ConnectionsPage, fields: dict[str, str], airflow: StandaloneAirflow
 ) -> None:
     form = connections.open_new_form("bounds")
@@ -60,7 +60,7 @@ def test_a_number_out_of_bounds_does_not_get_through(
     assert connections.test("bounds")[0] == "Test Connection Successful"
 
 
-def test_a_connection_that_works_names_its_project(connections: ConnectionsPage, fields: dict[str, str]) -> None:
+def test_test_button_shows_project_name(connections: ConnectionsPage, fields: dict[str, str]) -> None:
     connections.add("signalwire_default", fields)
 
     title, text = connections.test("signalwire_default")
@@ -70,9 +70,9 @@ def test_a_connection_that_works_names_its_project(connections: ConnectionsPage,
     screenshot(connections.page, "ui-connection-test")
 
 
-def test_each_failure_says_what_is_wrong(connections: ConnectionsPage, fields: dict[str, str]) -> None:
+def test_test_button_shows_reason_of_failure(connections: ConnectionsPage, fields: dict[str, str]) -> None:
     connections.add("wrong_token", {**fields, "API token": "PT-wrong"})
-    closed_port = str(_port_nobody_listens_on())
+    closed_port = str(free_port(0))
     connections.add("unreachable_host", {**fields, "Port": closed_port})
 
     title, wrong_token = connections.test("wrong_token")
@@ -88,7 +88,7 @@ def test_each_failure_says_what_is_wrong(connections: ConnectionsPage, fields: d
     assert "refused the login" not in unreachable
 
 
-def test_a_saved_token_is_not_shown_again(
+def test_saved_secrets_are_not_shown(
     connections: ConnectionsPage, fields: dict[str, str], airflow: StandaloneAirflow
 ) -> None:
     token, proxy = "PT-very-secret", "http://user:proxy-secret@proxy.example.com:3128"
@@ -98,27 +98,23 @@ def test_a_saved_token_is_not_shown_again(
     form.open_extras()
     form.extra("proxy").fill(proxy)
     form.save()
-    answers: list[str] = []
-    connections.page.on("response", lambda answer: answers.append(answer.text()) if "/api/" in answer.url else None)
+    responses: list[str] = []
+    connections.page.on(
+        "response", lambda response: responses.append(response.text()) if "/api/" in response.url else None
+    )
 
     form = connections.edit("reopened")
     expect(form.standard("API token")).to_have_value("***")
     form.dialog.get_by_role("button", name="Show value").first.click()
-    shown = everything_in(connections.page)
+    shown = full_content(connections.page)
     form.open_extras()
     expect(form.extra("proxy")).to_have_value("***")
     form.dialog.get_by_role("button", name="Show value").last.click()
     screenshot(connections.page, "ui-connection-reopened")
-    shown += everything_in(connections.page)
+    shown += full_content(connections.page)
 
-    assert fields["Project ID"] in shown, "what the page holds has not been read"
-    assert any("reopened" in answer for answer in answers), "what the API answers has not been read"
+    assert fields["Project ID"] in shown, "the page was not read"
+    assert any("reopened" in response for response in responses), "the responses of the API were not read"
     for secret in (token, "proxy-secret"):
         assert secret not in shown
-        assert not any(secret in answer for answer in answers)
-
-
-def _port_nobody_listens_on() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+        assert not any(secret in response for response in responses)

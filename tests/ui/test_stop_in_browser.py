@@ -1,4 +1,4 @@
-"""Stopping a stream by hand: SIDs typed into the form of the example DAG, its record read in XCom."""
+"""Stop a stream with the trigger form of the example DAG, and read the record in XCom."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from local_airflow import StandaloneAirflow
 
 
-def test_a_stream_is_stopped_by_hand(
+def test_trigger_form_stops_stream(
     page: Page, airflow: StandaloneAirflow, no_connections: None, fields: dict[str, str], simulator: SimulatorServer
 ) -> None:
     simulator.reset(stop_delay_ms=500)
@@ -33,4 +33,4 @@ def test_a_stream_is_stopped_by_hand(
     expect(xcom).to_contain_text('"status": "stopped"')
     screenshot(page, "ui-xcom")
     stops = [request for request in simulator.requests(f"/Streams/{stream['sid']}") if request["method"] == "POST"]
-    assert len(stops) > 1, "the first stop answers 'queued', so the task has to look again"
+    assert len(stops) > 1, "the first stop returns 'queued', so the task must poll"

@@ -1,4 +1,4 @@
-"""Another client of the Space, which repeats a stop as fast as it can and ignores the responses."""
+"""Another client of the Space: repeats a stop as fast as it can and ignores the responses."""
 
 from __future__ import annotations
 

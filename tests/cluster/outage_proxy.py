@@ -1,7 +1,7 @@
 """A proxy in front of the simulator that simulates an outage.
 
-The simulator keeps its calls in memory, so restarting it would lose them. Stopped by a signal, it would accept
-connections and leave them hanging. During an outage the proxy refuses connections and breaks those that are open.
+The simulator keeps its calls in memory, so a restart would lose them; if it were paused by a signal, connections would
+hang. During an outage, the proxy refuses new connections and aborts open ones.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ class OutageProxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.open()
+        self.end_outage()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.shut()
+        self.start_outage()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def open(self) -> None:
-        """End the outage; the port stays the same."""
+    def end_outage(self) -> None:
+        """Accept connections again, on the same port."""
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
-    def shut(self) -> None:
-        """Begin an outage: refuse connections, and break the open ones."""
-        asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result()
+    def start_outage(self) -> None:
+        """Refuse new connections and abort open ones."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", self._port, backlog=2048)
         self._port = self._server.sockets[0].getsockname()[1]
 
-    async def _refuse(self) -> None:
+    async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -68,7 +68,7 @@ class OutageProxy:
             writer.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._server is None:  # it came in just before the outage
+        if self._server is None:  # accepted just before the outage
             writer.transport.abort()
             return
         ends = {writer}
@@ -77,17 +77,17 @@ class OutageProxy:
             inner_reader, inner_writer = await asyncio.open_connection(self._host, self._target_port)
             ends.add(inner_writer)
             self._open.add(inner_writer)
-            await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
+            await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
         finally:
             self._open -= ends
             for end in ends:
                 end.close()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(ConnectionError):
         while part := await reader.read(_PART):
             writer.write(part)
             await writer.drain()
-    # Whoever has ended on one side ends on the other.
+    # Propagate the end of the stream.
     writer.close()

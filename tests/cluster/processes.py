@@ -1,4 +1,4 @@
-"""Processes of one's own: started by name, killed by name, their output kept, and none left at the end."""
+"""Named child processes for tests: start them, kill them, keep their output, and leave none running."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from typing import Any, Self
 
 import psutil
 
-END_SECONDS = 10
+STOP_SECONDS = 10
+TIMEOUT_SECONDS = 600  # long enough for a busy machine
 
 
 class Processes:
-    """Named processes, each the leader of a session, by which whatever it starts is found again.
+    """Named processes, each the leader of a new session.
 
-    :param logs: folder that takes what each of them prints
+    :param logs: Folder for the processes' output.
     """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        # All that were ever started. None is waited for before the end, not even by Popen.poll(), which its
-        # send_signal() calls: as long as a dead one is there as a zombie, its id can be nobody else's.
+        # Dead processes are not reaped before the end, not even by Popen.poll() or send_signal(): while a process is a
+        # zombie, the kernel does not reuse its id.
         self._started: list[tuple[subprocess.Popen[bytes], signal.Signals]] = []
         self._current: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -36,7 +37,7 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.end()
+        self.stop()
 
     def start(
         self,
@@ -45,14 +46,14 @@ class Processes:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         user: str | None = None,
-        ending: signal.Signals = signal.SIGTERM,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """Start a process; one of the same name must have been killed before.
+        """Start a process. To restart one under the same name, kill it first.
 
-        :param environment: its environment, ours unless given
-        :param folder: the folder that it runs in
-        :param user: who it runs as
-        :param ending: the signal that ends it in good order
+        :param environment: Environment variables; the current environment by default.
+        :param folder: Working directory.
+        :param user: User to run the process as.
+        :param stop_signal: Signal for a clean shutdown.
         """
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
@@ -65,35 +66,35 @@ class Processes:
                 start_new_session=True,
                 **run_as(user),
             )
-        self._started.append((process, ending))
+        self._started.append((process, stop_signal))
         self._current[name] = process
 
     def log(self, name: str) -> Path:
-        """The file that takes what a process prints."""
+        """Return the file that contains a process's output."""
         return self._logs / f"{name}.log"
 
     def is_running(self, name: str) -> bool:
         return not _is_zombie(self._current[name].pid)
 
     def kill(self, name: str) -> None:
-        """``kill -9`` the process, and it alone: what it has started goes on, if it can."""
+        """``kill -9`` the process, but not its children."""
         os.kill(self._current[name].pid, signal.SIGKILL)
-        wait_until(lambda: not self.is_running(name), f"{name} is gone")
+        wait_until(lambda: not self.is_running(name), f"{name} has exited")
 
     def kill_session(self, name: str) -> None:
-        """``kill -9`` the process and all that it has started, as when its machine loses power."""
+        """``kill -9`` the process and everything that it started, like a power failure."""
         _kill_session(self._current[name].pid)
 
-    def check(self) -> None:
-        """Fail if one has ended by itself."""
+    def assert_running(self) -> None:
+        """Fail if a process has exited."""
         for name in self._current:
-            assert self.is_running(name), f"{name} has ended: {tail(self.log(name))}"
+            assert self.is_running(name), f"{name} has exited: {tail(self.log(name))}"
 
-    def end(self) -> None:
-        """End them all, by force if it has to be."""
-        for process, ending in self._started:
-            os.kill(process.pid, ending)
-        deadline = time.monotonic() + END_SECONDS
+    def stop(self) -> None:
+        """Stop all processes; kill those that do not stop in time."""
+        for process, stop_signal in self._started:
+            os.kill(process.pid, stop_signal)
+        deadline = time.monotonic() + STOP_SECONDS
         for process, _ in self._started:
             while time.monotonic() < deadline and not _is_zombie(process.pid):
                 time.sleep(0.05)
@@ -103,15 +104,17 @@ class Processes:
 
 
 def run_as(user: str | None) -> dict[str, Any]:
-    """Return the arguments for ``subprocess`` that make a process run as another user."""
+    """Return the arguments for ``subprocess`` that run a process as another user."""
     return {} if user is None else {"user": user, "group": user, "extra_groups": ()}
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60, pause: float = 0.1) -> None:
-    """Return when a condition holds; fail if it does not in time."""
+def wait_until(
+    condition: Callable[[], object], description: str, seconds: float = TIMEOUT_SECONDS, pause: float = 0.1
+) -> None:
+    """Poll a condition until it is true; fail after a timeout."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s it is not so that {what}"
+        assert time.monotonic() < deadline, f"timed out after {seconds:.0f} s waiting until {description}"
         time.sleep(pause)
 
 
@@ -120,7 +123,7 @@ def tail(log: Path, characters: int = 3000) -> str:
 
 
 def _kill_session(leader: int) -> None:
-    """Kill until nothing is left: while we look, a process may start another."""
+    """Kill all processes of a session, including those started in the meantime."""
     while members := [pid for pid in psutil.pids() if _session_of(pid) == leader and not _is_zombie(pid)]:
         for pid in members:
             with contextlib.suppress(ProcessLookupError):

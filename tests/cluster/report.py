@@ -1,4 +1,4 @@
-"""What the tests of a run broke, and what came of it, for the documentation."""
+"""The table of recovery times that the tests print."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import time
 
 
 class Report:
-    """A table with a line for each thing that was broken."""
+    """A table with a row for each failure."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._rows: list[str] = []
 
-    def add(self, broken: str, happened: str, since: float) -> None:
-        """Add a line.
+    def add(self, failure: str, result: str, since: float) -> None:
+        """Add a row after the recovery.
 
-        :param broken: what was done
-        :param happened: what came of it
-        :param since: when it was done, on the monotonic clock; until now everything has become well
+        :param failure: What the test broke.
+        :param result: What happened.
+        :param since: Start of the recovery, on the monotonic clock.
         """
-        self._lines.append(f"| {broken} | {happened} | {time.monotonic() - since:.0f} s |")
+        self._rows.append(f"| {failure} | {result} | {time.monotonic() - since:.0f} s |")
 
     def __str__(self) -> str:
-        return "\n".join(["| Broken | What happened | All well after |", "| --- | --- | --- |", *self._lines])
+        return "\n".join(["| Failure | Result | Recovery time |", "| --- | --- | --- |", *self._rows])
 
 
-def further_tries(count: int) -> str:
-    return f"{count or 'no'} further {'try' if count == 1 else 'tries'}"
+def format_retries(count: int) -> str:
+    return f"{count or 'no'} {'retry' if count == 1 else 'retries'}"

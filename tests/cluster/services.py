@@ -1,4 +1,4 @@
-"""What Airflow needs beside itself, from Debian's packages: PostgreSQL and Redis, on loopback, with empty data."""
+"""PostgreSQL and Redis from Debian's packages, on loopback and without data."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def free_port() -> int:
 
 
 def start_postgres(processes: Processes, folder: Path) -> str:
-    """Start a PostgreSQL with an empty database and return that database's URL."""
-    # It refuses to run as root; Debian's package brings a user for it.
+    """Start PostgreSQL with an empty database, and return ``user@host:port/database``."""
+    # PostgreSQL refuses to run as root; Debian's package creates a user for it.
     user = "postgres" if os.geteuid() == 0 else None
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin/postgres")).parent
     data = folder / "postgres"
@@ -43,15 +43,15 @@ def start_postgres(processes: Processes, folder: Path) -> str:
         "postgres",
         binaries / "postgres",
         *("-D", data, "-k", data, "-h", "127.0.0.1", "-p", str(port)),
-        # It is not PostgreSQL that is going to crash here.
+        # The tests do not crash PostgreSQL.
         *("-c", "fsync=off", "-c", "max_connections=200"),
         folder=Path("/"),
         user=user,
-        ending=signal.SIGINT,  # "fast shutdown": it does not wait for its clients
+        stop_signal=signal.SIGINT,  # "fast shutdown": do not wait for clients
     )
-    where = {"host": "127.0.0.1", "port": port, "user": DATABASE}
-    wait_until(lambda: _accepts_connections(where), "PostgreSQL answers")
-    connection = psycopg2.connect(dbname="postgres", **where)
+    address = {"host": "127.0.0.1", "port": port, "user": DATABASE}
+    wait_until(lambda: _accepts_connections(address), "PostgreSQL accepts connections")
+    connection = psycopg2.connect(dbname="postgres", **address)
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {DATABASE}")
@@ -59,18 +59,18 @@ def start_postgres(processes: Processes, folder: Path) -> str:
 
 
 def start_redis(processes: Processes) -> str:
-    """Start a Redis that keeps everything in memory, and return its URL."""
+    """Start an in-memory Redis and return its URL."""
     port = free_port()
     processes.start(
         "redis", "redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"
     )
-    wait_until(lambda: "Ready to accept connections" in processes.log("redis").read_text(), "Redis answers")
+    wait_until(lambda: "Ready to accept connections" in processes.log("redis").read_text(), "Redis accepts connections")
     return f"redis://127.0.0.1:{port}/0"
 
 
-def _accepts_connections(where: dict[str, object]) -> bool:
+def _accepts_connections(address: dict[str, object]) -> bool:
     try:
-        psycopg2.connect(dbname="postgres", **where).close()
+        psycopg2.connect(dbname="postgres", **address).close()
     except psycopg2.OperationalError:
         return False
     return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
 from typing import Any
 
 import requests
@@ -17,8 +16,8 @@ TOKEN = "cluster-token"
 class SimulatorProcess:
     """A running simulator.
 
-    :param processes: start it
-    :param options: of its command line
+    :param processes: Starts the simulator.
+    :param options: Command-line options.
     """
 
     def __init__(self, processes: Processes, *options: str) -> None:
@@ -29,17 +28,17 @@ class SimulatorProcess:
         self.url = re.findall(r"listening on (\S+)", log.read_text())[-1]
 
     def seed(self, count: int, *names: str) -> list[dict[str, str]]:
-        """Put calls in place, each with streams of these names, and return the streams as a batch wants them."""
-        plan = {"count": count, "streams": [{"name": name} for name in names]}
-        calls = self._control("POST", "calls", plan)["calls"]
+        """Create calls, each with streams of these names, and return the streams as rows of a batch."""
+        body = {"count": count, "streams": [{"name": name} for name in names]}
+        calls = self._control("POST", "calls", body)["calls"]
         return [{"call_sid": call["sid"], "stream_sid": stream["sid"]} for call in calls for stream in call["streams"]]
 
     def seed_calls(self, count: int) -> list[str]:
-        """Put calls without streams in place, an hour old, and return their SIDs."""
+        """Create calls without streams, an hour old, and return their SIDs."""
         return [call["sid"] for call in self._control("POST", "calls", {"count": count, "age_seconds": 3600})["calls"]]
 
-    def stop(self, stream: dict[str, Any]) -> None:
-        """Stop a stream as another client would."""
+    def stop_stream(self, stream: dict[str, Any]) -> None:
+        """Stop a stream like another client."""
         url = f"{self.url}/api/laml/2010-04-01/Accounts/{PROJECT}/Calls/{stream['call_sid']}/Streams/{stream['sid']}"
         requests.post(url, data={"Status": "stopped"}, auth=(PROJECT, TOKEN), timeout=60).raise_for_status()
 
@@ -52,27 +51,25 @@ class SimulatorProcess:
     def streams(self) -> list[dict[str, Any]]:
         return list(self._control("GET", "state")["streams"])
 
-    def running(self) -> int:
-        """How many streams have not stopped."""
+    def running_streams(self) -> list[dict[str, Any]]:
+        return [stream for stream in self.streams() if stream["status"] != "stopped"]
+
+    def running_count(self) -> int:
         return int(self._control("GET", "state")["counts"]["running_streams"])
 
     def wait_for_accepted_stops(self) -> None:
-        """Return when what it was asked to stop has stopped, which takes it half a second."""
+        """Wait until every accepted stop has taken effect, which takes half a second."""
         wait_until(
-            lambda: all(stream["status"] != "queued" for stream in self.streams()), "accepted stops are carried out"
+            lambda: all(stream["status"] != "queued" for stream in self.streams()), "accepted stops have taken effect"
         )
 
     def requests(self, path_contains: str = "") -> list[dict[str, Any]]:
         url = f"{self.url}/_simulator/requests"
-        answer = requests.get(url, params={"path_contains": path_contains}, timeout=60)
-        answer.raise_for_status()
-        return list(answer.json()["requests"])
-
-    def answers(self) -> Counter[int | None]:
-        """How often it has given each status."""
-        return Counter(request["status"] for request in self.requests())
+        response = requests.get(url, params={"path_contains": path_contains}, timeout=60)
+        response.raise_for_status()
+        return list(response.json()["requests"])
 
     def _control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = requests.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=60)
-        answer.raise_for_status()
-        return answer.json()
+        response = requests.request(method, f"{self.url}/_simulator/{path}", json=body, timeout=60)
+        response.raise_for_status()
+        return response.json()

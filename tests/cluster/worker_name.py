@@ -1,4 +1,4 @@
-"""What a worker takes for its machine's name, as Airflow's setting ``hostname_callable``."""
+"""The host name of a worker, for Airflow's option ``[core] hostname_callable``."""
 
 from __future__ import annotations
 

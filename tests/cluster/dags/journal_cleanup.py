@@ -1,4 +1,4 @@
-"""Stop the forgotten streams of the journal; with another limit, ask a person first."""
+"""Stop the forgotten streams of the journal, in some DAGs after a person's approval."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from airflow_provider_signalwire.operators.stream_cleanup import CallStreamClean
 
 for dag_id, arguments in {
     "journal_cleanup": {},
-    "journal_cleanup_unmentioned": {"journal": [Asset("a journal that no other DAG mentions")]},
+    "journal_cleanup_unused_asset": {"journal": [Asset("unused")]},
     "journal_cleanup_slow": {"max_requests": 1, "period": 1, "max_concurrency": 1},
-    "journal_cleanup_asking": {"max_stops": 2, "on_limit": "approve"},
-    "journal_cleanup_asking_by_name": {
+    "journal_cleanup_with_approval": {"max_stops": 2, "on_limit": "approve"},
+    "journal_cleanup_by_name_with_approval": {
         "journal": None,
         "stream_names": ["by name"],
         "min_call_age": 0,
         "max_stops": 2,
         "on_limit": "approve",
     },
-    "journal_cleanup_asking_briefly": {"max_stops": 2, "on_limit": "approve", "response_timeout": 1},
+    "journal_cleanup_with_short_approval": {"max_stops": 2, "on_limit": "approve", "response_timeout": 1},
 }.items():
     with DAG(dag_id, schedule=None):
         CallStreamCleanupOperator(

@@ -13,7 +13,7 @@ from airflow_provider_signalwire.operators.call_stream import StartCallStreamOpe
 
 JOURNAL = Asset("streams")
 
-for dag_id, timeout in (("journal_owner", None), ("journal_owner_in_time", timedelta(seconds=20))):
+for dag_id, timeout in (("journal_owner", None), ("journal_owner_with_timeout", timedelta(seconds=20))):
     with DAG(dag_id, schedule=None, params={"call_sids": [], "file": "", "name": ""}, dagrun_timeout=timeout):
 
         @task

@@ -1,4 +1,4 @@
-"""Write one large event into a journal, and read journals of any size."""
+"""Write one large event to a journal, and read large journals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ for asset in (LARGE_EVENT, MANY_EVENTS):
 
         @task(inlets=[asset])
         def read(asset: Any, **context: Any) -> dict[str, float]:
-            """Return how long it takes to read the journal, and the task's memory before and at most."""
+            """Return the time to read the journal, and the task's memory before and at its peak."""
             before, started = _megabytes(), time.monotonic()
             journal = read_journal(context, [asset], [], max_stream_age=timedelta(days=1))
             return {

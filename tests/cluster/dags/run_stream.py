@@ -1,4 +1,4 @@
-"""Run a stream in one task, deferred for as long as its call goes on."""
+"""Run a stream in one task, deferred until the call ends."""
 
 from __future__ import annotations
 

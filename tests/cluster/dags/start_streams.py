@@ -1,4 +1,4 @@
-"""Start a stream on each of some calls."""
+"""Start a stream on each of several calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stop the streams of a file in one task, slowly enough to be interrupted."""
+"""Stop the streams listed in a file in one task, slowly enough to interrupt it."""
 
 from __future__ import annotations
 

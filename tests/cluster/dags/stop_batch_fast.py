@@ -1,4 +1,4 @@
-"""Stop the streams of a file in one task, as fast as the provider does it unless told otherwise."""
+"""Stop the streams listed in a file in one task, with the default rate limit."""
 
 from __future__ import annotations
 

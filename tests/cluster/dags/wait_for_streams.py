@@ -1,4 +1,4 @@
-"""Wait, deferred, until each of some streams has stopped."""
+"""Wait in deferred sensors until several streams have stopped."""
 
 from __future__ import annotations
 

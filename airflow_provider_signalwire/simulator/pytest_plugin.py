@@ -1,7 +1,7 @@
 """pytest fixtures for the tests of your own DAGs: a simulated SignalWire, and an Airflow connection to it.
 
-pytest finds them by itself where ``airflow-provider-signalwire[simulator]`` is installed. A test asks for them by name,
-and has an empty SignalWire of its own, in which calls are answered and streams are stopped at once::
+pytest finds them if ``airflow-provider-signalwire[simulator]`` is installed. A test requests them by name and gets an
+empty simulator, in which calls are answered and streams are stopped at once::
 
     def test_my_dag(signalwire_simulator, signalwire_connection):
         (call,) = signalwire_simulator.seed(streams=[{"name": "bot"}])
@@ -41,7 +41,7 @@ def _signalwire_simulator_server() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def signalwire_simulator(_signalwire_simulator_server: SimulatorServer) -> SimulatorServer:
-    """Provide a simulated SignalWire in which nothing has happened yet; the server itself is shared by all tests."""
+    """Provide an empty simulator; all tests share its server."""
     _signalwire_simulator_server.reset()
     return _signalwire_simulator_server
 

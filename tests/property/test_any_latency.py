@@ -1,4 +1,4 @@
-"""With whatever latency, no period contains more requests than the rate limiter allows, by the server's clock."""
+"""At any latency, no period contains more requests than the rate limiter allows, by the server's clock."""
 
 from __future__ import annotations
 

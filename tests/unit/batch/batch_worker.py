@@ -45,7 +45,7 @@ class FileStore:
 
 
 class HangingStore:
-    """A task state store while Airflow's API server is away."""
+    """A task state store while Airflow's API server is unreachable."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: time.sleep(60)
@@ -81,7 +81,7 @@ def run(job: dict[str, Any], protocol: TextIO) -> dict[str, Any]:
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGALRM, on_alarm)
     context: dict[str, Any] = {"task_state_store": FileStore(job["store"])} if "store" in job else {}
-    if job["kind"] == "Airflow away":
+    if job["kind"] == "unreachable Airflow":
         context["task_state_store"] = HangingStore()
     outcome = "done"
     print(os.getpid(), file=protocol)

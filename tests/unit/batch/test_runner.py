@@ -115,7 +115,7 @@ def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(
     rows = seeded(simulator, 1000)
     ended = []
     for number in range(12):
-        job = {"kind": ["rows", "slow rows", "cleanup", "Airflow away"][number % 4], "streams": rows}
+        job = {"kind": ["rows", "slow rows", "cleanup", "unreachable Airflow"][number % 4], "streams": rows}
         end = worker.run(job, signum=signum, after=chance.uniform(0.0, 0.5))
         ended.append(end)
         late = [request for request in simulator.requests() if request["timestamp"] > end.signalled_at + 1]

@@ -268,7 +268,7 @@ def test_unavailable_bookkeeping_does_not_affect_the_work(
         deadline = time.monotonic() + 20
         while running(simulator) and time.monotonic() < deadline:
             time.sleep(0.02)
-        raise ConnectionError("Airflow's API server is away")
+        raise ConnectionError("Airflow's API server is unreachable")
 
     monkeypatch.setattr(runner, "SAVE_SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "_TIMEOUT_SECONDS", 0.1)

@@ -1,4 +1,4 @@
-"""The hook's call_stream(): whatever happens in the block, its stream is stopped, or an error says that it may run."""
+"""The hook's call_stream(): its stream is stopped at the end of the block, or an error says that it may be running."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ class TestTaskThatEndsEarly:
     @pytest.mark.parametrize(
         ("raised", "expected"),
         [
-            (OSError("The API server is away."), OSError),
+            (OSError("The API server is unreachable."), OSError),
             (AirflowTaskTimeout("Timed out"), AirflowTaskTimeout),
             pytest.param(None, TaskKilled, id="on_kill"),
         ],
@@ -298,7 +298,7 @@ class TestTaskThatEndsEarly:
     def test_failed_cleanup_is_said_in_error_and_log(self, simulator, end_during, monkeypatch, caplog):
         monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.2)
         simulator.set_faults([http_status(503)])
-        _, error = end_during(OSError("The API server is away."))
+        _, error = end_during(OSError("The API server is unreachable."))
         [note] = error.__notes__
         assert "'adhoc_airflow.media' may be running" in note
         assert note in caplog.text
@@ -316,7 +316,7 @@ def test_failing_task_state_store_does_not_fail_the_start(simulator, make_operat
 
     class Broken:
         def __getattr__(self, name):
-            raise OSError("The API server is away.")
+            raise OSError("The API server is unreachable.")
 
     context["task_state_store"] = Broken()
     assert make_operator().execute(context)["sid"] in running(simulator)

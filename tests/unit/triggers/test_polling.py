@@ -105,7 +105,7 @@ async def test_api_server_that_is_away_does_not_end_the_wait(simulator, make_tri
     async def fail_twice(hook):
         lookups.append(clock.now)
         if len(lookups) <= 2:
-            raise ConnectionRefusedError("The API server is away.")
+            raise ConnectionRefusedError("The API server is unreachable.")
         return await real(hook)
 
     monkeypatch.setattr(SignalWireHook, "get_async_settings", fail_twice)
@@ -117,7 +117,7 @@ async def test_api_server_that_is_away_does_not_end_the_wait(simulator, make_tri
 
 async def test_api_server_that_stays_away_ends_the_wait_at_the_deadline(simulator, make_trigger, clock, monkeypatch):
     async def fail(hook):
-        raise ConnectionRefusedError("The API server is away.")
+        raise ConnectionRefusedError("The API server is unreachable.")
 
     monkeypatch.setattr(SignalWireHook, "get_async_settings", fail)
     event = await only_event(make_trigger())

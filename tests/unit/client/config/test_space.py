@@ -92,8 +92,8 @@ def test_path_is_not_quoted(host):
 
 
 @pytest.mark.parametrize(
-    ("host", "answer"),
+    ("host", "expected"),
     [("localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("", False)],
 )
-def test_is_loopback(host, answer):
-    assert is_loopback(host) is answer
+def test_is_loopback(host, expected):
+    assert is_loopback(host) is expected

@@ -1,4 +1,4 @@
-"""The rate limiter, in an event loop whose time passes only where somebody sleeps."""
+"""The rate limiter, in an event loop whose clock moves only when all tasks sleep."""
 
 from __future__ import annotations
 

@@ -226,19 +226,19 @@ def test_flow_receives_pauses_results_and_errors_in_order():
     assert outcome.pauses == [3, 4]
 
 
-@pytest.mark.parametrize(("answer", "sent"), [(True, 3), (False, 1)])
-def test_recovery_decides_whether_a_failed_request_is_sent_again(answer, sent):
+@pytest.mark.parametrize(("may_repeat", "sent"), [(True, 3), (False, 1)])
+def test_recovery_decides_whether_a_failed_request_is_sent_again(may_repeat, sent):
     failures = []
 
     def recover(failure):
         failures.append(failure)
         yield Pause(9)
-        return answer
+        return may_repeat
 
     settings = dataclasses.replace(SETTINGS, max_attempts=3)
     outcome = run(send(CREATE, recover=recover), *[lost()] * sent, settings=settings, draw=max)
     assert len(failures) == sent
-    assert outcome.pauses == ([9, 0.25, 9, 0.75, 9] if answer else [9])
+    assert outcome.pauses == ([9, 0.25, 9, 0.75, 9] if may_repeat else [9])
     outcome.expect(SignalWireConnectionError)
 
 

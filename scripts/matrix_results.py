@@ -62,7 +62,7 @@ def _cells(airflow: str, python: str, results: dict[str, Any]) -> list[str]:
     suffix = " (lowest direct)" if airflow == "lowest" else ""
     result = results.get(f"{airflow}-{python}")
     if result is None:
-        return [airflow + suffix, python, "", "", "", "run in the CI workflow", ""]
+        return [airflow + suffix, python, "", "", "", "left to the CI workflow", ""]
     versions = [result["versions"][name] for name in _PACKAGES]
     summary = f"{result['summary']} ({result['seconds']} s)"
     return [versions[0] + suffix, *versions[1:], summary, result["commit"]]

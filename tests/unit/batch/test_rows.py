@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from airflow_provider_signalwire.batch.rows import StreamRow, spool_rows
 from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 
+SID = "6c2787ad-6d5c-4d52-b369-97def9f16253"
 ROWS = [{"call_sid": "C1", "stream_sid": "S1"}, {"call_sid": "C1", "stream_sid": "é 2"}]
 EXPECTED = [StreamRow("C1", "S1"), StreamRow("C1", "é 2")]
 JSON_LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
@@ -117,6 +119,10 @@ def test_memory_does_not_grow_with_the_number_of_rows() -> None:
     assert peak(20_000) < 1.5 * peak(1_000)
 
 
+def test_rows_may_be_any_mappings() -> None:
+    assert read([MappingProxyType(row) for row in ROWS]) == EXPECTED
+
+
 def test_duplicates_are_read_once_in_order() -> None:
     with spool_rows([ROWS[1], *ROWS, ROWS[1]]) as rows:
         assert (rows.requested, rows.unique, list(rows)) == (4, 2, EXPECTED[::-1])
@@ -145,6 +151,8 @@ def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
         ({"call_sid": "C1", "token": "secret-value"}, "row 2 has no 'stream_sid', but ['call_sid', 'token']"),
         ({"call_sid": "", "stream_sid": "S1"}, "row 2: Parameter 'call_sid' is ''"),
         ({"call_sid": "C1", "stream_sid": "a\tb"}, "row 2: Parameter 'stream_sid' is 'a\\tb'"),
+        ({"call_sid": SID, "stream_sid": "a\tb"}, "row 2: Parameter 'stream_sid' is 'a\\tb'"),
+        ({"call_sid": " C1", "stream_sid": SID}, "row 2: Parameter 'call_sid' is ' C1'"),
         ({"call_sid": "C1", "sid": 7}, "row 2: Parameter 'sid' is the number 7"),
         (["+15551234567"], "row 2 is ['+***4567']"),
     ],

@@ -1,0 +1,27 @@
+"""The event loop beside the main thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
+
+
+def test_cancelled_loop_is_waited_for() -> None:
+    ended = []
+
+    async def main() -> None:
+        loop.cancel()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            time.sleep(0.05)  # noqa: ASYNC251  # work that a main thread that does not wait would overtake
+            ended.append(True)
+
+    loop = BackgroundLoop(main, on_tick=lambda: None)
+    with pytest.raises(asyncio.CancelledError):
+        loop.run()
+    assert ended == [True]

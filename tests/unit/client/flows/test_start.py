@@ -13,6 +13,8 @@ from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Pause
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
+from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConnectionError,
@@ -78,6 +80,14 @@ def new_start(**options):
 def start(*script, attempts=5, **options):
     settings = dataclasses.replace(SETTINGS, max_attempts=attempts)
     return run(new_start(**options).run(), *script, settings=settings)
+
+
+def test_leftover_on_a_conference_is_stopped_there():
+    request = start_stream(CONFERENCE, "project", "room", url="wss://media.example.com/", name=NAME)
+    flow = StreamStart(request, account_sid="project", parent_sid="room", name=NAME, parent=CONFERENCE).run()
+    outcome = run(flow, lost(), LEFTOVER_STOPPED, STARTED)
+    paths = [sent.target.partition("/Conferences/room/")[2] for sent in outcome.requests]
+    assert paths == ["Streams", f"Streams/{NAME}", "Streams"]
 
 
 def warnings(error):

@@ -7,16 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from cluster import Cluster
 from outage_proxy import OutageProxy
 from processes import Processes
 from report import Report
-from services import start_postgres
 from simulator_process import SimulatorProcess
 
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+# pytest loads this file for other tests, too, in environments without psycopg2. Fixtures import what needs it.
 REPORT = pytest.StashKey[Report]()
 CLUSTER_TESTS = Path(__file__).resolve().parent
 PROJECT_DIR = CLUSTER_TESTS.parent.parent
@@ -81,6 +83,8 @@ def proxy(started_simulator: SimulatorProcess) -> Iterator[OutageProxy]:
 @pytest.fixture(scope="module")
 def postgres(services: Processes, folder: Path) -> str:
     """The address of an empty database."""
+    from services import start_postgres
+
     return start_postgres(services, folder)
 
 
@@ -94,6 +98,8 @@ def cluster_options() -> dict[str, Any]:
 def started_cluster(
     proxy: OutageProxy, postgres: str, folder: Path, logs: Path, cluster_options: dict[str, Any]
 ) -> Iterator[Cluster]:
+    from cluster import Cluster
+
     home = folder / "airflow"
     home.mkdir()
     with Processes(logs) as processes:

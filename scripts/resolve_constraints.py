@@ -1,7 +1,7 @@
 """Write the constraints files for older versions of Airflow, for a pre-release, and for our lowest dependencies.
 
-Newer dependencies can break a version of Airflow that is no longer maintained, so older versions get the dependencies
-of their release day. Run by ``make constraints-matrix``; ``VERSIONS="3.4 lowest"`` for some.
+An older Airflow gets the dependencies of its release date, because newer ones can break it. Run by
+``make constraints-matrix``; ``VERSIONS="3.4 lowest"`` for some.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Runs single tasks as a worker does: Airflow's supervisor in a separate process, and the task in its child.
+"""Runs Airflow's supervisor, as a worker does, with the task in its child process.
 
-Started once, it reads commands from standard input, one JSON list a line, and writes one JSON value for each to the
-pipe whose number it is given. It also does what the scheduler and the UI do between two tries, by
-Airflow's functions.
+Reads commands from standard input, one JSON list per line, and writes one JSON value per command to the pipe given on
+the command line. Further commands call the functions of Airflow that the scheduler and the UI call between two tries.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def test_cancelled_loop_is_waited_for() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            time.sleep(0.05)  # noqa: ASYNC251  # work that a main thread that does not wait would overtake
+            time.sleep(0.05)  # noqa: ASYNC251  # blocks on purpose: run() must not return before
             ended.append(True)
 
     loop = BackgroundLoop(main, on_tick=lambda: None)

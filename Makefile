@@ -14,7 +14,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
 # Without bytecode files, Airflow takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment demo test lint lint-workflows format docs constraints clean
+.PHONY: help environment demo test coverage lint lint-workflows format docs constraints clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,11 +32,12 @@ $(VENV)/ready: pyproject.toml $(CONSTRAINTS)
 demo: $(VENV)/ready ## start and stop a stream in real Airflow, against the simulator
 	@$(BIN)/python scripts/demo.py
 
-# Measuring the coverage of tests that run DAGs would take almost twice as long.
-PARALLEL := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/ready ## run every test
-	@$(PARALLEL) tests/unit --cov --cov-report=term --cov-fail-under=95
-	@$(PARALLEL) tests --ignore=tests/unit
+	@$(PYTEST) tests
+
+coverage: $(VENV)/ready ## measure which code the unit tests run
+	@$(PYTEST) tests/unit --cov --cov-report=term --cov-fail-under=95
 
 lint: $(VENV)/ready ## ruff and mypy --strict
 	@$(BIN)/ruff check .

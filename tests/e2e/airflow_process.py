@@ -83,15 +83,23 @@ class DagRunner:
     def __exit__(self, *error: object) -> None:
         self._process.communicate()
 
-    def run(self, dag_id: str, conf: dict[str, Any] | None = None, *, failing_task: str | None = None) -> DagResult:
+    def run(
+        self,
+        dag_id: str,
+        conf: dict[str, Any] | None = None,
+        *,
+        failing_task: str | None = None,
+        deferrable: bool = False,
+    ) -> DagResult:
         """Run a DAG to its end.
 
         :param failing_task: Task that raises an error instead of running.
+        :param deferrable: Whether those tasks defer that can do both.
         """
         _ = self.dag_files
         assert self._process.stdin is not None
         logged_before = len(self._log.read_text())
-        job = {"dag_id": dag_id, "conf": conf or {}, "failing_task": failing_task}
+        job = {"dag_id": dag_id, "conf": conf or {}, "failing_task": failing_task, "deferrable": deferrable}
         print(json.dumps(job), file=self._process.stdin, flush=True)
         result = self._read_result()
         log = self._log.read_text()[logged_before:]

@@ -1,9 +1,8 @@
 """Run DAGs that are requested on standard input, and print their results.
 
-The first line of the output is a JSON object that maps DAG ids to files. Each line of the input is a JSON object
-``{"dag_id": …, "conf": {…}, "failing_task": … or null}``. The response is a line with the state of the run, the state
-and XCom value of each task, and the names of the triggers that ran. All other output, such as Airflow's log, goes to
-standard error.
+The first line of the output is a JSON object that maps DAG ids to files. Each line of the input is a JSON object with
+the arguments of :func:`run`. The response is a line with the state of the run, the state and XCom value of each task,
+and the names of the triggers that ran. All other output, such as Airflow's log, goes to standard error.
 """
 
 from __future__ import annotations
@@ -75,12 +74,18 @@ def load_dags() -> dict[str, Any]:
     return dict(bag.dags)
 
 
-def run(dags: dict[str, Any], dag_id: str, conf: dict[str, Any], failing_task: str | None = None) -> dict[str, Any]:
+def run(
+    dags: dict[str, Any], dag_id: str, conf: dict[str, Any], failing_task: str | None, deferrable: bool
+) -> dict[str, Any]:
     """Run a DAG to its end.
 
     :param failing_task: Task that raises an error instead of running.
+    :param deferrable: Whether those tasks defer that can do both.
     """
     dag = dags[dag_id]
+    for task in dag.tasks:
+        if hasattr(task, "deferrable"):
+            task.deferrable = deferrable
     triggers = record_triggers()
     if failing_task is None:
         dag_run = dag.test(run_conf=conf)

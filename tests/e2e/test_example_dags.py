@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +36,14 @@ def without_supervisor_messages(log: str) -> str:
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["synchronous", "deferred"])
-def test_stop_call_stream(
-    simulator: SimulatorServer, make_dag_runner: Callable[..., DagRunner], deferrable: bool
-) -> None:
+def test_stop_call_stream(simulator: SimulatorServer, dag_runner: DagRunner, deferrable: bool) -> None:
     simulator.reset(stop_delay_ms=300)
     (call,) = simulator.seed(streams=[{"name": "bot"}, {"name": "other"}])
     sid, other_sid = (stream["sid"] for stream in call["streams"])
-    runner = make_dag_runner(**{"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True"} if deferrable else {})
 
-    result = runner.run("stop_call_stream", {"call_sid": call["sid"], "stream_sid": sid})
+    conf = {"call_sid": call["sid"], "stream_sid": sid}
+
+    result = dag_runner.run("stop_call_stream", conf, deferrable=deferrable)
 
     assert result.state == "success"
     assert result.task_states == {"stop_call_stream": "success"}
@@ -122,15 +120,12 @@ def test_call_stream_lifecycle_fails_if_work_or_stop_fails(
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["synchronous", "deferred"])
-def test_conference_stream(
-    simulator: SimulatorServer, make_dag_runner: Callable[..., DagRunner], deferrable: bool
-) -> None:
+def test_conference_stream(simulator: SimulatorServer, dag_runner: DagRunner, deferrable: bool) -> None:
     (conference,) = simulator.seed_conferences()
     stop = {"method": "POST", "path_contains": "/Streams/"}
     simulator.set_faults([{"match": stop, "times": 2, "kind": "patch", "set": {"status": "queued"}}])
-    runner = make_dag_runner(**{"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True"} if deferrable else {})
 
-    result = runner.run("conference_stream", {"conference_sid": conference["sid"]})
+    result = dag_runner.run("conference_stream", {"conference_sid": conference["sid"]}, deferrable=deferrable)
 
     assert result.state == "success"
     assert set(result.task_states.values()) == {"success"}

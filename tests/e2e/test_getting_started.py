@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from airflow_database import copy_migrated_database
+
 PAGE = Path(__file__).parents[2] / "docs" / "getting-started.md"
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -19,7 +21,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_blocks_stop_a_stream_in_empty_home_folder(tmp_path: Path) -> None:
+def test_blocks_stop_a_stream(tmp_path: Path) -> None:
+    (tmp_path / "airflow").mkdir()
+    copy_migrated_database(tmp_path / "airflow")  # migrating an empty one takes seconds; make demo does
     steps = PAGE.read_text().split("## 2. ")[1].split("## With an account")[0]
     port = str(free_port())
     blocks = "".join(BLOCK.findall(steps)).replace("8787", port).replace("my-token &", f"my-token --port {port} &")

@@ -16,17 +16,18 @@ NAME = "call_stream_lifecycle.start_call_stream"
 SECONDS = 120
 
 
-@pytest.fixture
-def api(airflow_database: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def api(airflow_database: Any) -> Iterator[Any]:
     from airflow.api_fastapi.app import create_app, purge_cached_app
     from fastapi.testclient import TestClient
 
-    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
     purge_cached_app()
-    with TestClient(create_app(apps="core"), base_url="http://127.0.0.1") as client:
-        token = client.get("/auth/token").json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
+        with TestClient(create_app(apps="core"), base_url="http://127.0.0.1") as client:
+            token = client.get("/auth/token").json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            yield client
     purge_cached_app()
 
 

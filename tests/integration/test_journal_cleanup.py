@@ -215,16 +215,17 @@ def test_recorded_starts_are_removed_when_their_events_are_there(start, clean_up
 def test_every_event_is_read_whatever_page_it_is_on(start, clean_up, database, groups):
     start(state="running")
     [[asset]] = database("SELECT id FROM asset WHERE name = 'streams'")
-    now, number = datetime.now(UTC), 0
+    now, events = datetime.now(UTC), []
     for minutes, size in enumerate(groups):
         at = now - timedelta(minutes=minutes)
         for _ in range(size):
-            number += 1
-            event = StreamEvent("started", "other project", "call", str(number), None, at)
-            database(
-                "INSERT INTO asset_event (asset_id, extra, source_map_index, timestamp) VALUES (?, ?, -1, ?)",
-                *(asset, json.dumps(to_extra([event])), str(at.replace(tzinfo=None))),
-            )
+            event = StreamEvent("started", "other project", "call", str(len(events)), None, at)
+            events.append([json.dumps(to_extra([event])), str(at.replace(tzinfo=None))])
+    database(
+        "INSERT INTO asset_event (asset_id, extra, source_map_index, timestamp) "
+        "SELECT ?, value ->> 0, -1, value ->> 1 FROM json_each(?)",
+        *(asset, json.dumps(events)),
+    )
     summary = clean_up(dry_run=True)
     assert (summary["running"], summary["other_projects"]) == (1, sum(groups))
 

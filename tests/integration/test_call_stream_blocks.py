@@ -28,7 +28,7 @@ def states_of(run, beginning):
 
 @pytest.mark.parametrize("stop_fails", [False, True], ids=["stop succeeds", "stop fails"])
 @pytest.mark.parametrize("work_fails", [False, True], ids=["work succeeds", "work fails"])
-@pytest.mark.parametrize("dag_id", ["block", "block_in_group", "block_in_mapped_group", "nested_blocks"])
+@pytest.mark.parametrize("dag_id", ["block_in_group", "block_in_mapped_group", "nested_blocks"])
 def test_run_fails_if_the_work_or_the_stop_fails(run_dag, simulator, connection, dag_id, work_fails, stop_fails):
     calls = [call["sid"] for call in simulator.seed(count=2)]
     simulator.set_faults(REFUSAL if stop_fails else [])

@@ -30,10 +30,7 @@ _LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Application:
-    """The ASGI application.
-
-    :param state: what it serves
-    """
+    """The ASGI application."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -44,16 +41,16 @@ class Application:
         router = next((one for one in (CONTROL, CALLING) if path.startswith(one.prefix)), API)
         exchange = Exchange(scope, receive, send, router)
         try:
-            await self._serve(exchange)
+            await exchange.read()
+            if router is CONTROL:
+                await exchange.respond(await self._process(exchange))
+            else:
+                await self._serve(exchange)
         except (ClientGoneError, asyncio.CancelledError):  # the latter by a reset or the end of the server
             await exchange.abort()
 
     async def _serve(self, exchange: Exchange) -> None:
-        await exchange.read()
-        process = functools.partial(self._process, exchange)
-        if exchange.router is CONTROL:
-            await exchange.respond(await process())
-            return
+        """Log a request, and respond to it as the rate limit, the latency and the faults say."""
         state, now = self._state, self._state.clock()
         exchange.log_entry = state.log_request(
             method=exchange.method,
@@ -63,18 +60,18 @@ class Application:
             timestamp=now,
             request_id=exchange.request_id,
         )
-        is_limited = self._count_request(exchange, now)
-        fires = (fault for fault in state.faults if fault.fires(exchange.method, exchange.path))
-        fault = None if is_limited else next(fires, None)
+        fault = None
+        if not self._count_request(exchange, now):
+            fault = next((fault for fault in state.faults if fault.fires(exchange.method, exchange.path)), None)
         latency = state.settings.latency_ms
         if latency or fault:
             state.end_on_reset()
             await asyncio.sleep(latency / 1000)
         if fault is None:
-            await exchange.respond(await process())
+            await exchange.respond(await self._process(exchange))
         else:
             exchange.log_entry["fault"] = fault.kind
-            await fault.act(exchange, process)
+            await fault.act(exchange, functools.partial(self._process, exchange))
 
     def _count_request(self, exchange: Exchange, now: float) -> bool:
         """Count a request towards the rate limit, and return whether that refuses it."""
@@ -94,7 +91,9 @@ class Application:
             return await self._handle(exchange)
         except ApiError as error:
             return exchange.error_response(error)
-        except Exception:
+        except Exception as error:
+            if exchange.router is CONTROL and isinstance(error, ValueError):
+                return exchange.error_response(ApiError(400, describe_problem(error)))
             _LOGGER.exception("The simulator failed at %s %s", exchange.method, exchange.path)
             return exchange.error_response(ApiError(500, "Internal error."))
 
@@ -118,15 +117,10 @@ class Application:
             result = route.handler(state, *segments, exchange.form if query is None else query)
             return Response(204, headers={}) if route.returns is None else json_response(route.status, result)
 
-        if not route.in_thread:
-            with state.lock:
-                return respond()
-        try:
+        if route.in_thread:
             return await asyncio.to_thread(respond)
-        except ValueError as error:
-            if router is not CONTROL:
-                raise
-            raise ApiError(400, describe_problem(error)) from None
+        with state.lock:
+            return respond()
 
 
 def _parse_query(query: str) -> dict[str, str]:

@@ -46,12 +46,9 @@ def json_response(status: int, value: Any, headers: dict[str, str] | None = None
 
 
 class Exchange:
-    """A request, and methods to respond to it.
+    """A request to one of the APIs, and methods to respond to it.
 
-    :param scope: the request's ASGI scope
-    :param receive: returns the request's body, and reports that the client has gone
-    :param send: sends the response
-    :param router: the API that it is sent to
+    ``receive`` returns the request's body, and then reports that the client has gone.
     """
 
     def __init__(self, scope: Message, receive: Receive, send: Send, router: Router) -> None:

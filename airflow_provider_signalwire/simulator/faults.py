@@ -12,18 +12,13 @@ from pydantic import Field, PrivateAttr, TypeAdapter, create_model
 
 from airflow_provider_signalwire.simulator.compatibility.calls import API_PREFIX
 from airflow_provider_signalwire.simulator.errors import ApiError, StrictModel
-from airflow_provider_signalwire.simulator.exchange import (
-    ClientGoneError,
-    Exchange,
-    Response,
-    json_response,
-)
+from airflow_provider_signalwire.simulator.exchange import ClientGoneError, Exchange, Response, json_response
+
+Process = Callable[[], Awaitable[Response]]  # processes the request and returns its response
 
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>\n"
 _SLOW_PARTS = 20
 _TIME_TO_READ = 0.05
-
-Process = Callable[[], Awaitable[Response]]
 
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
@@ -96,15 +91,11 @@ class Fault(StrictModel):
         return {**self.model_dump(exclude_unset=True), "fired": self._fired}
 
     async def act(self, exchange: Exchange, process: Process) -> None:
-        """Apply the fault to a request.
-
-        :param process: processes the request and returns its response; some kinds do not call it
-        """
-        send = {"reset": _reset, "hang": _hang, "slow": _slow}.get(self.kind)
-        if send is None:
-            await exchange.respond(await _respond(self, exchange, process))
+        """Apply the fault to a request."""
+        if act := {"reset": _reset, "hang": _hang, "slow": _slow}.get(self.kind):
+            await act(self, exchange, process)
         else:
-            await send(self, exchange, process)
+            await exchange.respond(await _response(self, exchange, process))
 
 
 _MODELS = tuple(
@@ -125,39 +116,10 @@ def parse_faults(descriptions: object) -> list[Fault]:
     return _FAULTS.validate_python(descriptions)
 
 
-async def _respond(fault: Any, exchange: Exchange, process: Process) -> Response:
-    """Return a complete response with the wrong content."""
-    is_processed = fault.kind in ("truncate", "patch") or (fault.kind == "status" and fault.when == "after")
-    response = await process() if is_processed else Response(200)
-    match fault.kind:
-        case "status" if fault.body is None:
-            response = exchange.error_response(
-                ApiError(fault.status, "A fault of the simulator.", headers=fault.headers)
-            )
-        case "status" if isinstance(fault.body, str):
-            headers = {"Content-Type": "text/plain; charset=utf-8", **fault.headers}
-            response = Response(fault.status, fault.body.encode(errors="replace"), headers)
-        case "status":
-            response = json_response(fault.status, fault.body, fault.headers)
-        case "json":
-            response = json_response(fault.status, fault.body)
-        case "html":
-            response = Response(fault.status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
-        case "redirect":
-            response = Response(fault.status, b"", {"Location": fault.location})
-        case "oversize":
-            response.body = b'{"sid":"%s"}' % (b"x" * (fault.bytes - 10))
-        case "truncate":
-            response.body = response.body[: len(response.body) // 2]
-        case "patch" if response.body:
-            record = {**json.loads(response.body), **fault.set}
-            response.body = json.dumps({key: value for key, value in record.items() if key not in fault.drop}).encode()
-    return response
-
-
 async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
-    response = None if fault.when == "before" else await process()
-    if response is not None and fault.when == "middle":
+    if fault.when != "before":
+        response = await process()
+    if fault.when == "middle":
         await exchange.start(response)
         await exchange.send_body(response.body[: len(response.body) // 2], more=True)
         # A reset discards what the client has not read yet, so leave it time to read.
@@ -181,3 +143,35 @@ async def _slow(fault: Any, exchange: Exchange, process: Process) -> None:
         await exchange.pause(fault.seconds * size / len(body))
         await exchange.send_body(body[at : at + size], more=True)
     await exchange.send_body(b"")
+
+
+async def _response(fault: Any, exchange: Exchange, process: Process) -> Response:
+    """Return a complete response with the wrong content."""
+    match fault.kind:
+        case "status":
+            if fault.when == "after":
+                await process()
+            if fault.body is None:
+                error = ApiError(fault.status, "A fault of the simulator.", headers=fault.headers)
+                return exchange.error_response(error)
+            if isinstance(fault.body, str):
+                headers = {"Content-Type": "text/plain; charset=utf-8", **fault.headers}
+                return Response(fault.status, fault.body.encode(errors="replace"), headers)
+            return json_response(fault.status, fault.body, fault.headers)
+        case "html":
+            return Response(fault.status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
+        case "empty":
+            return Response(200)
+        case "json":
+            return json_response(fault.status, fault.body)
+        case "oversize":
+            return Response(200, b'{"sid":"%s"}' % (b"x" * (fault.bytes - 10)))
+        case "redirect":
+            return Response(fault.status, b"", {"Location": fault.location})
+    response = await process()
+    if fault.kind == "truncate":
+        response.body = response.body[: len(response.body) // 2]
+    elif response.body:  # patch
+        record = {**json.loads(response.body), **fault.set}
+        response.body = json.dumps({key: value for key, value in record.items() if key not in fault.drop}).encode()
+    return response

@@ -44,48 +44,32 @@ _REQUIRED_KEYS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """A route, and what the OpenAPI document says about it.
-
-    :param handler: takes the state, the variable segments of the path, and the query of a GET or else the body
-    :param returns: name of the response's schema; None for a response without a body
-    :param scope: scope that the API token needs
-    :param body: type of the body, for pydantic
-    :param query: schemas of the query parameters
-    :param in_thread: whether the handler may take long; then it is called without the state's lock
-    :param errors: schemas of error bodies by status, where they differ from the router's
-    """
+    """A route, and what the OpenAPI document says about it."""
 
     method: str
     path: str
-    handler: Callable[..., Any]
-    returns: str | None
-    scope: str | None
+    handler: Callable[
+        ..., Any
+    ]  # takes the state, the variable segments of the path, and the query (of a GET) or the body
+    returns: str | None  # name of the response's schema; None for a response without a body
+    scope: str | None  # scope that the API token needs
     status: int = 200
-    body: Any = None
-    query: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    in_thread: bool = False
-    errors: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    body: Any = None  # type of the body, for pydantic
+    query: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # schemas of the query parameters
+    in_thread: bool = False  # whether the handler may take long; then it is called without the state's lock
+    errors: Mapping[int, str] = dataclasses.field(default_factory=dict)  # where they differ from the router's
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Router:
-    """The routes below a prefix. In their paths, words and variable segments alternate.
-
-    :param prefix: path that all routes begin with
-    :param read_body: turns a content type and a body into what handlers take
-    :param content_types: content types of bodies
-    :param errors: schemas of documented error bodies by status
-    :param default_error: schema of other error bodies
-    :param scope: scope that the API token needs unless a route names another; None if no credentials are needed
-    :param max_body: the largest body, in bytes
-    """
+    """The routes below a prefix. In their paths, words and variable segments alternate."""
 
     prefix: str
-    read_body: Callable[[str, bytes], Any]
-    errors: Mapping[int, str]
-    default_error: str
+    read_body: Callable[[str, bytes], Any]  # turns a content type and a body into what handlers take
+    errors: Mapping[int, str]  # schemas of documented error bodies by status
+    default_error: str  # schema of other error bodies
     content_types: tuple[str, ...] = ("application/json",)
-    scope: str | None = "Voice"
+    scope: str | None = "Voice"  # that routes need unless they name another; None if no credentials are needed
     max_body: int = 64 * 1024
     routes: list[Route] = dataclasses.field(default_factory=list, init=False)
     _by_shape: dict[tuple[str, int], dict[str, Route]] = dataclasses.field(default_factory=dict, init=False)
@@ -102,9 +86,10 @@ class Router:
         return register
 
     def find(self, method: str, path: str) -> tuple[Route, list[str]]:
-        """Return the route of a request and the variable segments of its path.
+        """Return the route of a request, and the variable segments of its path.
 
-        :param path: the path as it was sent: a stream's name may contain an encoded slash
+        The path is as it was sent, because a stream's name may contain an encoded slash.
+
         :raises ApiError: 404 or 405
         """
         shape, values = _shape(path.removeprefix(self.prefix))
@@ -136,31 +121,32 @@ def openapi_document(*routers: Router) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for router in routers:
         for route in router.routes:
-            operation = _operation(route, router, schemas)
-            operation["security"] = [] if router.scope is None else [{"basic": []}]
-            paths.setdefault(router.prefix + route.path, {})[route.method.lower()] = operation
-    components = {"schemas": schemas, "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}}
-    info = {"title": "SignalWire simulator", "version": "1"}
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
+            paths.setdefault(router.prefix + route.path, {})[route.method.lower()] = _operation(route, router, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "SignalWire simulator", "version": "1"},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}},
+    }
 
 
 def _operation(route: Route, router: Router, schemas: dict[str, Any]) -> dict[str, Any]:
-    string = {"type": "string", "minLength": 1}
-    parameters = [
-        *(
-            {"name": name, "in": "path", "required": True, "schema": string}
-            for name in re.findall("{(.+?)}", route.path)
-        ),
-        *({"name": name, "in": "query", "schema": schema} for name, schema in route.query.items()),
-    ]
+    """Describe a route; add the schemas that its body needs."""
+    names, segment = re.findall("{(.+?)}", route.path), {"type": "string", "minLength": 1}
     results = {**router.errors, **route.errors, route.status: route.returns}
-    responses = {str(status): _response(name) for status, name in results.items()}
-    operation = {"operationId": route.handler.__name__.lstrip("_"), "parameters": parameters, "responses": responses}
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__.lstrip("_"),
+        "parameters": [
+            *({"name": name, "in": "path", "required": True, "schema": segment} for name in names),
+            *({"name": name, "in": "query", "schema": schema} for name, schema in route.query.items()),
+        ],
+        "responses": {str(status): _response(name) for status, name in results.items()},
+    }
     if route.body is not None:
         body = TypeAdapter(route.body).json_schema(ref_template=_SCHEMA)
         schemas |= body.pop("$defs", {})
         operation["requestBody"] = {"content": {name: {"schema": body} for name in router.content_types}}
-    return operation
+    return {**operation, "security": [] if router.scope is None else [{"basic": []}]}
 
 
 def _response(schema: str | None) -> dict[str, Any]:

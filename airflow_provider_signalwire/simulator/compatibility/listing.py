@@ -8,7 +8,6 @@ import datetime
 import email.utils
 import itertools
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -27,7 +26,7 @@ from airflow_provider_signalwire.simulator.compatibility.forms import Form
 from airflow_provider_signalwire.simulator.errors import ApiError
 from airflow_provider_signalwire.simulator.resources import Place, Record, Resource
 
-Test = Callable[[Any, float], bool]
+Test = Callable[[Any, float], bool]  # takes a resource and the current time
 
 _DAY = 86_400
 _TIME = {"type": "string", "format": "date", "description": "A date, or a time in ISO 8601 or RFC 2822."}
@@ -46,19 +45,13 @@ _PAGING = Paging.model_json_schema()["properties"]
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """How resources of one kind are listed.
-
-    :param name: key of the list in a page
-    :param statuses: the values of the filter ``Status``
-    :param attributes: other filters by value, and the attributes that they compare with
-    :param times: filters by time, and what they compare with
-    """
+    """How resources of one kind are listed."""
 
     resource_type: type[Resource]
-    name: str
-    statuses: tuple[str, ...]
-    attributes: dict[str, str]
-    times: dict[str, Callable[[Any, float], float | None]]
+    name: str  # key of the list in a page
+    statuses: tuple[str, ...]  # the values of the filter Status
+    attributes: dict[str, str]  # other filters by value, and what they compare with
+    times: dict[str, Callable[[Any, float], float | None]]  # filters by time, and what they compare with
 
     @property
     def query(self) -> dict[str, dict[str, Any]]:
@@ -79,14 +72,14 @@ class Listing:
         tests = [test for name, value in filters.items() if (test := self._test(name, value))]
         paging = Paging.parse(query, status=400)
         number, size, token = paging.page, paging.page_size, paging.page_token
-        end = _parse_token(token) if token else (math.inf, 0)
+        # A token is the place after which the page begins; without one, the pages before it are skipped.
+        end, skipped = (_parse_token(token), 0) if token else ((math.inf, 0), number * size)
+
         # Copying the values first is one step of the interpreter: another thread may be adding some.
         candidates = (one for one in list(resources.values()) if type(one) is self.resource_type)
         earlier = (one for one in candidates if one.account_sid == account_sid and one.place < end)
         newest_first = sorted(earlier, key=lambda one: one.place, reverse=True)
         found = (one for one in newest_first if all(test(one, now) for test in tests))
-        # A token is the place where the page begins; without one, the pages before it are skipped.
-        skipped = 0 if token else number * size
         page: list[Any] = list(itertools.islice(found, skipped, skipped + size + 1))
         has_next, page = len(page) > size, page[:size]
 
@@ -110,10 +103,11 @@ class Listing:
             if value not in self.statuses:
                 raise ApiError(422, f"Status must be one of {', '.join(self.statuses)}.")
             return lambda one, now: one.status(now) == value
-        if time_of := self.times.get(name.rstrip("<>")):
-            return _time_test(name, value, time_of)
         if attribute := self.attributes.get(name):
             return lambda one, now: getattr(one, attribute) == value
+        if time_of := self.times.get(name.rstrip("<>")):
+            fits = _time_filter(name, value)
+            return lambda one, now: (moment := time_of(one, now)) is not None and fits(int(moment))
         return None
 
 
@@ -133,6 +127,23 @@ CONFERENCES = Listing(
 )
 
 
+def _time_filter(name: str, value: str) -> Callable[[int], bool]:
+    """Return a filter of times in whole seconds, as records show them. A time without a zone is GMT."""
+    parse = datetime.datetime.fromisoformat if re.match("[0-9]{4}-", value) else email.utils.parsedate_to_datetime
+    try:
+        time = parse(value[:100])
+        first = int((time if time.tzinfo else time.replace(tzinfo=datetime.UTC)).timestamp() // 1)
+    except (ValueError, OverflowError, TypeError, IndexError):  # the last two of email.utils, for malformed dates
+        raise ApiError(422, f"{name} must be a date (YYYY-MM-DD), or a time in ISO 8601 or RFC 2822.") from None
+    # A date is its first second with < and >, and otherwise the whole day.
+    if name.endswith("<"):
+        return lambda second: second < first
+    if name.endswith(">"):
+        return lambda second: second > first
+    is_date = re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
+    return range(first, first + (_DAY if is_date else 1)).__contains__
+
+
 def _token(place: Place) -> str:
     return "PA" + base64.urlsafe_b64encode("{!r} {}".format(*place).encode()).decode().rstrip("=")
 
@@ -145,29 +156,3 @@ def _parse_token(token: str) -> Place:
         return float(moment), int(number)
     except ValueError:
         raise ApiError(400, "PageToken is not one that this API returned.") from None
-
-
-def _time_test(name: str, value: str, time_of: Callable[[Any, float], float | None]) -> Test:
-    """Compare in whole seconds, as records show them. A date is its whole day, or its first second with < and >."""
-    second, is_date = _parse_time(name, value)
-    compare = {"<": operator.lt, ">": operator.gt}.get(name[-1])
-    span = range(second, second + (_DAY if is_date else 1))
-
-    def test(one: Any, now: float) -> bool:
-        moment = time_of(one, now)
-        if moment is None:
-            return False
-        return bool(compare(int(moment), second)) if compare else int(moment) in span
-
-    return test
-
-
-def _parse_time(name: str, value: str) -> tuple[int, bool]:
-    """Return a time in seconds, and whether it is a date; without a zone it is GMT."""
-    is_date = re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
-    is_iso_8601 = re.match("[0-9]{4}-", value) is not None
-    try:
-        time = (datetime.datetime.fromisoformat if is_iso_8601 else email.utils.parsedate_to_datetime)(value[:100])
-        return int((time if time.tzinfo else time.replace(tzinfo=datetime.UTC)).timestamp() // 1), is_date
-    except (ValueError, OverflowError, TypeError, IndexError):  # the last two of email.utils, for malformed dates
-        raise ApiError(422, f"{name} must be a date (YYYY-MM-DD), or a time in ISO 8601 or RFC 2822.") from None

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+from pydantic.alias_generators import to_pascal
 from yarl import URL
 
 from airflow_provider_signalwire.simulator.resources import Stream
@@ -29,13 +30,10 @@ _NODE_ID = str(uuid.uuid4())
 
 
 class CallbackSender:
-    """Sends the status callbacks of streams in the background.
-
-    ``sent`` holds the latest callbacks, each with its outcome.
-    """
+    """Sends the status callbacks of streams in the background."""
 
     def __init__(self) -> None:
-        self.sent: collections.deque[dict[str, Any]] = collections.deque(maxlen=_MAX_SENT)
+        self.sent: collections.deque[dict[str, Any]] = collections.deque(maxlen=_MAX_SENT)  # with their outcomes
         self.pending: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -54,11 +52,7 @@ class CallbackSender:
             self._loop.call_soon_threadsafe(function, *args)
 
     def plan(self, stream: Stream, event: str, due: float, delay: float, key: str) -> None:
-        """Send a callback after a delay; call it in the event loop.
-
-        :param due: the time it reports
-        :param key: the project's signing key
-        """
+        """Send a callback that reports the time ``due``, after a delay; call it in the event loop."""
         if len(self.pending) >= _MAX_PENDING:
             self._note(stream, event, 0, "lost: too many callbacks are pending")
             return
@@ -101,7 +95,7 @@ def _request(stream: Stream, event: str, moment: float, key: str) -> dict[str, A
         return {"url": URL(url, encoded=True), "json": _native_body(stream, event, moment)}  # not documented as signed
     form = {
         "AccountSid": stream.account_sid,
-        {"call_sid": "CallSid", "conference_sid": "ConferenceSid"}[stream.parent_key]: stream.parent_sid,
+        to_pascal(stream.parent_key): stream.parent_sid,
         "StreamSid": stream.sid,
         "StreamName": stream.name or stream.sid,
         "StreamEvent": event,
@@ -117,22 +111,21 @@ def _request(stream: Stream, event: str, moment: float, key: str) -> dict[str, A
 
 
 def _native_body(stream: Stream, event: str, moment: float) -> dict[str, Any]:
-    params = {
-        "call_id": stream.parent_sid,
-        "node_id": _NODE_ID,
-        "segment_id": stream.parent_sid,
-        "control_id": stream.sid,
-        "state": "streaming" if event == "stream-started" else "finished",
-        "url": stream.url,
-        **({"name": stream.name} if stream.name else {}),
-    }
     return {
         "event_type": "calling.call.stream",
         "event_channel": f"swml:{_NODE_ID}",
         "timestamp": moment,
         "project_id": stream.account_sid,
         "space_id": _NODE_ID,
-        "params": params,
+        "params": {
+            "call_id": stream.parent_sid,
+            "node_id": _NODE_ID,
+            "segment_id": stream.parent_sid,
+            "control_id": stream.sid,
+            "state": "streaming" if event == "stream-started" else "finished",
+            "url": stream.url,
+            **({"name": stream.name} if stream.name else {}),
+        },
     }
 
 

@@ -23,29 +23,19 @@ class StrictModel(BaseModel):
 
 
 class ApiError(Exception):
-    """A refused request.
-
-    :param status: HTTP status of the response
-    :param messages: what is wrong, one string per problem
-    :param code: a number of the Compatibility API or a name of the Calling API; by default the usual one of the status
-    :param attribute: the parameter that the Calling API names
-    :param headers: additional headers of the response
-    """
+    """A refused request, with one message per problem."""
 
     def __init__(
         self,
         status: int,
         *messages: str,
-        code: int | str | None = None,
-        attribute: str | None = None,
+        code: int | str | None = None,  # by default the usual one of the status
+        attribute: str | None = None,  # the parameter that the Calling API names
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(*messages)
-        self.status = status
-        self.code = code
-        self.attribute = attribute
-        self.messages = messages
-        self.headers = headers or {}
+        self.status, self.messages, self.headers = status, messages, headers or {}
+        self.code, self.attribute = code, attribute
 
     def body(self, shape: str) -> dict[str, object]:
         """Return the body in one of the documented shapes, by the name of its schema."""
@@ -74,10 +64,7 @@ def not_found(what: str) -> ApiError:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse a body; an empty one is an empty object.
-
-    :raises ApiError: 400
-    """
+    """Parse a body; an empty one is an empty object. If it is not JSON, the error is 400."""
     try:
         # Unlike json.loads, it refuses NaN, lone surrogates, more than 200 levels, and integers that json cannot write.
         return from_json(body or b"{}", allow_inf_nan=False)
@@ -86,10 +73,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
-    """Parse a body that must be an object.
-
-    :raises ApiError: 400
-    """
+    """Parse a body that must be an object. If it is not, the error is 400."""
     value = parse_json(body)
     if not isinstance(value, dict):
         raise ApiError(400, "The request body must be a JSON object.")

@@ -20,12 +20,14 @@ Record = dict[str, Any]
 Place = tuple[float, int]
 
 
+def new_sid() -> str:
+    """Return a new, unique SID."""
+    return str(uuid.uuid4())
+
+
 @dataclasses.dataclass(slots=True, eq=False, kw_only=True)
 class Resource:
-    """A call or a conference, with its streams.
-
-    :param number: the order of creation
-    """
+    """A call or a conference, with its streams."""
 
     kind: ClassVar[str]
     sid_key: ClassVar[str]  # the key of its SID in the records of its streams
@@ -33,10 +35,10 @@ class Resource:
     ended_statuses: ClassVar[tuple[str, ...]] = ("completed",)
     unnamed: ClassVar[str | None] = ""  # the name that the record of a stream without a name has
 
-    sid: str
+    sid: str = dataclasses.field(default_factory=new_sid)
     account_sid: str
     created_at: float
-    number: int
+    number: int  # the order of creation
     initial_status: str = ""
     ended_at: float | None = None
     end_status: str = ""
@@ -55,27 +57,14 @@ class Resource:
         """Its place in lists."""
         return self.created_at, self.number
 
-    def add_stream(self, started_at: float, sid: str | None = None, **details: Any) -> Stream:
-        """Add a running stream.
-
-        :param details: other fields of the stream
-        """
-        stream = Stream(
-            sid=sid or new_sid(),
-            account_sid=self.account_sid,
-            parent_key=self.sid_key,
-            parent_sid=self.sid,
-            started_at=started_at,
-            **details,
-        )
+    def add_stream(self, **details: Any) -> Stream:
+        """Add a running stream with these fields."""
+        stream = Stream(account_sid=self.account_sid, parent_key=self.sid_key, parent_sid=self.sid, **details)
         self.streams[stream.sid] = stream
         return stream
 
     def find_stream(self, sid_or_name: str) -> Stream:
-        """Return a stream by SID, or else the latest of that name, since only it can be running.
-
-        :raises ApiError: 404
-        """
+        """Return a stream by SID, or else the latest of that name, since only it can be running."""
         named = (stream for stream in reversed(self.streams.values()) if stream.name == sid_or_name)
         stream = self.streams.get(sid_or_name) or next(named, None)
         if stream is None:
@@ -95,7 +84,7 @@ class Resource:
 class Stream:
     """A media stream of a call or a conference."""
 
-    sid: str
+    sid: str = dataclasses.field(default_factory=new_sid)
     account_sid: str
     parent_key: str
     parent_sid: str  # not the call itself: reference cycles cost the garbage collector a lot of time
@@ -119,8 +108,9 @@ class Stream:
 
     def updated_at(self, now: float) -> float:
         """Return when the stream's status last changed."""
-        is_stopped = self.stopped_at is not None and now >= self.stopped_at
-        return (self.stopped_at if is_stopped else None) or self.stop_requested_at or self.started_at
+        if self.stopped_at is not None and now >= self.stopped_at:
+            return self.stopped_at
+        return self.stop_requested_at or self.started_at
 
     def record(self, now: float) -> Record:
         """Return what records and the simulator's state both show."""
@@ -141,11 +131,6 @@ class Stream:
             "parameters": self.parameters,
             "authorization_bearer_token": "redacted" if self.has_bearer_token else None,
         }
-
-
-def new_sid() -> str:
-    """Return a new, unique SID."""
-    return str(uuid.uuid4())
 
 
 @functools.lru_cache(maxsize=8192)

@@ -71,7 +71,8 @@ class Seed(StrictModel):
                 **own_fields,
             )
             for stream in self.streams:
-                resource.add_stream(created_at, stream.sid, name=stream.name, url=stream.url)
+                sid = stream.sid or new_sid()
+                resource.add_stream(sid=sid, name=stream.name, url=stream.url, started_at=created_at)
             if self.status in resource.ended_statuses:
                 resource.end(self.status, now)
             yield resource
@@ -134,8 +135,7 @@ def seed_request(kind: str) -> Any:
 def add_seeds(store: Store, plan: Any, kind: str) -> list[Record]:
     """Add calls or conferences without going through the API, and return their SIDs and those of their streams.
 
-    :param plan: one seed, a list of seeds, or an object with such a list
-    :param kind: ``calls``, ``conferences`` or ``native_calls``; the key of the list in an object
+    :param plan: as of :func:`seed_request`
     :raises ValueError: if the plan is invalid or too large; then nothing is added
     """
     if isinstance(plan, dict) and plan.keys() != {kind}:

@@ -28,9 +28,6 @@ class Store:
     """Calls and conferences of one project and its subprojects, the faults in force, and the log of requests.
 
     A request holds ``lock`` while it is processed; other threads must hold it, too, to call the methods for requests.
-
-    :param settings: accounts, and how the simulator behaves
-    :param clock: returns the time in seconds since the epoch
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] | None = None) -> None:
@@ -45,7 +42,7 @@ class Store:
     def reset(self, /, **changes: Any) -> None:
         """Forget calls, requests and faults, end what is in flight, and return to the initial settings.
 
-        :param changes: settings that differ: ``latency_ms``, ``answer_delay_ms``, ``stop_delay_ms``, ``rate_limit``
+        :param changes: settings that differ, as of :class:`Behavior`
         :raises ValueError: for an invalid setting; then nothing is reset
         """
         behavior = Behavior(**changes).model_dump(exclude_unset=True)
@@ -73,10 +70,7 @@ class Store:
         task.add_done_callback(self._in_flight.discard)
 
     def log_request(self, *, form: Mapping[str, Any], **details: Any) -> Record:
-        """Append a request to the log, without secrets. It drops the oldest ones.
-
-        :return: the entry; its status stays None when the connection ends without a response
-        """
+        """Append a request to the log, without secrets. Its status stays None if the connection ends unanswered."""
         entry = {**details, "form": _redacted(form), "status": None, "fault": None}
         self.request_count += 1
         self._log.append(entry)
@@ -88,23 +82,16 @@ class Store:
         return [entry.copy() for entry in self._log.copy() if path_contains in entry["path"]]
 
     def find(self, resource_type: type[ResourceT], account_sid: str, sid: str) -> ResourceT:
-        """Return a call or a conference of an account.
-
-        :raises ApiError: 404
-        """
+        """Return a call or a conference of an account; without one, the error is 404."""
         resource = self.resources.get(sid)
         if not isinstance(resource, resource_type) or resource.account_sid != account_sid:
             raise not_found(sid)
         return resource
 
     def start(self, parent: Resource, **details: Any) -> Stream:
-        """Start a stream.
-
-        :param details: fields of the stream
-        :raises ApiError: 503 if the simulator is full
-        """
+        """Start a stream with these fields."""
         self.reserve()
-        stream = parent.add_stream(self.clock(), **details)
+        stream = parent.add_stream(started_at=self.clock(), **details)
         self._report(stream, "stream-started", stream.started_at)
         return stream
 
@@ -165,10 +152,7 @@ class Store:
         return CAPACITY - self._count
 
     def reserve(self) -> None:
-        """Count one more resource.
-
-        :raises ApiError: 503 if the simulator is full
-        """
+        """Count one more resource; beyond the capacity, the error is 503."""
         if not self.free:
             raise ApiError(503, f"The simulator is full ({CAPACITY:,} calls, conferences and streams): reset it.")
         self._count += 1

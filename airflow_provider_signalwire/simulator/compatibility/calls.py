@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Literal, get_args
 
-from airflow_provider_signalwire.simulator.resources import Record, Resource, Stream, quoted, rfc_2822
+from airflow_provider_signalwire.simulator.resources import Record, Resource, Stream, new_sid, quoted, rfc_2822
 
 API_VERSION = "2010-04-01"
 API_PREFIX = f"/api/laml/{API_VERSION}"
@@ -116,7 +116,7 @@ class Conference(Resource):
         return {
             **self.summary(now),
             "date_created": rfc_2822(self.created_at),
-            "date_updated": rfc_2822(self.updated_at),
+            "date_updated": rfc_2822(self.ended_at or self.created_at),
             "api_version": API_VERSION,
             "region": "us1",
             "uri": f"{uri}.json",
@@ -127,17 +127,12 @@ class Conference(Resource):
         """Return what the simulator's state shows of the conference."""
         return {**Resource.summary(self, now), "friendly_name": self.friendly_name}
 
-    @property
-    def updated_at(self) -> float:
-        """When the conference's status last changed."""
-        return self.ended_at or self.created_at
-
 
 @dataclasses.dataclass(slots=True, eq=False, kw_only=True)
 class Recording:
     """A recording of a call."""
 
-    sid: str
+    sid: str = dataclasses.field(default_factory=new_sid)
     account_sid: str
     call_sid: str
     channels: str

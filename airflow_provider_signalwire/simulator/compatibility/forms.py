@@ -21,10 +21,7 @@ _PARAMETER = re.compile(r"Parameter([0-9]+)\.(Name|Value)")
 
 
 def read_fields(content_type: str, body: bytes) -> Fields:
-    """Read a body. A field that is repeated becomes a list.
-
-    :raises ApiError: 400 if the body is not what its content type says
-    """
+    """Read a body. A field that is repeated becomes a list."""
     if content_type.partition(";")[0].strip().lower() == "application/json":
         items = parse_json_object(body).items()
         return {
@@ -52,10 +49,7 @@ def text(fields: Fields, name: str) -> str:
 
 
 def stream_parameters(fields: Fields) -> dict[str, str]:
-    """Collect ``Parameter1.Name``, ``Parameter1.Value`` to ``Parameter99.Value``.
-
-    :raises ApiError: 422 for a number outside 1 to 99, or a value without a name
-    """
+    """Collect ``Parameter1.Name``, ``Parameter1.Value`` to ``Parameter99.Value``."""
     parameters = {}
     for field in fields:
         if not (matched := _PARAMETER.fullmatch(field)):

@@ -123,7 +123,7 @@ CONFERENCES = Listing(
     "conferences",
     CONFERENCE_STATUSES,
     {"FriendlyName": "friendly_name"},
-    {"DateCreated": lambda one, now: one.created_at, "DateUpdated": lambda one, now: one.updated_at},
+    {"DateCreated": lambda one, now: one.created_at, "DateUpdated": lambda one, now: one.ended_at or one.created_at},
 )
 
 

@@ -14,7 +14,7 @@ from airflow_provider_signalwire.simulator.compatibility.calls import (
 from airflow_provider_signalwire.simulator.compatibility.forms import Fields, text
 from airflow_provider_signalwire.simulator.compatibility.listing import CALLS, CONFERENCES
 from airflow_provider_signalwire.simulator.errors import INVALID_STREAM_URL, WRONG_CALL_STATE, ApiError, not_found
-from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
+from airflow_provider_signalwire.simulator.resources import Record, Resource
 from airflow_provider_signalwire.simulator.routing import Router
 from airflow_provider_signalwire.simulator.store import Store
 
@@ -71,7 +71,6 @@ class State(Store):
         self.reserve()
         now, answer_delay = self.clock(), self.settings.answer_delay_ms / 1000
         call = Call(
-            sid=new_sid(),
             account_sid=account_sid,
             to=new_call.to,
             from_=new_call.from_,
@@ -145,7 +144,6 @@ class State(Store):
         self.reserve()
         now = self.clock()
         recording = Recording(
-            sid=new_sid(),
             account_sid=account_sid,
             call_sid=call_sid,
             channels="2" if new_recording.recording_channels == "dual" else "1",

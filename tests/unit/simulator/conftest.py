@@ -20,9 +20,7 @@ class Clock:
     """Stands still until it is moved on."""
 
     START = 1_700_000_000.25
-
-    def __init__(self) -> None:
-        self.now = self.START
+    now = START
 
     def __call__(self) -> float:
         return self.now
@@ -32,19 +30,23 @@ class Clock:
 
 
 class Api(requests.Session):
-    """Requests by path below the account."""
+    """Requests by path below the account; ``server`` may be replaced by another one of the same project."""
 
     def __init__(self, server: SimulatorServer) -> None:
         super().__init__()
         self.trust_env = False
         self.server = server
         self.auth = (server.project, server.token)
-        self.root = f"{server.url}/api/laml/2010-04-01"
 
     def request(self, method, url, **options):
-        if not url.startswith("http"):
-            url = f"{self.root}/Accounts/{self.server.project}{url}"
+        if url.startswith("/_simulator"):
+            url = self.server.url + url
+        elif not url.startswith("http"):
+            url = self.url(url)
         return super().request(method, url, **{"timeout": 10, "allow_redirects": False, **options})
+
+    def url(self, path: str, account: str | None = None) -> str:
+        return f"{self.server.url}/api/laml/2010-04-01/Accounts/{account or self.server.project}{path}"
 
     def stop(self, call_sid: str, sid_or_name: str, **options) -> requests.Response:
         return self.post(f"/Calls/{call_sid}/Streams/{sid_or_name}", data={"Status": "stopped"}, **options)
@@ -83,11 +85,6 @@ def call_sid(simulator: SimulatorServer) -> str:
 @pytest.fixture
 def subproject() -> str:
     return SUBPROJECT
-
-
-@pytest.fixture
-def make_api() -> Callable[[SimulatorServer], Api]:
-    return Api
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""Authentication, routing, rate limit, latency and request log of the simulated API."""
+"""Authentication, routing, limits, latency and request log of the simulated API."""
 
 from __future__ import annotations
 
 import base64
+import socket
 import time
 
 import pytest
@@ -28,14 +29,14 @@ def test_only_valid_basic_credentials_are_accepted(api, simulator):
 
 
 def test_calls_belong_to_one_account(api, call_sid, subproject):
-    assert_refused(api.get(f"{api.root}/Accounts/someone-else/Calls"), 401, 20003)
-    assert_refused(api.get(f"{api.root}/Accounts/{subproject}/Calls/{call_sid}"), 404, 20404)
-    assert api.get(f"{api.root}/Accounts/{subproject}/Calls").json()["calls"] == []
+    assert_refused(api.get(api.url("/Calls", "someone-else")), 401, 20003)
+    assert_refused(api.get(api.url(f"/Calls/{call_sid}", subproject)), 404, 20404)
+    assert api.get(api.url("/Calls", subproject)).json()["calls"] == []
 
 
 @pytest.mark.parametrize(("scope", "refused", "allowed"), [("Voice", "", "/Calls"), ("Management", "/Calls", "")])
-def test_scopes_limit_what_a_token_can_do(make_api, scope, refused, allowed):
-    with SimulatorServer(scopes=(scope,)) as server, make_api(server) as api:
+def test_scopes_limit_what_a_token_can_do(api, scope, refused, allowed):
+    with SimulatorServer(scopes=(scope,)) as api.server:
         assert api.get(allowed).status_code == 200
         response = api.get(refused)
         assert_refused(response, 401, 20003)
@@ -111,7 +112,7 @@ def test_latency_delays_every_response(api, simulator, faults):
 @pytest.mark.parametrize(
     "settings",
     [
-        *({"rate_limit": limit} for limit in ("13800", "0/10", "10/0", "10/inf", "a/b", "1/2/3", 5, "9999999/1")),
+        *({"rate_limit": limit} for limit in ("13800", "0/10", "10/0", "10/inf", "1/2/3", 5, "9999999/1")),
         *({name: ""} for name in ("project", "token", "signing_key")),
         {"project": "a:b"},
         *({"latency_ms": value} for value in (-1, "soon", True, float("inf"), float("nan"), 10**400)),
@@ -138,5 +139,43 @@ def test_request_log_drops_the_oldest(api, simulator, monkeypatch):
     simulator.reset()
     for number in range(5):
         api.get(f"/{number}")
-    assert api.get(f"{simulator.url}/_simulator/requests").json()["total"] == 5
+    assert api.get("/_simulator/requests").json()["total"] == 5
     assert [entry["path"][-1] for entry in simulator.requests()] == ["2", "3", "4"]
+
+
+# tests/property and tests/contract send requests of any kind.
+@pytest.mark.parametrize("path", ["/Calls", "/_simulator/calls"])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"x" * 3_000_000, 413),
+        (b'[{"kind": "json", "body": ' + b"[" * 200 + b"]" * 200 + b"}]", 400),
+        (b"[" + b"0," * 30_000 + b"0]", 400),
+        (b'{"To":' * 10_000, 400),
+        (b'{"count": ' + b"9" * 5000 + b"}", 400),
+        (b'{"To": NaN}', 400),
+        (b'{"To": "\\ud800"}', 400),
+        (b"\xff\xfe\xff", 400),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_oversize_or_malformed_body_is_refused(api, path, body, expected):
+    response = api.post(path, data=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, bool(response.json())) == (expected, True)
+
+
+@pytest.mark.parametrize("path", ["/Calls", "/_simulator/requests"])
+def test_long_query_and_many_fields_are_refused(api, path):
+    assert api.get(f"{path}?To={'x' * 20_000}").status_code == 414
+    assert api.get(f"{path}?{'a=&' * 2000}").status_code == 400
+    assert api.post("/Calls", data={f"a{number}": "b" for number in range(2000)}).status_code == 400
+
+
+@pytest.mark.parametrize("head", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"])
+def test_endless_head_ends_the_connection(simulator, head):
+    endless = head + (b"x-name: value\r\n" * 5000 if head.endswith(b"\n") else b"x" * 65536) * 100
+    with (
+        socket.create_connection(("127.0.0.1", simulator.port), timeout=10) as connection,
+        pytest.raises(OSError, match=r"reset|[Bb]roken pipe"),
+    ):
+        connection.sendall(endless)

@@ -34,7 +34,11 @@ class Receiver(http.server.ThreadingHTTPServer):
         self.is_open.set()
 
     def next(self):
+        """Return the method, the path, the body and the headers of the next request."""
         return self.requests.get(timeout=10)
+
+    def next_fields(self):
+        return dict(parse_qsl(self.next()[2], keep_blank_values=True))
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -75,57 +79,45 @@ def simulator(live_simulator):
     return live_simulator
 
 
-def start(api, call_sid, url, **fields):
+def start(api, call_sid, url, *, kind="Call", **fields):
     data = {"Url": "wss://media.example.com", "StatusCallback": url, **fields}
-    response = api.post(f"/Calls/{call_sid}/Streams", data=data)
+    response = api.post(f"/{kind}s/{call_sid}/Streams", data=data)
     assert response.status_code == 200, response.text
     return response.json()["sid"]
 
 
-def fields_of(request):
-    return dict(parse_qsl(request[2], keep_blank_values=True))
-
-
-def test_start_and_stop_are_reported(api, simulator, receiver, call_sid):
-    sid = start(api, call_sid, receiver.url, Name="grüße & more", Track="inbound_track")
+@pytest.mark.parametrize("kind", ["Call", "Conference"])
+def test_start_and_stop_are_reported(api, simulator, receiver, kind):
+    [parent] = (simulator.seed if kind == "Call" else simulator.seed_conferences)()
+    sid = start(api, parent["sid"], receiver.url, kind=kind, Name="grüße & more", Track="inbound_track")
     method, path, body, headers = receiver.next()
     fields = dict(parse_qsl(body, keep_blank_values=True))
+    signed = receiver.url + "".join(name + value for name, value in sorted(fields.items()))
+    expected = base64.b64encode(hmac.digest(SIGNING_KEY.encode(), signed.encode(), hashlib.sha1)).decode()
+    assert headers["X-SignalWire-Signature"] == headers["X-Twilio-Signature"] == expected
+    assert headers["Content-Type"].startswith("application/x-www-form-urlencoded")
     timestamp = datetime.datetime.fromisoformat(fields.pop("Timestamp"))
     assert abs(timestamp - datetime.datetime.now(datetime.UTC)) < datetime.timedelta(minutes=1)
     assert len(fields.pop("Unique-ID")) == 36
     assert (method, path) == ("POST", "/status")
-    signed = receiver.url + "".join(name + value for name, value in sorted(parse_qsl(body, keep_blank_values=True)))
-    expected = base64.b64encode(hmac.digest(SIGNING_KEY.encode(), signed.encode(), hashlib.sha1)).decode()
-    assert headers["X-SignalWire-Signature"] == headers["X-Twilio-Signature"] == expected
-    assert headers["Content-Type"].startswith("application/x-www-form-urlencoded")
     assert fields == {
         "AccountSid": simulator.project,
-        "CallSid": call_sid,
+        f"{kind}Sid": parent["sid"],
         "StreamSid": sid,
         "StreamName": "grüße & more",
         "StreamEvent": "stream-started",
         "StreamTrack": "inbound_track",
     }
-    api.stop(call_sid, sid)
-    assert fields_of(receiver.next())["StreamEvent"] == "stream-stopped"
-
-
-def test_conference_stream_is_reported_with_its_conference(api, simulator, receiver):
-    [conference] = simulator.seed_conferences()
-    data = {"Url": "wss://media.example.com", "StatusCallback": receiver.url}
-    api.post(f"/Conferences/{conference['sid']}/Streams", data=data)
-    fields = fields_of(receiver.next())
-    assert (fields["ConferenceSid"], fields["StreamEvent"]) == (conference["sid"], "stream-started")
-    assert "CallSid" not in fields
+    api.post(f"/{kind}s/{parent['sid']}/Streams/{sid}", data={"Status": "stopped"})
+    assert receiver.next_fields()["StreamEvent"] == "stream-stopped"
 
 
 def test_native_stream_is_reported_as_json(api, simulator, receiver):
     [call] = simulator.seed_native_calls()
     params = {"control_id": "control-1", "url": "wss://media.example.com", "status_url": receiver.url, "name": "bot"}
-    for command in ("calling.stream", "calling.stream.stop"):
-        sent = params if command == "calling.stream" else {"control_id": "control-1"}
+    for command, sent in (("calling.stream", params), ("calling.stream.stop", {"control_id": "control-1"})):
         api.post(f"{simulator.url}/api/calling/calls", json={"command": command, "id": call["sid"], "params": sent})
-    started, finished = (json.loads(body) for _, _, body, _ in take(receiver, 2))
+    started, finished = (json.loads(receiver.next()[2]) for _ in range(2))
     assert (started["event_type"], started["project_id"]) == ("calling.call.stream", simulator.project)
     expected = {"call_id": call["sid"], "control_id": "control-1", "url": params["url"], "name": "bot"}
     assert started["params"].items() >= {**expected, "state": "streaming"}.items()
@@ -148,8 +140,8 @@ def test_end_of_call_reports_each_stream_once(api, simulator, receiver, eventual
     requested, running = (start(api, call_sid, receiver.url, Name=name) for name in ("requested", "running"))
     api.stop(call_sid, requested)
     api.post(f"/Calls/{call_sid}", data={"Status": "completed"})
-    events = sorted((fields["StreamSid"], fields["StreamEvent"]) for fields in map(fields_of, take(receiver, 4)))
-    assert events == sorted(
+    received = [receiver.next_fields() for _ in range(4)]
+    assert sorted((fields["StreamSid"], fields["StreamEvent"]) for fields in received) == sorted(
         (sid, event) for sid in (requested, running) for event in ("stream-started", "stream-stopped")
     )
     # The stop that was planned for later finds its stream reported.
@@ -157,19 +149,15 @@ def test_end_of_call_reports_each_stream_once(api, simulator, receiver, eventual
     assert receiver.requests.empty()
 
 
-def take(receiver, count):
-    return [receiver.next() for _ in range(count)]
-
-
 def test_slow_receiver_delays_no_response_and_gets_events_in_order(api, simulator, receiver, eventually, call_sid):
     receiver.is_open.clear()
     sid = start(api, call_sid, receiver.url)
-    assert fields_of(receiver.next())["StreamEvent"] == "stream-started"
+    assert receiver.next_fields()["StreamEvent"] == "stream-started"
     api.stop(call_sid, sid)
     eventually(lambda: api.stop(call_sid, sid).json()["status"] == "stopped")
     assert receiver.requests.empty(), "the second event must wait for the first"
     receiver.is_open.set()
-    assert fields_of(receiver.next())["StreamEvent"] == "stream-stopped"
+    assert receiver.next_fields()["StreamEvent"] == "stream-stopped"
     eventually(lambda: len(simulator.state.callbacks.sent) == 2)
     assert api.get(f"{simulator.url}/_simulator/state").json()["callbacks"] == [
         {"url": receiver.url, "stream_sid": sid, "event": event, "outcome": "sent: 204", "deliveries": 1}
@@ -186,30 +174,27 @@ def test_failed_delivery_is_repeated_twice(
 ):
     receiver.statuses = statuses
     start(api, call_sid, receiver.url)
-    received = {fields_of(request)["Unique-ID"] for request in take(receiver, deliveries)}
+    received = {receiver.next_fields()["Unique-ID"] for _ in range(deliveries)}
     [note] = eventually(lambda: list(simulator.state.callbacks.sent))
     assert (len(received), note["deliveries"], note["outcome"]) == (1, deliveries, outcome)
     assert receiver.requests.empty()
 
 
 @pytest.mark.parametrize(
-    ("url", "outcome", "deliveries"),
+    ("url", "outcome", "deliveries", "max_pending"),
     [
-        ("http://example.com/status?secret=1", "not sent: the host is not loopback", 0),
-        ("http://127.0.0.1:9/status", "failed: ClientConnectorError", 3),
+        ("http://example.com/status?secret=1", "not sent: the host is not loopback", 0, 10),
+        ("http://127.0.0.1:9/status", "failed: ClientConnectorError", 3, 10),
+        ("http://127.0.0.1:9/status", "lost: too many callbacks are pending", 0, 0),
     ],
 )
-def test_unsent_callback_is_noted(api, simulator, eventually, call_sid, url, outcome, deliveries):
+def test_unsent_callback_is_noted(
+    api, simulator, eventually, call_sid, monkeypatch, url, outcome, deliveries, max_pending
+):
+    monkeypatch.setattr(callbacks, "_MAX_PENDING", max_pending)
     start(api, call_sid, url)
     [note] = eventually(lambda: list(simulator.state.callbacks.sent))
     assert (note["outcome"], note["url"], note["deliveries"]) == (outcome, url.partition("?")[0], deliveries)
-
-
-def test_pending_callbacks_are_limited(api, simulator, eventually, call_sid, monkeypatch):
-    monkeypatch.setattr(callbacks, "_MAX_PENDING", 0)
-    start(api, call_sid, "http://127.0.0.1:9/status")
-    [note] = eventually(lambda: list(simulator.state.callbacks.sent))
-    assert note["outcome"] == "lost: too many callbacks are pending"
 
 
 def test_reset_ends_pending_callbacks(api, simulator, receiver, eventually, call_sid):

@@ -1,4 +1,4 @@
-"""The list of calls: pages, filters and invalid queries."""
+"""Lists of calls and conferences: pages, filters and invalid queries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def sids(page):
-    return [call["sid"] for call in page["calls"]]
+    return [one["sid"] for one in page.get("calls", page.get("conferences"))]
 
 
 def follow(api, uri):
@@ -17,8 +17,8 @@ def follow(api, uri):
     return response.json()
 
 
-def found(api, **query):
-    response = api.get("/Calls", params=query)
+def found(api, path="/Calls", **query):
+    response = api.get(path, params=query)
     assert response.status_code == 200, response.text
     return sids(response.json())
 
@@ -63,12 +63,26 @@ def test_order_is_that_of_creation(api, simulator):
     assert found(api) == [ages[0], ages[10], ages[50], ages[90]]
 
 
-def test_next_page_has_the_same_filters(api, simulator):
-    wanted = [call["sid"] for call in simulator.seed(count=3, to="+49 30/1&2")]
-    simulator.seed(count=3)
-    page = api.get("/Calls", params={"To": "+49 30/1&2", "Status": "in-progress", "PageSize": 2}).json()
+@pytest.mark.parametrize(("kind", "name"), [("calls", "to"), ("conferences", "friendly_name")])
+def test_next_page_has_the_same_filters(api, simulator, kind, name):
+    seed = simulator.seed if kind == "calls" else simulator.seed_conferences
+    wanted = [one["sid"] for one in seed(count=3, **{name: "+49 30/1&2"})]
+    seed(count=3)
+    query = {name.title().replace("_", ""): "+49 30/1&2", "Status": "in-progress", "PageSize": 2}
+    page = api.get(f"/{kind.title()}", params=query).json()
     assert sids(page) == wanted[:0:-1]
     assert sids(follow(api, page["next_page_uri"])) == wanted[:1]
+
+
+def test_conferences_are_filtered_by_status_and_time(api, simulator):
+    simulator.seed_conferences()
+    [ended] = (one["sid"] for one in simulator.seed_conferences(status="completed", age_seconds=3600))
+    assert found(api, "/Conferences", Status="completed") == [ended]
+    assert found(api, "/Conferences", **{"DateCreated<": "2023-11-14T22:00:00"}) == [ended]
+    assert len(found(api, "/Conferences", DateUpdated="2023-11-14T22:13:20")) == 2
+    record = api.get(f"/Conferences/{ended}").json()
+    assert record["date_created"] == "Tue, 14 Nov 2023 21:13:20 +0000"
+    assert api.get("/Conferences").json()["conferences"][1] == record
 
 
 def test_filter_selects_calls_by_value(api, simulator):
@@ -130,7 +144,6 @@ def token(text):
     [
         {"PageSize": "0"},
         {"PageSize": "1001"},
-        {"PageSize": "-1"},
         {"PageSize": "many"},
         {"Page": "-1"},
         {"Page": "99999999999"},
@@ -139,8 +152,8 @@ def token(text):
         {"PageToken": "PA!!!"},
         {"PageToken": "PA" + token(b"1.0")},
         {"PageToken": "PA" + token(b"nan 1")},
-        {"PageToken": "PB" + token(b"1 " + b"9" * 5000)},
-        {"PageToken": "PB" + token(b"one two")},
+        {"PageToken": "PA" + token(b"1 " + b"9" * 5000)},
+        {"PageToken": "PA" + token(b"one two")},
         {"PageToken": "PAü"},
     ],
 )

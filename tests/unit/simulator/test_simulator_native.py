@@ -56,21 +56,13 @@ def test_control_id_is_taken_while_its_stream_is_active(command, simulator, cloc
     assert stream_status(simulator) == "in-progress"
 
 
-def test_engines_do_not_mix(command, api, call_sid, call_id):
+def test_calls_and_conferences_of_both_engines_are_kept_apart(command, api, simulator, call_sid, call_id):
+    [conference] = simulator.seed_conferences()
     assert_refused(command("calling.stream", call_sid, **PARAMS), "invalid_call_id_passed", "id")
-    assert api.get(f"/Calls/{call_id}").status_code == 404
-    assert api.post(f"/Calls/{call_id}/Streams", data={"Url": PARAMS["url"]}).status_code == 404
+    for path in (f"/Calls/{call_id}", f"/Calls/{conference['sid']}", f"/Conferences/{call_sid}"):
+        assert api.get(path).status_code == 404
+        assert api.post(f"{path}/Streams", data={"Url": PARAMS["url"]}).status_code == 404
     assert [call["sid"] for call in api.get("/Calls").json()["calls"]] == [call_sid]
-
-
-def test_unknown_call_is_not_found(command):
-    response = command("calling.stream", "3fa85f64-5717-4562-b3fc-2c963f66afa6", **PARAMS)
-    assert (response.status_code, response.json()) == (404, {"error": "Not Found"})
-
-
-def test_unknown_control_id_is_refused(command, call_id):
-    response = command("calling.stream.stop", call_id, control_id="other")
-    assert_refused(response, "provided_id_is_unrecognized", "control_id")
 
 
 @pytest.mark.parametrize("status", ["ringing", "ended"])
@@ -86,34 +78,37 @@ def test_call_that_ends_takes_its_streams_along(command, simulator, call_id):
 
 
 @pytest.mark.parametrize(
-    ("params", "code", "attribute"),
+    ("name", "params", "code", "attribute"),
     [
-        ({"control_id": "a"}, "missing_required_parameter", "url"),
-        ({"url": PARAMS["url"]}, "missing_required_parameter", "control_id"),
-        (PARAMS | {"url": "ws://media.example.com"}, "invalid_parameter", "url"),
-        (PARAMS | {"track": "all"}, "invalid_parameter", "track"),
-        (PARAMS | {"status_url": "nowhere"}, "invalid_parameter", "status_url"),
-        (PARAMS | {"odd": 1}, "invalid_parameter", "odd"),
+        ("stream", {"control_id": "a"}, "missing_required_parameter", "url"),
+        ("stream", {"url": PARAMS["url"]}, "missing_required_parameter", "control_id"),
+        ("stream", PARAMS | {"url": "ws://media.example.com"}, "invalid_parameter", "url"),
+        ("stream", PARAMS | {"track": "all"}, "invalid_parameter", "track"),
+        ("stream", PARAMS | {"status_url": "nowhere"}, "invalid_parameter", "status_url"),
+        ("stream", PARAMS | {"odd": 1}, "invalid_parameter", "odd"),
+        ("stream.stop", {"control_id": "other"}, "provided_id_is_unrecognized", "control_id"),
+        ("dance", {}, "invalid_parameter", "command"),
     ],
 )
-def test_wrong_parameter_is_refused(command, call_id, params, code, attribute):
-    assert_refused(command("calling.stream", call_id, **params), code, attribute)
+def test_invalid_command_is_refused(command, call_id, name, params, code, attribute):
+    assert_refused(command(f"calling.{name}", call_id, **params), code, attribute)
 
 
-def test_unknown_command_is_refused(command, call_id):
-    assert_refused(command("calling.dance", call_id), "invalid_parameter", "command")
-
-
-def test_credentials_are_required(command, api):
-    api.auth = (api.server.project, "wrong")
-    response = command("calling.stream", "x", **PARAMS)
-    assert (response.status_code, response.json()) == (401, {"error": "Unauthorized"})
-
-
-@pytest.mark.parametrize("body", ["{", "[]"])
-def test_body_that_is_not_an_object_is_refused(api, body):
-    response = api.post(f"{api.server.url}/api/calling/calls", data=body)
-    assert (response.status_code, response.json()) == (400, {"error": "Bad Request"})
+def test_other_errors_name_their_status(command, api, simulator, call_id):
+    url = f"{api.server.url}/api/calling/calls"
+    unknown = command("calling.stream", "3fa85f64-5717-4562-b3fc-2c963f66afa6", **PARAMS)
+    malformed, no_object = (api.post(url, data=body) for body in ("{", "[]"))
+    simulator.set_faults([{"kind": "status", "status": 599}])
+    without_phrase = api.post(url)
+    api.auth = (simulator.project, "wrong")
+    responses = [unknown, malformed, no_object, without_phrase, api.post(url)]
+    assert [(response.status_code, response.json()) for response in responses] == [
+        (404, {"error": "Not Found"}),
+        (400, {"error": "Bad Request"}),
+        (400, {"error": "Bad Request"}),
+        (599, {"error": "Unknown"}),
+        (401, {"error": "Unauthorized"}),
+    ]
 
 
 def test_commands_are_logged_without_secrets_and_affected_by_faults(command, simulator, call_id):
@@ -124,12 +119,6 @@ def test_commands_are_logged_without_secrets_and_affected_by_faults(command, sim
     [request] = simulator.requests("/calling/")
     assert request["form"]["params"] == {**PARAMS, "authorization_bearer_token": "redacted"}
     assert request["fault"] == "status"
-
-
-def test_fault_may_have_a_status_without_a_phrase(command, simulator, call_id):
-    simulator.set_faults([{"kind": "status", "status": 599}])
-    response = command("calling.stream", call_id, **PARAMS)
-    assert (response.status_code, response.json()) == (599, {"error": "Unknown"})
 
 
 def test_commands_count_towards_the_rate_limit(command, simulator, call_id):

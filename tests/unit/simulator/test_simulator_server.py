@@ -22,32 +22,28 @@ from airflow_provider_signalwire.simulator import SimulatorServer
 from airflow_provider_signalwire.simulator import __main__ as command
 from airflow_provider_signalwire.simulator import server as server_module
 
+ACCOUNT = ["--project", "p", "--token", "t"]
+
 
 def test_server_listens_inside_its_context_only():
     with SimulatorServer(project="p", token="t") as server:
         assert server.url == f"http://127.0.0.1:{server.port}"
         assert (server.project, server.token) == ("p", "t")
-        with socket.create_connection(("127.0.0.1", server.port)):
-            pass
+        socket.create_connection(("127.0.0.1", server.port)).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port))
 
 
-def test_server_uses_the_given_port_and_refuses_one_in_use():
+def test_server_uses_the_given_port_and_refuses_one_in_use(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
             SimulatorServer(port=port).start()
+        with pytest.raises(SystemExit):
+            command.main([*ACCOUNT, "--port", str(port)])
+    assert f"port {port} is already in use: pass another with --port" in capsys.readouterr().err
     with SimulatorServer(port=port) as server:
         assert server.port == port
-
-
-def test_command_suggests_another_port_when_its_own_is_in_use(capsys):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        with pytest.raises(SystemExit):
-            command.main(["--project", "p", "--token", "t", "--port", port])
-    assert f"port {port} is already in use: pass another with --port" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", ""])
@@ -56,36 +52,27 @@ def test_only_loopback_hosts_are_accepted(host):
         SimulatorServer(host=host)
 
 
-def test_url_has_brackets_around_an_ipv6_address(make_api):
+def test_url_has_brackets_around_an_ipv6_address(api):
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    with SimulatorServer(host="::1") as server, make_api(server) as api:
-        assert server.url == f"http://[::1]:{server.port}"
+    with SimulatorServer(host="::1") as api.server:
+        assert api.server.url == f"http://[::1]:{api.server.port}"
         assert api.get("").status_code == 200
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    """A certificate for 127.0.0.1 and, beside it, the authority's own as ca.pem."""
-    folder = tmp_path_factory.mktemp("tls")
+def test_https_is_served_and_its_connections_can_be_reset(api, tmp_path):
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    return {"ssl_certfile": str(folder / "server.pem"), "ssl_keyfile": str(folder / "server.pem")}
-
-
-def test_https_is_served(tls, make_api):
-    with SimulatorServer(**tls) as server, make_api(server) as api:
-        api.verify = tls["ssl_certfile"].replace("server.pem", "ca.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    api.verify = str(tmp_path / "ca.pem")
+    pem = tmp_path / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    with SimulatorServer(ssl_certfile=str(pem), ssl_keyfile=str(pem)) as server:
+        api.server = server
         assert server.url.startswith("https://")
         assert api.get("").json()["sid"] == server.project
 
-
-def test_connection_is_reset_over_https(tls):
-    with SimulatorServer(**tls) as server:
         server.set_faults([{"kind": "reset"}])
-        context = ssl.create_default_context(cafile=tls["ssl_certfile"].replace("server.pem", "ca.pem"))
+        context = ssl.create_default_context(cafile=api.verify)
         with (
             socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
             context.wrap_socket(connection, server_hostname="127.0.0.1") as wrapped,
@@ -139,7 +126,7 @@ def test_without_uvloop_the_standard_loop_serves(monkeypatch):
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_command_prints_its_url_and_ends_on_signal(ending):
-    arguments = ["--port", "0", "--project", "p", "--token", "t", "--subproject", "s", "--rate-limit", "9/1"]
+    arguments = [*ACCOUNT, "--port", "0", "--subproject", "s", "--rate-limit", "9/1"]
     process = subprocess.Popen(
         [sys.executable, "-m", "airflow_provider_signalwire.simulator", *arguments],
         stdout=subprocess.PIPE,
@@ -168,12 +155,12 @@ def test_command_prints_its_url_and_ends_on_signal(ending):
         (["--project", "p"], "--token"),
         (["--token", "t"], "--project"),
         (["--project", "p", "--token", ""], "token: String should have at least 1 character"),
-        (["--project", "p", "--token", "t", "--port", "70000"], "port must be 0-65535"),
-        (["--project", "p", "--token", "t", "--port", "x"], "invalid int value"),
-        (["--project", "p", "--token", "t", "--host", "0.0.0.0"], "loopback"),
-        (["--project", "p", "--token", "t", "--rate-limit", "fast"], "13800/10"),
-        (["--project", "p", "--token", "t", "--latency-ms", "-5"], "latency_ms"),
-        (["--project", "p", "--token", "t", "--scopes", "Fax"], "invalid choice"),
+        ([*ACCOUNT, "--port", "70000"], "port must be 0-65535"),
+        ([*ACCOUNT, "--port", "x"], "invalid int value"),
+        ([*ACCOUNT, "--host", "0.0.0.0"], "loopback"),
+        ([*ACCOUNT, "--rate-limit", "fast"], "13800/10"),
+        ([*ACCOUNT, "--latency-ms", "-5"], "latency_ms"),
+        ([*ACCOUNT, "--scopes", "Fax"], "invalid choice"),
     ],
 )
 def test_invalid_command_line_is_refused(capsys, arguments, problem):

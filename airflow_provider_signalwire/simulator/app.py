@@ -43,7 +43,7 @@ class Application:
         try:
             await exchange.read()
             if router is CONTROL:
-                await exchange.respond(await self._process(exchange))
+                await exchange.respond(self._process(exchange))
             else:
                 await self._serve(exchange)
         except (ClientGoneError, asyncio.CancelledError):  # the latter by a reset or the end of the server
@@ -68,7 +68,7 @@ class Application:
             state.end_on_reset()
             await asyncio.sleep(latency / 1000)
         if fault is None:
-            await exchange.respond(await self._process(exchange))
+            await exchange.respond(self._process(exchange))
         else:
             exchange.log_entry["fault"] = fault.kind
             await fault.act(exchange, functools.partial(self._process, exchange))
@@ -85,10 +85,10 @@ class Application:
             exchange.refusal = ApiError(429, "Too many requests.", headers={"Retry-After": str(wait)})
         return wait is not None
 
-    async def _process(self, exchange: Exchange) -> Response:
+    def _process(self, exchange: Exchange) -> Response:
         """Process a request. This is where every error becomes a response."""
         try:
-            return await self._handle(exchange)
+            return self._handle(exchange)
         except ApiError as error:
             return exchange.error_response(error)
         except Exception as error:
@@ -97,7 +97,7 @@ class Application:
             _LOGGER.exception("The simulator failed at %s %s", exchange.method, exchange.path)
             return exchange.error_response(ApiError(500, "Internal error."))
 
-    async def _handle(self, exchange: Exchange) -> Response:
+    def _handle(self, exchange: Exchange) -> Response:
         state, router, settings = self._state, exchange.router, self._state.settings
         if exchange.refusal is not None:
             raise exchange.refusal
@@ -112,15 +112,9 @@ class Application:
         query = _parse_query(exchange.query) if exchange.method == "GET" else None
         if exchange.form_error is not None:
             raise exchange.form_error
-
-        def respond() -> Response:
-            result = route.handler(state, *segments, exchange.form if query is None else query)
-            return Response(204, headers={}) if route.returns is None else json_response(route.status, result)
-
-        if route.in_thread:
-            return await asyncio.to_thread(respond)
         with state.lock:
-            return respond()
+            result = route.handler(state, *segments, exchange.form if query is None else query)
+        return Response(204, headers={}) if route.returns is None else json_response(route.status, result)
 
 
 def _parse_query(query: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from airflow_provider_signalwire.simulator.compatibility.state import API
@@ -24,20 +23,18 @@ CONTROL = Router(
     max_body=2 * 1024 * 1024,
 )
 
-_route = functools.partial(CONTROL.route, in_thread=True)
 
-
-@_route("GET", "/state", returns="State")
+@CONTROL.route("GET", "/state", returns="State")
 def _get_state(state: Store, query: dict[str, str]) -> Record:
     return state.snapshot()
 
 
-@_route("GET", "/requests", returns="Requests", query={"path_contains": {"type": "string"}})
+@CONTROL.route("GET", "/requests", returns="Requests", query={"path_contains": {"type": "string"}})
 def _get_requests(state: Store, query: dict[str, str]) -> Record:
     return {"total": state.request_count, "requests": state.requests(query.get("path_contains", ""))}
 
 
-@_route("POST", "/reset", returns="Settings", body=Behavior)
+@CONTROL.route("POST", "/reset", returns="Settings", body=Behavior)
 def _reset(state: Store, body: Any) -> Record:
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")
@@ -45,32 +42,32 @@ def _reset(state: Store, body: Any) -> Record:
     return {"settings": state.settings.model_dump()}
 
 
-@_route("GET", "/faults", returns="Faults")
+@CONTROL.route("GET", "/faults", returns="Faults")
 def _get_faults(state: Store, query: Any) -> list[Record]:
     return [fault.describe() for fault in state.faults]
 
 
-@_route("POST", "/faults", returns="Faults", body=FaultList)
+@CONTROL.route("POST", "/faults", returns="Faults", body=FaultList)
 def _set_faults(state: Store, body: Any) -> list[Record]:
     state.faults = parse_faults(body)
     return _get_faults(state, None)
 
 
-@_route("POST", "/calls", returns="SeededCalls", body=seed_request("calls"), status=201)
+@CONTROL.route("POST", "/calls", returns="SeededCalls", body=seed_request("calls"), status=201)
 def _seed_calls(state: Store, body: Any) -> Record:
     return {"calls": add_seeds(state, body, "calls")}
 
 
-@_route("POST", "/conferences", returns="SeededConferences", body=seed_request("conferences"), status=201)
+@CONTROL.route("POST", "/conferences", returns="SeededConferences", body=seed_request("conferences"), status=201)
 def _seed_conferences(state: Store, body: Any) -> Record:
     return {"conferences": add_seeds(state, body, "conferences")}
 
 
-@_route("POST", "/native_calls", returns="SeededNativeCalls", body=seed_request("native_calls"), status=201)
+@CONTROL.route("POST", "/native_calls", returns="SeededNativeCalls", body=seed_request("native_calls"), status=201)
 def _seed_native_calls(state: Store, body: Any) -> Record:
     return {"native_calls": add_seeds(state, body, "native_calls")}
 
 
-@_route("GET", "/openapi.json", returns="OpenApi")
+@CONTROL.route("GET", "/openapi.json", returns="OpenApi")
 def _get_openapi(state: Store, query: Any) -> Record:
     return openapi_document(API, CALLING, CONTROL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import Field, PrivateAttr, TypeAdapter, create_model
@@ -14,7 +14,7 @@ from airflow_provider_signalwire.simulator.compatibility.calls import API_PREFIX
 from airflow_provider_signalwire.simulator.errors import ApiError, StrictModel
 from airflow_provider_signalwire.simulator.exchange import ClientGoneError, Exchange, Response, json_response
 
-Process = Callable[[], Awaitable[Response]]  # processes the request and returns its response
+Process = Callable[[], Response]  # processes the request and returns its response
 
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>\n"
 _SLOW_PARTS = 20
@@ -95,7 +95,7 @@ class Fault(StrictModel):
         if act := {"reset": _reset, "hang": _hang, "slow": _slow}.get(self.kind):
             await act(self, exchange, process)
         else:
-            await exchange.respond(await _response(self, exchange, process))
+            await exchange.respond(_response(self, exchange, process))
 
 
 _MODELS = tuple(
@@ -118,7 +118,7 @@ def parse_faults(descriptions: object) -> list[Fault]:
 
 async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
     if fault.when != "before":
-        response = await process()
+        response = process()
     if fault.when == "middle":
         await exchange.start(response)
         await exchange.send_body(response.body[: len(response.body) // 2], more=True)
@@ -129,13 +129,13 @@ async def _reset(fault: Any, exchange: Exchange, process: Process) -> None:
 
 
 async def _hang(fault: Any, exchange: Exchange, process: Process) -> None:
-    response = await process() if fault.when == "after" else None
+    response = process() if fault.when == "after" else None
     await exchange.pause(fault.seconds)
-    await exchange.respond(response or await process())
+    await exchange.respond(response or process())
 
 
 async def _slow(fault: Any, exchange: Exchange, process: Process) -> None:
-    response = await process()
+    response = process()
     body = response.body
     await exchange.start(response)
     size = max(1, len(body) // _SLOW_PARTS)
@@ -145,12 +145,12 @@ async def _slow(fault: Any, exchange: Exchange, process: Process) -> None:
     await exchange.send_body(b"")
 
 
-async def _response(fault: Any, exchange: Exchange, process: Process) -> Response:
+def _response(fault: Any, exchange: Exchange, process: Process) -> Response:
     """Return a complete response with the wrong content."""
     match fault.kind:
         case "status":
             if fault.when == "after":
-                await process()
+                process()
             if fault.body is None:
                 error = ApiError(fault.status, "A fault of the simulator.", headers=fault.headers)
                 return exchange.error_response(error)
@@ -168,7 +168,7 @@ async def _response(fault: Any, exchange: Exchange, process: Process) -> Respons
             return Response(200, b'{"sid":"%s"}' % (b"x" * (fault.bytes - 10)))
         case "redirect":
             return Response(fault.status, b"", {"Location": fault.location})
-    response = await process()
+    response = process()
     if fault.kind == "truncate":
         response.body = response.body[: len(response.body) // 2]
     elif response.body:  # patch

@@ -35,8 +35,9 @@ class NativeCall(Resource):
 
     kind = "native_call"
     sid_key = "call_id"
+    statuses = get_args(NativeCallStatus)
     running_status = "answered"
-    ended_statuses = get_args(NativeCallStatus)[-4:]
+    ended_statuses = statuses[-4:]
 
     to: str
     from_: str

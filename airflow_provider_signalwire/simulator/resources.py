@@ -31,6 +31,7 @@ class Resource:
 
     kind: ClassVar[str]
     sid_key: ClassVar[str]  # the key of its SID in the records of its streams
+    statuses: ClassVar[tuple[str, ...]]
     running_status: ClassVar[str] = "in-progress"
     ended_statuses: ClassVar[tuple[str, ...]] = ("completed",)
     unnamed: ClassVar[str | None] = ""  # the name that the record of a stream without a name has

@@ -56,7 +56,6 @@ class Route:
     status: int = 200
     body: Any = None  # type of the body, for pydantic
     query: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # schemas of the query parameters
-    in_thread: bool = False  # whether the handler may take long; then it is called without the state's lock
     errors: Mapping[int, str] = dataclasses.field(default_factory=dict)  # where they differ from the router's
 
 

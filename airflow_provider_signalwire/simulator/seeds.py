@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from airflow_provider_signalwire.simulator.compatibility.calls import (
-    NEVER,
-    Call,
-    CallStatus,
-    Conference,
-    ConferenceStatus,
-)
+from airflow_provider_signalwire.simulator.compatibility.calls import Call, CallStatus, Conference, ConferenceStatus
 from airflow_provider_signalwire.simulator.errors import StrictModel
 from airflow_provider_signalwire.simulator.native import NativeCall, NativeCallStatus
 from airflow_provider_signalwire.simulator.resources import Record, Resource, new_sid
@@ -95,8 +90,8 @@ class CallSeed(Seed):
     def _own_fields(self, created_at: float) -> dict[str, Any]:
         return {
             **super()._own_fields(created_at),
-            "dialed_at": NEVER if self.status == "queued" else created_at,
-            "answered_at": created_at if self.status in ("in-progress", "completed") else NEVER,
+            "dialed_at": math.inf if self.status == "queued" else created_at,
+            "answered_at": created_at if self.status in ("in-progress", "completed") else math.inf,
         }
 
 

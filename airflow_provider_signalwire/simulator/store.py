@@ -128,15 +128,18 @@ class Store:
         """Return settings, resources, counts and callbacks, without secrets."""
         now = self.clock()
         found: dict[str, list[Any]] = {"calls": [], "conferences": [], "native_calls": []}
-        for one in list(self.resources.values()):
-            found[f"{one.kind}s"].append(one)
-        parents = itertools.chain(*found.values())
-        streams = [stream.summary(now) for parent in parents for stream in list(parent.streams.values())]
+        with self.lock:
+            for one in self.resources.values():
+                found[f"{one.kind}s"].append(one)
+            streams = [
+                stream.summary(now) for one in itertools.chain(*found.values()) for stream in one.streams.values()
+            ]
+            recordings = [one.record() for call in found["calls"] for one in call.recordings.values()]
         return {
             "settings": self.settings.model_dump(),
             **{kind: [one.summary(now) for one in parents] for kind, parents in found.items()},
             "streams": streams,
-            "recordings": [one.record() for call in found["calls"] for one in list(call.recordings.values())],
+            "recordings": recordings,
             "counts": {
                 "calls": len(found["calls"]),
                 "streams": len(streams),

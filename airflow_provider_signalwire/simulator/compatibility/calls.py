@@ -10,13 +10,10 @@ from airflow_provider_signalwire.simulator.resources import Record, Resource, St
 
 API_VERSION = "2010-04-01"
 API_PREFIX = f"/api/laml/{API_VERSION}"
-NEVER = float("inf")
 
 EndedStatus = Literal["completed", "canceled", "busy", "failed", "no-answer"]
 CallStatus = Literal["queued", "ringing", "in-progress", EndedStatus]
-CALL_STATUSES: tuple[str, ...] = get_args(CallStatus)
 ConferenceStatus = Literal["init", "in-progress", "completed"]
-CONFERENCE_STATUSES: tuple[str, ...] = get_args(ConferenceStatus)
 
 _AMERICAN_NUMBER = re.compile(r"\+1([0-9]{3})([0-9]{3})([0-9]{4})")
 _ACCOUNT_RESOURCES = (
@@ -39,6 +36,7 @@ class Call(Resource):
 
     kind = "call"
     sid_key = "call_sid"
+    statuses = get_args(CallStatus)
     ended_statuses = get_args(EndedStatus)
 
     to: str
@@ -106,6 +104,7 @@ class Conference(Resource):
 
     kind = "conference"
     sid_key = "conference_sid"
+    statuses = get_args(ConferenceStatus)
     unnamed = None
 
     friendly_name: str

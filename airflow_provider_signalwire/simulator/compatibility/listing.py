@@ -15,13 +15,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from airflow_provider_signalwire.simulator.compatibility.calls import (
-    CALL_STATUSES,
-    CONFERENCE_STATUSES,
-    Call,
-    Conference,
-    account_uri,
-)
+from airflow_provider_signalwire.simulator.compatibility.calls import Call, Conference, account_uri
 from airflow_provider_signalwire.simulator.compatibility.forms import Form
 from airflow_provider_signalwire.simulator.errors import ApiError
 from airflow_provider_signalwire.simulator.resources import Place, Record, Resource
@@ -49,7 +43,6 @@ class Listing:
 
     resource_type: type[Resource]
     name: str  # key of the list in a page
-    statuses: tuple[str, ...]  # the values of the filter Status
     attributes: dict[str, str]  # other filters by value, and what they compare with
     times: dict[str, Callable[[Any, float], float | None]]  # filters by time, and what they compare with
 
@@ -58,7 +51,7 @@ class Listing:
         """The schemas of the query parameters."""
         return {
             **{name: {"type": "string"} for name in self.attributes},
-            "Status": {"type": "string", "enum": list(self.statuses)},
+            "Status": {"type": "string", "enum": list(self.resource_type.statuses)},
             **{name + comparison: _TIME for name in self.times for comparison in ("", "<", ">")},
             **_PAGING,
         }
@@ -75,8 +68,7 @@ class Listing:
         # A token is the place after which the page begins; without one, the pages before it are skipped.
         end, skipped = (_parse_token(token), 0) if token else ((math.inf, 0), number * size)
 
-        # Copying the values first is one step of the interpreter: another thread may be adding some.
-        candidates = (one for one in list(resources.values()) if type(one) is self.resource_type)
+        candidates = (one for one in resources.values() if type(one) is self.resource_type)
         earlier = (one for one in candidates if one.account_sid == account_sid and one.place < end)
         newest_first = sorted(earlier, key=lambda one: one.place, reverse=True)
         found = (one for one in newest_first if all(test(one, now) for test in tests))
@@ -100,8 +92,8 @@ class Listing:
     def _test(self, name: str, value: str) -> Test | None:
         """Return what a filter tests; an unknown name is ignored."""
         if name == "Status":
-            if value not in self.statuses:
-                raise ApiError(422, f"Status must be one of {', '.join(self.statuses)}.")
+            if value not in self.resource_type.statuses:
+                raise ApiError(422, f"Status must be one of {', '.join(self.resource_type.statuses)}.")
             return lambda one, now: one.status(now) == value
         if attribute := self.attributes.get(name):
             return lambda one, now: getattr(one, attribute) == value
@@ -114,14 +106,12 @@ class Listing:
 CALLS = Listing(
     Call,
     "calls",
-    CALL_STATUSES,
     {"To": "to", "From": "from_", "ParentCallSid": "parent_call_sid"},
     {"StartTime": lambda call, now: call.started_at(now), "EndTime": lambda call, now: call.ended_at},
 )
 CONFERENCES = Listing(
     Conference,
     "conferences",
-    CONFERENCE_STATUSES,
     {"FriendlyName": "friendly_name"},
     {"DateCreated": lambda one, now: one.created_at, "DateUpdated": lambda one, now: one.ended_at or one.created_at},
 )

@@ -44,12 +44,12 @@ class State(Store):
         """Return an account's record."""
         return account_record(account_sid, self.settings.project, self._started_at)
 
-    @API.route("GET", _CALLS, returns="CallList", query=CALLS.query, in_thread=True)
+    @API.route("GET", _CALLS, returns="CallList", query=CALLS.query)
     def list_calls(self, account_sid: str, query: dict[str, str]) -> Record:
         """Return a page of calls, newest first."""
         return CALLS.page(self.resources, account_sid, query, self.clock())
 
-    @API.route("GET", _CONFERENCES, returns="ConferenceList", query=CONFERENCES.query, in_thread=True)
+    @API.route("GET", _CONFERENCES, returns="ConferenceList", query=CONFERENCES.query)
     def list_conferences(self, account_sid: str, query: dict[str, str]) -> Record:
         """Return a page of conferences, newest first."""
         return CONFERENCES.page(self.resources, account_sid, query, self.clock())

@@ -13,8 +13,6 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SUBPROJECT = "5a1c0f6e-9d34-4b7a-8f21-c0ffee000002"
-
 
 class Clock:
     """Stands still until it is moved on."""
@@ -54,7 +52,7 @@ class Api(requests.Session):
 
 @pytest.fixture(scope="session")
 def running_simulator() -> Iterator[SimulatorServer]:
-    with SimulatorServer(subprojects=(SUBPROJECT,), clock=Clock()) as server:
+    with SimulatorServer(subprojects=("5a1c0f6e-9d34-4b7a-8f21-c0ffee000002",), clock=Clock()) as server:
         yield server
 
 
@@ -80,11 +78,6 @@ def api(simulator: SimulatorServer) -> Iterator[Api]:
 def call_sid(simulator: SimulatorServer) -> str:
     """A call in progress."""
     return simulator.seed()[0]["sid"]
-
-
-@pytest.fixture
-def subproject() -> str:
-    return SUBPROJECT
 
 
 @pytest.fixture

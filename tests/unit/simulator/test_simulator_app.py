@@ -28,7 +28,8 @@ def test_only_valid_basic_credentials_are_accepted(api, simulator):
         assert_refused(api.get("", headers={"Authorization": value}), 401, 20003)
 
 
-def test_calls_belong_to_one_account(api, call_sid, subproject):
+def test_calls_belong_to_one_account(api, simulator, call_sid):
+    [subproject] = simulator.state.settings.subprojects
     assert_refused(api.get(api.url("/Calls", "someone-else")), 401, 20003)
     assert_refused(api.get(api.url(f"/Calls/{call_sid}", subproject)), 404, 20404)
     assert api.get(api.url("/Calls", subproject)).json()["calls"] == []

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import datetime
+import email
 import hashlib
 import hmac
-import http.server
 import json
 import queue
 import threading
 from urllib.parse import parse_qsl
 
 import pytest
+from raw_server import RawServer, read_request
 
 from airflow_provider_signalwire.simulator import SimulatorServer, callbacks
 from airflow_provider_signalwire.simulator.callbacks import signature
@@ -20,50 +21,38 @@ from airflow_provider_signalwire.simulator.callbacks import signature
 SIGNING_KEY = "test-signing-key"
 
 
-class Receiver(http.server.ThreadingHTTPServer):
+class Receiver(RawServer):
     """Receives callbacks; it responds with the next of its statuses, and only while it is open."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/status"
-        self.requests: queue.Queue = queue.Queue()
+        super().__init__(self.respond)
+        self.url = f"{self.origin}/status"
+        self.received: queue.Queue[bytes] = queue.Queue()
         self.statuses: list[int] = []
         self.is_open = threading.Event()
         self.is_open.set()
 
+    def respond(self, connection):
+        self.received.put(read_request(connection))
+        self.is_open.wait(10)
+        status = self.statuses.pop(0) if self.statuses else 204
+        connection.sendall(f"HTTP/1.1 {status} Status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
     def next(self):
         """Return the method, the path, the body and the headers of the next request."""
-        return self.requests.get(timeout=10)
+        head, _, body = self.received.get(timeout=10).decode().partition("\r\n\r\n")
+        line, _, headers = head.partition("\r\n")
+        return *line.split()[:2], body, email.message_from_string(headers)
 
     def next_fields(self):
         return dict(parse_qsl(self.next()[2], keep_blank_values=True))
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        self.server.requests.put((self.command, self.path, body, self.headers))
-        self.server.is_open.wait(10)
-        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
-        self.end_headers()
-
-    do_POST = do_GET
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def receiver():
     with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         yield server
         server.is_open.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +135,7 @@ def test_end_of_call_reports_each_stream_once(api, simulator, receiver, eventual
     )
     # The stop that was planned for later finds its stream reported.
     eventually(lambda: not simulator.state.callbacks.pending)
-    assert receiver.requests.empty()
+    assert receiver.received.empty()
 
 
 def test_slow_receiver_delays_no_response_and_gets_events_in_order(api, simulator, receiver, eventually, call_sid):
@@ -155,7 +144,7 @@ def test_slow_receiver_delays_no_response_and_gets_events_in_order(api, simulato
     assert receiver.next_fields()["StreamEvent"] == "stream-started"
     api.stop(call_sid, sid)
     eventually(lambda: api.stop(call_sid, sid).json()["status"] == "stopped")
-    assert receiver.requests.empty(), "the second event must wait for the first"
+    assert receiver.received.empty(), "the second event must wait for the first"
     receiver.is_open.set()
     assert receiver.next_fields()["StreamEvent"] == "stream-stopped"
     eventually(lambda: len(simulator.state.callbacks.sent) == 2)
@@ -177,7 +166,7 @@ def test_failed_delivery_is_repeated_twice(
     received = {receiver.next_fields()["Unique-ID"] for _ in range(deliveries)}
     [note] = eventually(lambda: list(simulator.state.callbacks.sent))
     assert (len(received), note["deliveries"], note["outcome"]) == (1, deliveries, outcome)
-    assert receiver.requests.empty()
+    assert receiver.received.empty()
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,8 @@ def test_invalid_reset_changes_nothing(simulator, control, body, problem):
     assert simulator.state.snapshot()["counts"]["calls"] == 1
 
 
-def test_seed_adds_calls(api, control, subproject):
+def test_seed_adds_calls(api, simulator, control):
+    [subproject] = simulator.state.settings.subprojects
     plan = {
         "count": 3,
         "status": "completed",

@@ -40,6 +40,8 @@ def test_commands_start_and_stop_a_stream_and_return_the_call(command, simulator
     [stream] = simulator.state.snapshot()["streams"]
     assert (stream["call_id"], stream["sid"], stream["track"]) == (call_id, "control-1", "inbound_track")
     assert stream_status(simulator) == "in-progress"
+    [shown] = simulator.state.snapshot()["native_calls"]
+    assert shown.items() >= {"sid": call_id, "status": "answered", "to": call["to"], "from": call["from"]}.items()
     assert command("calling.stream.stop", call_id, control_id="control-1").json() == call
     assert stream_status(simulator) == "queued"
     clock.advance(0.5)

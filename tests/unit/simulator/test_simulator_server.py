@@ -23,6 +23,7 @@ from airflow_provider_signalwire.simulator import __main__ as command
 from airflow_provider_signalwire.simulator import server as server_module
 
 ACCOUNT = ["--project", "p", "--token", "t"]
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def test_server_listens_inside_its_context_only():
@@ -77,7 +78,7 @@ def test_https_is_served_and_its_connections_can_be_reset(api, tmp_path):
             socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
             context.wrap_socket(connection, server_hostname="127.0.0.1") as wrapped,
         ):
-            wrapped.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            wrapped.sendall(GET)
             # Python's TLS shows a reset as an end: look at the bare connection, below it.
             bare = select.poll()
             bare.register(wrapped.fileno(), 0)
@@ -93,28 +94,30 @@ def test_missing_certificate_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("request_", "received"),
+    ("settings", "faults", "request_", "received"),
     [
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b""),
-        (b"GET /_simulator/faults HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", b"HTTP/1.1 100"),
+        ({"latency_ms": 3_600_000}, [], GET, b""),
+        ({}, [{"kind": "hang"}], GET, b""),
+        ({}, [{"kind": "slow", "seconds": 3600}], GET, b"HTTP/1.1 401"),
+        ({}, [{"kind": "reset", "when": "middle"}], GET, b"HTTP/1.1 401"),
+        ({}, [], GET, b"HTTP/1.1 401"),  # then the connection is idle
+        ({}, [], b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", b"HTTP/1.1 100"),
     ],
-    ids=["pending response", "idle connection", "half a request"],
+    ids=["pending response", "hang", "slow", "reset", "idle connection", "half a request"],
 )
-def test_open_connection_does_not_delay_the_end(eventually, request_, received):
-    with (
-        SimulatorServer(latency_ms=3_600_000) as server,
-        socket.create_connection(("127.0.0.1", server.port)) as connection,
-    ):
-        connection.sendall(request_)
-        if received:
-            assert connection.recv(100).startswith(received)
-        else:
-            eventually(server.requests)
-        ending = threading.Thread(target=server.stop)
-        ending.start()
-        ending.join(1.5)
-        assert not ending.is_alive()
+def test_open_connection_does_not_delay_the_end(eventually, settings, faults, request_, received):
+    with SimulatorServer(**settings) as server:
+        server.set_faults(faults)
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(request_)
+            if received:
+                assert connection.recv(100).startswith(received)
+            else:
+                eventually(server.requests)
+            ending = threading.Thread(target=server.stop)
+            ending.start()
+            ending.join(1.5)
+            assert not ending.is_alive()
 
 
 def test_without_uvloop_the_standard_loop_serves(monkeypatch):

@@ -25,49 +25,49 @@ CONTROL = Router(
 
 
 @CONTROL.route("GET", "/state", returns="State")
-def _get_state(state: Store, query: dict[str, str]) -> Record:
-    return state.snapshot()
+def _get_state(store: Store, query: dict[str, str]) -> Record:
+    return store.snapshot()
 
 
 @CONTROL.route("GET", "/requests", returns="Requests", query={"path_contains": {"type": "string"}})
-def _get_requests(state: Store, query: dict[str, str]) -> Record:
-    return {"total": state.request_count, "requests": state.requests(query.get("path_contains", ""))}
+def _get_requests(store: Store, query: dict[str, str]) -> Record:
+    return {"total": store.request_count, "requests": store.requests(query.get("path_contains", ""))}
 
 
 @CONTROL.route("POST", "/reset", returns="Settings", body=Behavior)
-def _reset(state: Store, body: Any) -> Record:
+def _reset(store: Store, body: Any) -> Record:
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")
-    state.reset(**body)
-    return {"settings": state.settings.model_dump()}
+    store.reset(**body)
+    return {"settings": store.settings.model_dump()}
 
 
 @CONTROL.route("GET", "/faults", returns="Faults")
-def _get_faults(state: Store, query: Any) -> list[Record]:
-    return [fault.describe() for fault in state.faults]
+def _get_faults(store: Store, query: Any) -> list[Record]:
+    return [fault.describe() for fault in store.faults]
 
 
 @CONTROL.route("POST", "/faults", returns="Faults", body=FaultList)
-def _set_faults(state: Store, body: Any) -> list[Record]:
-    state.faults = parse_faults(body)
-    return _get_faults(state, None)
+def _set_faults(store: Store, body: Any) -> list[Record]:
+    store.faults = parse_faults(body)
+    return _get_faults(store, None)
 
 
 @CONTROL.route("POST", "/calls", returns="SeededCalls", body=seed_request("calls"), status=201)
-def _seed_calls(state: Store, body: Any) -> Record:
-    return {"calls": add_seeds(state, body, "calls")}
+def _seed_calls(store: Store, body: Any) -> Record:
+    return {"calls": add_seeds(store, body, "calls")}
 
 
 @CONTROL.route("POST", "/conferences", returns="SeededConferences", body=seed_request("conferences"), status=201)
-def _seed_conferences(state: Store, body: Any) -> Record:
-    return {"conferences": add_seeds(state, body, "conferences")}
+def _seed_conferences(store: Store, body: Any) -> Record:
+    return {"conferences": add_seeds(store, body, "conferences")}
 
 
 @CONTROL.route("POST", "/native_calls", returns="SeededNativeCalls", body=seed_request("native_calls"), status=201)
-def _seed_native_calls(state: Store, body: Any) -> Record:
-    return {"native_calls": add_seeds(state, body, "native_calls")}
+def _seed_native_calls(store: Store, body: Any) -> Record:
+    return {"native_calls": add_seeds(store, body, "native_calls")}
 
 
 @CONTROL.route("GET", "/openapi.json", returns="OpenApi")
-def _get_openapi(state: Store, query: Any) -> Record:
+def _get_openapi(store: Store, query: Any) -> Record:
     return openapi_document(API, CALLING, CONTROL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -34,8 +34,6 @@ class Seed(StrictModel):
     If the status is an ended one, they end now; ``age_seconds`` is the time since they were created.
     """
 
-    resource_type: ClassVar[type[Resource]]
-
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     status: str
     age_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0
@@ -55,15 +53,13 @@ class Seed(StrictModel):
     def resources(self, project: str, now: float, numbers: Iterator[int]) -> Iterator[Resource]:
         """Yield the calls or conferences."""
         created_at = now - self.age_seconds
-        own_fields = self._own_fields(created_at)
         for _ in range(self.count):
-            resource = self.resource_type(
+            resource = self._make(
+                created_at,
                 sid=self.sid or new_sid(),
                 account_sid=self.account_sid or project,
-                created_at=created_at,
                 number=next(numbers),
                 initial_status=self.status,
-                **own_fields,
             )
             for stream in self.streams:
                 sid = stream.sid or new_sid()
@@ -72,46 +68,49 @@ class Seed(StrictModel):
                 resource.end(self.status, now)
             yield resource
 
-    def _own_fields(self, created_at: float) -> dict[str, Any]:
-        """Return the fields that only one kind of resource has."""
-        return self.model_dump(include=type(self).model_fields.keys() - Seed.model_fields.keys())
+    def _make(self, created_at: float, **common: Any) -> Resource:
+        raise NotImplementedError
 
 
 class CallSeed(Seed):
     """Calls of the Compatibility API. They were dialed and, if at all, answered when they were created."""
-
-    resource_type = Call
 
     status: CallStatus = "in-progress"
     to: Text = "+15550100001"
     from_: Annotated[Text, Field(alias="from")] = "+15550100002"
     parent_call_sid: Sid | None = None
 
-    def _own_fields(self, created_at: float) -> dict[str, Any]:
-        return {
-            **super()._own_fields(created_at),
-            "dialed_at": math.inf if self.status == "queued" else created_at,
-            "answered_at": created_at if self.status in ("in-progress", "completed") else math.inf,
-        }
+    def _make(self, created_at: float, **common: Any) -> Call:
+        return Call(
+            to=self.to,
+            from_=self.from_,
+            parent_call_sid=self.parent_call_sid,
+            created_at=created_at,
+            dialed_at=math.inf if self.status == "queued" else created_at,
+            answered_at=created_at if self.status in ("in-progress", "completed") else math.inf,
+            **common,
+        )
 
 
 class ConferenceSeed(Seed):
     """Conferences."""
 
-    resource_type = Conference
-
     status: ConferenceStatus = "in-progress"
     friendly_name: Text = "Conference"
+
+    def _make(self, created_at: float, **common: Any) -> Conference:
+        return Conference(friendly_name=self.friendly_name, created_at=created_at, **common)
 
 
 class NativeCallSeed(Seed):
     """Calls of the native engine: ``sid`` is the call's id, and that of a stream is its control id."""
 
-    resource_type = NativeCall
-
     status: NativeCallStatus = "answered"
     to: Text = "+15550100001"
     from_: Annotated[Text, Field(alias="from")] = "+15550100002"
+
+    def _make(self, created_at: float, **common: Any) -> NativeCall:
+        return NativeCall(to=self.to, from_=self.from_, created_at=created_at, **common)
 
 
 SEEDS: dict[str, type[Seed]] = {"calls": CallSeed, "conferences": ConferenceSeed, "native_calls": NativeCallSeed}

@@ -3,7 +3,7 @@
 Start it with ``python -m airflow_provider_signalwire.simulator``, or inside a test with :class:`SimulatorServer`.
 
 ``app`` logs each request and lets a fault change it. ``routing`` finds its endpoint, which is one of
-``compatibility.state``, ``native`` or ``control``. The endpoints read and change what ``store`` holds.
+``compatibility.endpoints``, ``native`` or ``control``. The endpoints read and change what ``store`` holds.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import functools
 import logging
 from urllib.parse import parse_qsl
 
+from airflow_provider_signalwire.simulator.compatibility.endpoints import API, State
 from airflow_provider_signalwire.simulator.compatibility.forms import MAX_FIELDS
-from airflow_provider_signalwire.simulator.compatibility.state import API, State
 from airflow_provider_signalwire.simulator.control import CONTROL
 from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
 from airflow_provider_signalwire.simulator.exchange import (

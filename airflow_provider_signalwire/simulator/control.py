@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_signalwire.simulator.compatibility.state import API
+from airflow_provider_signalwire.simulator.compatibility.endpoints import API
 from airflow_provider_signalwire.simulator.errors import parse_json
 from airflow_provider_signalwire.simulator.faults import FaultList, parse_faults
 from airflow_provider_signalwire.simulator.native import CALLING

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
-from airflow_provider_signalwire.simulator.compatibility.state import State
+from airflow_provider_signalwire.simulator.compatibility.endpoints import State
 from airflow_provider_signalwire.simulator.faults import parse_faults
 from airflow_provider_signalwire.simulator.seeds import add_seeds
 from airflow_provider_signalwire.simulator.settings import Settings

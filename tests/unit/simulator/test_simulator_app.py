@@ -163,6 +163,7 @@ def test_request_log_drops_the_oldest(api, simulator, monkeypatch):
 def test_oversize_or_malformed_body_is_refused(api, path, body, expected):
     response = api.post(path, data=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, bool(response.json())) == (expected, True)
+    assert api.server.state.snapshot()["calls"] == []
 
 
 @pytest.mark.parametrize("path", ["/Calls", "/_simulator/requests"])

@@ -97,9 +97,9 @@ def test_invalid_field_of_a_new_call_is_refused(api, field, value):
 
 def test_body_may_be_json(api, simulator):
     events = ["initiated", "answered"]
-    fields = {"Timeout": 60, "Record": True, "AsyncAmd": False, "SendDigits": None, "StatusCallbackEvent": events}
-    assert api.post("/Calls", json=NEW_CALL | fields).status_code == 200
-    expected = {"Timeout": "60", "Record": "true", "AsyncAmd": "false", "StatusCallbackEvent": events}
+    fields = {"Timeout": 60, "Record": True, "AsyncAmd": False, "SendDigits": None, "Trim": []}
+    assert api.post("/Calls", json=NEW_CALL | fields | {"StatusCallbackEvent": events}).status_code == 200
+    expected = {"Timeout": "60", "Record": "true", "AsyncAmd": "false", "StatusCallbackEvent": events, "Trim": []}
     assert simulator.requests()[-1]["form"] == NEW_CALL | expected
 
 

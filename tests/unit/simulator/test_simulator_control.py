@@ -109,9 +109,7 @@ def test_reset_forgets_everything(api, simulator, control):
         ('{"rate_limit": 5}', "rate_limit"),
         ('{"project": "other"}', "project: Extra inputs"),
         ('{"self": 1}', "self: Extra inputs"),
-        ('{"latency_ms": NaN}', "not valid JSON"),
         ("[]", "JSON object"),
-        ("{", "not valid JSON"),
     ],
 )
 def test_invalid_reset_changes_nothing(simulator, control, body, problem):
@@ -189,7 +187,6 @@ def test_seeded_calls_keep_their_status(api, simulator, clock, status, duration,
         *(({"age_seconds": value}, "age_seconds") for value in (-1, "old", 1e300)),
         ({"account_sid": "unknown"}, "no account"),
         ({"to": 5}, "to:"),
-        ({"to": "\ud800"}, "not valid JSON"),
         ({"streams": ["a"]}, "streams.0"),
         ({"streams": [{"track": "a"}]}, "streams.0.track"),
         ({"streams": [{"sid": "x"}, {"sid": "x"}]}, "same sid"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.exceptions import AirflowProviderDeprecationWarning
@@ -43,6 +42,9 @@ _MIN_PERIOD = 0.001
 class BatchOperator(HookMixin, BaseOperator):
     """Base class of the operators that stop many streams."""
 
+    ignore_if_missing = True
+    return_records = False
+
     def __init__(
         self,
         *,
@@ -74,16 +76,13 @@ class BatchOperator(HookMixin, BaseOperator):
         if self._work is not None:
             self._work.cancel()
 
-    def _list_calls(self, cutoff: datetime, filters: Mapping[str, Any]) -> list[str]:
-        """Return the SIDs of the calls in progress that started before a cutoff."""
-        from airflow_provider_signalwire.batch.calls import call_listing
-
-        self._work = listing = call_listing(self.hook.settings, self.hook.account_sid, cutoff=cutoff, filters=filters)
+    @contextlib.contextmanager
+    def _cancelled_by_kill(self, work: StreamBatch | BackgroundLoop[list[str]]) -> Iterator[None]:
+        """Let :meth:`on_kill` cancel the work that runs in the block."""
+        self._work = work
         self._check_killed()
         try:
-            return listing.run()
-        except asyncio.CancelledError:
-            raise SignalWireError("The task was cancelled while it listed calls; no stream was stopped.") from None
+            yield
         finally:
             self._work = None
 
@@ -92,8 +91,6 @@ class BatchOperator(HookMixin, BaseOperator):
         context: Context,
         rows: SpooledRows,
         *,
-        ignore_if_missing: bool,
-        return_records: bool = False,
         found: Mapping[str, Any] | None = None,
         max_stops: int | None = None,
         ask: Callable[[str], None] | None = None,
@@ -104,44 +101,17 @@ class BatchOperator(HookMixin, BaseOperator):
         :param max_stops: Maximum number of stops that SignalWire accepts, those of earlier tries included.
         :param ask: Asks a person at that limit, and does not return; is given what was done.
         """
-        key = json.dumps([rows.fingerprint, self.hook.account_sid, self.signalwire_conn_id, ignore_if_missing])
-        # A retry has to repeat every stop if their records are wanted.
-        checkpoint = BatchCheckpoint({} if return_records else context, key)
-        summary = BatchSummary(
-            rows.unique,
-            checkpoint.counts,
-            keep_records=return_records,
-            journal_account=self.hook.account_sid if has_journal(context, self.outlets) else None,
-        )
-        for index, row in enumerate(rows if summary.done else ()):
-            if checkpoint.is_done(index):
-                summary.add_end(row)
-        self._work = batch = StreamBatch(
-            settings=self.hook.settings,
-            account_sid=self.hook.account_sid,
-            rows=rows,
-            summary=summary,
-            checkpoint=checkpoint,
-            max_concurrency=self.max_concurrency,
-            max_requests=self.max_requests,
-            period=self.period,
-            ignore_if_missing=ignore_if_missing,
-            max_stops=max_stops and max(0, max_stops - checkpoint.counts["stopped"]),
-        )
-        self._check_killed()
-        try:
+        batch = self._make_batch(context, rows, max_stops)
+        with self._cancelled_by_kill(batch):
             batch.run()
-        finally:
-            self._work = None
+        summary = batch.summary
         self.log_outcome(summary)
         result = {**summary.as_dict(requested=rows.requested, retries=batch.retries), **(found or {})}
         self._check_killed(summary)
         if batch.limit_reached:
             self._push_summary(context, result)
-            problem = (
-                f"The batch stopped sending after {max_stops:,} accepted stops, the limit 'max_stops'. "
-                f"{summary.progress()}"
-            )
+            problem = f"The batch stopped sending after {max_stops:,} accepted stops, the limit 'max_stops'."
+            problem += f" {summary.progress()}"
             if ask is not None:
                 ask(problem)
             raise SignalWireBatchRefusedError(
@@ -150,13 +120,44 @@ class BatchOperator(HookMixin, BaseOperator):
         if self.fail_on_error and summary.failures:
             is_pushed = self._push_summary(context, result)
             summary.raise_for_failures(listed_in="this task's XCom" if is_pushed else "this task's log")
-        if summary.ends:
-            write_stream_events(context, self.outlets, summary.ends)
-        checkpoint.clear()
-        if self._is_killed:
-            checkpoint.save()
-        self._check_killed(summary)
+        self._end_successfully(context, batch)
         return result
+
+    def _make_batch(self, context: Context, rows: SpooledRows, max_stops: int | None) -> StreamBatch:
+        """Return a batch that knows what earlier tries have finished."""
+        key = json.dumps([rows.fingerprint, self.hook.account_sid, self.signalwire_conn_id, self.ignore_if_missing])
+        # A retry has to repeat every stop if their records are wanted.
+        checkpoint = BatchCheckpoint({} if self.return_records else context, key)
+        summary = BatchSummary(
+            rows.unique,
+            checkpoint.counts,
+            keep_records=self.return_records,
+            journal_account=self.hook.account_sid if has_journal(context, self.outlets) else None,
+        )
+        for index, row in enumerate(rows if summary.done else ()):
+            if checkpoint.is_done(index):
+                summary.add_end(row)
+        return StreamBatch(
+            settings=self.hook.settings,
+            account_sid=self.hook.account_sid,
+            rows=rows,
+            summary=summary,
+            checkpoint=checkpoint,
+            max_concurrency=self.max_concurrency,
+            max_requests=self.max_requests,
+            period=self.period,
+            ignore_if_missing=self.ignore_if_missing,
+            max_stops=max_stops and max(0, max_stops - checkpoint.counts["stopped"]),
+        )
+
+    def _end_successfully(self, context: Context, batch: StreamBatch) -> None:
+        """Write the journal and remove the checkpoint, unless the task is killed meanwhile."""
+        if batch.summary.ends:
+            write_stream_events(context, self.outlets, batch.summary.ends)
+        batch.checkpoint.clear()
+        if self._is_killed:
+            batch.checkpoint.save()
+        self._check_killed(batch.summary)
 
     def _spool(self, streams: Any) -> contextlib.AbstractContextManager[SpooledRows]:
         return spool_rows(streams, check_cancelled=self._check_killed)

@@ -90,9 +90,7 @@ class StopCallStreamsOperator(BatchOperator):
         """Stop the streams and return the summary."""
         with self._spool(self.streams) as rows:
             check_size_of_event(context, self.outlets, rows.unique)
-            return self._stop_streams(
-                context, rows, ignore_if_missing=self.ignore_if_missing, return_records=self.return_records
-            )
+            return self._stop_streams(context, rows)
 
     def log_outcome(self, summary: BatchSummary) -> None:
         """Log what happened, and which streams were missing if that is ignored."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_signalwire.batch.calls import call_listing
 from airflow_provider_signalwire.batch.operator import BatchOperator
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
 from airflow_provider_signalwire.client.protocol.validation import (
@@ -16,8 +18,9 @@ from airflow_provider_signalwire.client.protocol.validation import (
     validate_call_filters,
     validate_choice,
     validate_duration,
+    validate_integer,
 )
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.operators.cleanup_rows import (
     check_combination,
     list_rows,
@@ -26,15 +29,13 @@ from airflow_provider_signalwire.operators.cleanup_rows import (
     validate_names,
 )
 from airflow_provider_signalwire.operators.journal_search import JournalSearch, search_journal, validate_journal
-from airflow_provider_signalwire.operators.stop_approval import (
-    ask_about_streams,
-    ask_to_go_on,
-    check_approval_supported,
-    check_limit,
-    check_response,
-    validate_limit,
-)
 from airflow_provider_signalwire.operators.stop_call_streams import StopCallStreamsOperator
+from airflow_provider_signalwire.operators.stop_limit import (
+    Question,
+    StopLimit,
+    check_approval_supported,
+    check_response,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -148,7 +149,9 @@ class CallStreamCleanupOperator(BatchOperator):
         self.min_call_age = min_call_age
         # None is not the default: an upstream task that returned nothing must not widen the cleanup to all calls.
         self.call_filters = {} if call_filters is _NO_FILTERS else call_filters
-        self.max_stops = validate_limit(max_stops)
+        if max_stops is not None:
+            max_stops = validate_integer("max_stops", max_stops, minimum=1, maximum=sys.maxsize)
+        self.max_stops = max_stops
         self.on_limit = validate_choice("on_limit", on_limit, ("fail", "approve"))
         self.response_timeout = validate_duration("response_timeout", response_timeout, minimum=1)
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]  # Airflow's method of that name is for a CLI
@@ -178,7 +181,8 @@ class CallStreamCleanupOperator(BatchOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""
-        return self._clean_up(context, asks=self.on_limit == "approve")
+        question = Question(context, self.response_timeout) if self.on_limit == "approve" else None
+        return self._clean_up(context, StopLimit(self.max_stops, question))
 
     def execute_complete(
         self,
@@ -190,57 +194,45 @@ class CallStreamCleanupOperator(BatchOperator):
         """Search again after a person has approved, and stop what was approved and is still forgotten.
 
         :param asked_for: The streams of the journal that were approved, by call and stream; None if the limit was
-            reached by name. Airflow keeps one question of a try, so the other limit makes the task fail.
+            reached by name. The other limit makes the task fail.
         :param progress: What was done before.
         """
         check_response(event, progress)
         if asked_for is None:
-            return self._clean_up(context, are_names_approved=True)
-        return self._clean_up(context, approved=frozenset((call, stream) for call, stream in asked_for))
+            return self._clean_up(context, StopLimit(self.max_stops, are_names_approved=True))
+        approved = frozenset((call, stream) for call, stream in asked_for)
+        return self._clean_up(context, StopLimit(self.max_stops, approved_streams=approved))
 
     @clears_locals
-    def _clean_up(
-        self,
-        context: Context,
-        *,
-        asks: bool = False,
-        approved: frozenset[tuple[str, str]] | None = None,
-        are_names_approved: bool = False,
-    ) -> dict[str, Any]:
+    def _clean_up(self, context: Context, limit: StopLimit) -> dict[str, Any]:
         is_dry_run = validate_boolean("dry_run", self.dry_run, templated=True)
         names = validate_names(self.stream_names) if self.stream_names is not None else []
         min_call_age = validate_age("min_call_age", self.min_call_age) if names else timedelta()
         filters = validate_call_filters(self.call_filters)
-        search = self._search_journal(context) if self.journal else JournalSearch()
-        timeout = self.response_timeout
-        if approved is not None:
-            search = search.only(approved)
-        elif not is_dry_run:
-            check_limit(
-                search, self.max_stops, partial(ask_about_streams, context, search, timeout=timeout) if asks else None
-            )
-        found = {"dry_run": is_dry_run, **(search.counts() if self.journal else {})}
+        found: dict[str, Any] = {"dry_run": is_dry_run}
+        search = JournalSearch()
         calls: list[str] = []
+        if self.journal:
+            search = self._search_journal(context)
+            found |= search.counts()
+            if not is_dry_run:
+                search = limit.apply(search)
+                found |= search.listed()
         if names:
-            calls = self._list_calls_before(datetime.now(UTC) - min_call_age, filters, names, is_dry_run=is_dry_run)
+            calls = self._list_calls(datetime.now(UTC) - min_call_age, filters, names, is_dry_run=is_dry_run)
             found["calls"] = len(calls)
         with self._spool(rows_to_stop(search, calls, names)) as rows:
             search.log_forgotten(is_dry_run=is_dry_run)
             if is_dry_run:
                 # Airflow writes an event for each outlet of a task that succeeds.
                 self.outlets = [asset for asset in self.outlets if asset not in self.journal]
-                return {**found, **list_rows(rows, search)}
-            found |= search.listed() if self.journal else {}
-            max_stops = None if are_names_approved else self.max_stops
-            if approved is not None and max_stops is not None:
-                max_stops += len(search.forgotten)  # what a person has approved does not count
+                return found | list_rows(rows, search)
             summary = self._stop_streams(
                 context,
                 rows,
-                ignore_if_missing=True,
                 found=found,
-                max_stops=max_stops,
-                ask=partial(ask_to_go_on, context, timeout=timeout) if asks else None,
+                max_stops=limit.max_accepted(search),
+                ask=limit.question.ask_about_names if limit.question else None,
             )
         if not summary["failed"]:
             search.settle_intents()
@@ -258,10 +250,16 @@ class CallStreamCleanupOperator(BatchOperator):
             check_cancelled=self._check_killed,
         )
 
-    def _list_calls_before(
+    def _list_calls(
         self, cutoff: datetime, filters: Mapping[str, Any], names: Sequence[str], *, is_dry_run: bool
     ) -> list[str]:
-        calls = self._list_calls(cutoff, filters)
+        """Return the SIDs of the calls in progress that started before a cutoff."""
+        listing = call_listing(self.hook.settings, self.hook.account_sid, cutoff=cutoff, filters=filters)
+        try:
+            with self._cancelled_by_kill(listing):
+                calls = listing.run()
+        except asyncio.CancelledError:
+            raise SignalWireError("The task was cancelled while it listed calls; no stream was stopped.") from None
         log.info(
             "%sCalls in progress that started before %s: %d. Streams to stop on each: %s.",
             "Dry run. " if is_dry_run else "",

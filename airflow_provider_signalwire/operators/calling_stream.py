@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers
-from airflow_provider_signalwire.exceptions import SignalWireError
-from airflow_provider_signalwire.operators.current_try import is_current_try, is_success_reported
+from airflow_provider_signalwire.operators.current_try import is_current_try
 from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
-from airflow_provider_signalwire.operators.start_guard import TaskKilled
+from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
 from airflow_provider_signalwire.operators.stream_owner import default_stream_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_signalwire.client.flows.calling import CallingStreamStart
+    from airflow_provider_signalwire.client.policy.steps import ApiResponse
     from airflow_provider_signalwire.client.protocol.records import CallingCallRecord
+    from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
+    from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 log = logging.getLogger(__name__)
-
-# Airflow kills a task's process 5 seconds after SIGTERM.
-_CLEANUP_SECONDS = 3.0
 
 
 class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
@@ -100,9 +99,8 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         self.custom_parameters = custom_parameters
         self.authorization_bearer_token = authorization_bearer_token
         self.signalwire_conn_id = signalwire_conn_id
-        self._start: CallingStreamStart | None = None
-        self._context: Any = {}
-        self._is_killed = self._is_sending = self._is_ending = False
+        self._guard: _CallingStartGuard | None = None
+        self._is_killed = False
 
     def execute(self, context: Context) -> CallingCallRecord:
         """Start the stream and return the call's record with the control id."""
@@ -111,41 +109,21 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         ti = context.get("ti")
         if ti is not None and self.do_xcom_push:
             ti.xcom_push(key="control_id", value=control_id)
-        client = self.hook.get_conn()
-        log.info("Starting the stream with the control id %s on call %r.", _masked(control_id), self.call_id)
+        # Only this task uses the default control id, so a stream with it is left over from an earlier try.
+        is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
+        guard = _CallingStartGuard(
+            context, self.hook, start, call_id=self.call_id, control_id=control_id, stop_first=is_later_try
+        )
+        self._guard = guard
         if self._is_killed:
             raise TaskKilled()
-        self._context, self._start, self._is_sending = context, start, True
-        try:
-            with client:
-                # Only this task uses the default control id, so a stream with it is left over from an earlier try.
-                is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
-                record, stats = client.run(start.run(stop_first=is_later_try))
-            self._is_sending = False  # from here on, on_kill stops the stream itself
-        except SignalWireError:
-            self._is_ending = True
-            raise
-        except BaseException as error:
-            self._end(error)
-            raise
-        log.info(
-            "Stream start accepted: control id %s on call %r (%s). Attempts %d, %.0f ms, request id %s.",
-            *(_masked(control_id), self.call_id, record["status"]),
-            *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
-        )
-        return {**record, "control_id": control_id}
+        return guard.run()
 
     def on_kill(self) -> None:
         """Stop the stream that was or may have been started, and end the task."""
         self._is_killed = True
-        if self._start is None or self._is_ending:
-            return
-        killed = TaskKilled()
-        if not self._is_sending:
-            if is_success_reported(self._context, f"A stream on call {self.call_id!r}"):
-                return
-            self._end(killed)
-        raise killed
+        if self._guard is not None:
+            self._guard.on_kill()
 
     def _make_start(self, control_id: str) -> CallingStreamStart:
         from airflow_provider_signalwire.client.flows.calling import CallingStreamStart
@@ -166,27 +144,51 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         stop = stop_calling_stream(self.call_id, control_id)
         return CallingStreamStart(request, stop, call_id=self.call_id, control_id=control_id)
 
-    def _end(self, error: BaseException) -> None:
-        """Stop what may have been started; if the stop was not accepted, say so in the log and in the error."""
-        if self._is_ending or self._start is None:
-            return
-        self._is_ending = True
-        problem = self._start.warning
-        # Said before anything else, because Airflow may kill the process soon.
-        log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, problem)
+
+class _CallingStartGuard(StartGuard["CallingCallRecord"]):
+    """A start by the Calling API.
+
+    :param start: The start.
+    :param call_id: The call.
+    :param control_id: The stream's control id.
+    :param stop_first: Whether an earlier try may have left a stream of the same control id.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        hook: SignalWireHook,
+        start: CallingStreamStart,
+        *,
+        call_id: str,
+        control_id: str,
+        stop_first: bool,
+    ) -> None:
+        super().__init__(context, hook, stream=f"A stream on call {call_id!r}")
+        self._start = start
+        self._call_id = call_id
+        self._control_id = control_id
+        self._stop_first = stop_first
+        self._is_sent = False
+
+    def _send(self) -> CallingCallRecord:
+        client = self._hook.get_conn()
+        log.info("Starting the stream with the control id %s on call %r.", _masked(self._control_id), self._call_id)
+        self._is_sent = True
+        with client:
+            response = client.run(self._start.run(stop_first=self._stop_first))
+        return _accepted("start", response, self._control_id, self._call_id)
+
+    def _warning(self) -> str | None:
+        return self._start.warning if self._is_sent else None
+
+    def _stop(self, client: SignalWireClient, seconds: float) -> str | None:
         if not is_current_try(self._context):
-            problem += " Nothing was stopped: the try was given up, and the control id belongs to the next one."
-        else:
-            try:
-                # A new client, because the task's client may be in the middle of a request.
-                with self.hook.make_client(timeout=_CLEANUP_SECONDS) as client:
-                    if client.run(self._start.stop(seconds=_CLEANUP_SECONDS)):
-                        log.info("The stop was accepted.")
-                        return
-            except Exception as failure:
-                problem += f" The attempt to stop it failed: {failure}"
-        log.error("%s", problem)
-        error.add_note(problem)
+            return "Nothing was stopped: the try was given up, and the control id belongs to the next one."
+        if client.run(self._start.stop(seconds=seconds)):
+            log.info("The stop was accepted.")
+            return None
+        return ""
 
 
 class StopCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
@@ -221,19 +223,27 @@ class StopCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
 
         request = stop_calling_stream(self.call_id, self.control_id)
         with self.hook.get_conn() as client:
-            record, stats = client.run(send(request))
-        log.info(
-            "Stream stop accepted: control id %s on call %r (%s). Attempts %d, %.0f ms, request id %s.",
-            *(_masked(self.control_id), self.call_id, record["status"]),
-            *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
-        )
-        return {**record, "control_id": self.control_id}
+            response = client.run(send(request))
+        return _accepted("stop", response, self.control_id, self.call_id)
 
 
 def _default_control_id(task: BaseOperator, context: Any) -> str:
     run_id = getattr(context.get("ti"), "run_id", None)
     name = default_stream_name(task, context)
     return f"{name}.{run_id}" if run_id else name
+
+
+def _accepted(
+    command: str, response: ApiResponse[CallingCallRecord], control_id: str, call_id: str
+) -> CallingCallRecord:
+    """Log that a command was accepted, and return the call's record with the control id."""
+    record, stats = response
+    log.info(
+        "Stream %s accepted: control id %s on call %r (%s). Attempts %d, %.0f ms, request id %s.",
+        *(command, _masked(control_id), call_id, record["status"]),
+        *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
+    )
+    return {**record, "control_id": control_id}
 
 
 def _masked(control_id: str) -> str:

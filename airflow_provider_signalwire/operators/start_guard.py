@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_signalwire._compat import CLEARING_DISCARDS_STATE
 from airflow_provider_signalwire.client.flows.start import StreamStart
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.client.protocol.request import ApiRequest
     from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
+    from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
     from airflow_provider_signalwire.journal_intents import StartIntent
+
+R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +45,97 @@ class TaskKilled(BaseException):
         super().__init__(message)
 
 
-class StartGuard:
-    """One start by a task: its intent is stored before the request, and its stream stopped if the task ends early.
+class StartGuard(ABC, Generic[R]):
+    """One start by a task. If the task does not succeed, what was started is stopped, or an error says that it may run.
+
+    :param context: The task's context.
+    :param hook: The hook to use.
+    :param stream: Names the stream in the log.
+    """
+
+    def __init__(self, context: Any, hook: SignalWireHook, *, stream: str) -> None:
+        self._context = context
+        self._hook = hook
+        self._stream = stream
+        self._is_killed = False
+        self._has_returned = False  # the record is stored: from here on, on_kill() stops the stream itself
+        self._is_ending = False  # the stream is being stopped, or has been
+
+    @abstractmethod
+    def _send(self) -> R:
+        """Start the stream, and store and return its record."""
+
+    @abstractmethod
+    def _warning(self) -> str | None:
+        """Return the sentence that says which stream may be running; None if none can be."""
+
+    @abstractmethod
+    def _stop(self, client: SignalWireClient, seconds: float) -> str | None:
+        """Stop what may be running; return None if it is stopped, otherwise what to say after the warning.
+
+        :param client: A new client.
+        :param seconds: How long this may take.
+        """
+
+    def _forget(self) -> None:
+        """Note that no stream can be running."""
+
+    def run(self) -> R:
+        """Start the stream and return its record.
+
+        :raises SignalWireError: its message says so if a stream may be running.
+        """
+        try:
+            record = self._send()
+            self._has_returned = True
+            if self._is_killed:  # Python ignores an exception of a signal handler that runs inside a finalizer
+                raise TaskKilled()
+        except SignalWireError:
+            self._is_ending = True
+            # The flow has stopped what it may have started, or its error says so.
+            if self._warning() is None:
+                self._forget()
+            raise
+        except BaseException as error:
+            self._end(error)
+            raise
+        return record
+
+    def on_kill(self) -> None:
+        """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
+        if self._is_ending or is_success_reported(self._context, self._stream):
+            return
+        self._is_killed = True
+        killed = TaskKilled()
+        if self._has_returned:
+            self._end(killed)
+        raise killed
+
+    def _end(self, error: BaseException) -> None:
+        """Stop what may have been started; if that cannot be proved, say so in the log and in the error."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        warning = self._warning()
+        if warning is None:
+            run_briefly(self._forget)
+            return
+        # Said before anything else, because Airflow may kill the process soon.
+        log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, warning)
+        try:
+            # A new client, because the task's client may be in the middle of a request.
+            with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:
+                problem = self._stop(client, _CLEANUP_SECONDS)
+        except Exception as failure:
+            problem = f"The attempt to stop it failed: {failure}"
+        if problem is not None:
+            problem = f"{warning} {problem}".rstrip()
+            log.error("%s", problem)
+            error.add_note(problem)
+
+
+class StreamStartGuard(StartGuard["StreamRecord"]):
+    """A start whose intent is stored before the request.
 
     :param context: The task's context.
     :param hook: The hook to use.
@@ -69,19 +162,14 @@ class StartGuard:
         push_record: bool,
         journal_intent: StartIntent,
     ) -> None:
+        self._place = f"{parent.noun} {parent_sid!r}"
+        super().__init__(context, hook, stream=f"Stream {name!r} on {self._place}")
         self.has_pushed = False
-        self._context = context
-        self._hook = hook
-        self._parent = parent
-        self._parent_sid = parent_sid
         self._name = name
-        self._stored_name = mask_phone_numbers(name)
         self._push_record = push_record
         self._intent = TaskState(context, _INTENT_KEY)
+        self._intended = {parent.id_name: parent_sid, "name": mask_phone_numbers(name)}
         self._journal_intent = journal_intent
-        self._is_killed = False
-        self._has_returned = False  # the record is stored: from here on, on_kill() stops the stream itself
-        self._is_ending = False  # the stream is being stopped, or has been
         self._start = StreamStart(
             request,
             account_sid=hook.account_sid,
@@ -97,67 +185,20 @@ class StartGuard:
         """What the started stream can be stopped by: its SID, or its name."""
         return self._start.stop_by
 
-    def run(self) -> StreamRecord:
-        """Start the stream, store its record and return it.
-
-        The intent stays stored: if this try does not succeed after all, the next one stops what it finds.
-
-        :raises SignalWireError: its message says so if a stream may be running.
-        """
-        try:
-            since = self._start.possibly_running_since or time.time()
-            self._intent.save({self._parent.id_name: self._parent_sid, "name": self._stored_name, "since": since})
-            self._journal_intent.save()
-            with self._hook.get_conn() as client:
-                record, stats = client.run(self._start.run())
-            log.info(
-                "Stream is %s: %r (%r) on %s %r. Start: attempts %d, %.0f ms, request id %s.",
-                *(record["status"], record["sid"], self._name, self._parent.noun, self._parent_sid),
-                *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
-            )
-            self._push(record)
-            self._has_returned = True
-            if self._is_killed:  # Python ignores an exception of a signal handler that runs inside a finalizer
-                raise TaskKilled()
-        except SignalWireError:
-            self._is_ending = True
-            # The flow has stopped what it may have started, or its error says so.
-            if self._start.possibly_running_since is None:
-                self._clear_intent()
-            raise
-        except BaseException as error:
-            self._end(error)
-            raise
+    def _send(self) -> StreamRecord:
+        """Start the stream. Its intent stays stored: if this try does not succeed, the next one stops what it finds."""
+        since = self._start.possibly_running_since or time.time()
+        self._intent.save({**self._intended, "since": since})
+        self._journal_intent.save()
+        with self._hook.get_conn() as client:
+            record, stats = client.run(self._start.run())
+        log.info(
+            "Stream is %s: %r (%r) on %s. Start: attempts %d, %.0f ms, request id %s.",
+            *(record["status"], record["sid"], self._name, self._place),
+            *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
+        )
+        self._push(record)
         return record
-
-    def on_kill(self) -> None:
-        """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
-        if self._is_ending or is_success_reported(
-            self._context, f"Stream {self._name!r} on {self._parent.noun} {self._parent_sid!r}"
-        ):
-            return
-        self._is_killed = True
-        killed = TaskKilled()
-        if self._has_returned:
-            self._end(killed)
-        raise killed
-
-    def _clear_intent(self) -> None:
-        self._intent.save({})  # not removed: the next try can tell that there is no stream from a state that is lost
-        self._journal_intent.clear()
-
-    def _unproven_since(self, is_default_name: bool) -> float | None:
-        """Return when an earlier try sent a start whose outcome is unknown."""
-        ti = self._context.get("ti")
-        if (intent := self._intent.load()) is not None:
-            is_same = intent.get(self._parent.id_name) == self._parent_sid and intent.get("name") == self._stored_name
-            return float(intent["since"]) if is_same else None
-        if self._intent.is_available and not CLEARING_DISCARDS_STATE:
-            return None
-        if is_default_name and getattr(ti, "try_number", 1) > 1:
-            start_date = getattr(ti, "start_date", None)
-            return start_date.timestamp() if start_date is not None else time.time()
-        return None
 
     def _push(self, record: StreamRecord) -> None:
         """Store the record in XCom while the stream can still be stopped if that fails."""
@@ -169,34 +210,32 @@ class StartGuard:
                 ti.xcom_push(key=key, value=value)
             self.has_pushed = True
 
-    def _end(self, error: BaseException) -> None:
-        """Stop what may have been started; if that cannot be proved, say so in the log and in the error."""
-        if self._is_ending:
-            return
-        self._is_ending = True
+    def _warning(self) -> str | None:
         if self._start.record is None and self._start.possibly_running_since is None:
-            run_briefly(self._clear_intent)
-            return
-        warning = self._start.warning()
-        # Said before anything else, because Airflow may kill the process soon.
-        log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, warning)
-        if problem := self._stop_started():
-            problem = f"{warning} {problem}"
-            log.error("%s", problem)
-            error.add_note(problem)
+            return None
+        return self._start.warning()
 
-    def _stop_started(self) -> str | None:
-        """Stop the stream, and return why one may still be running."""
-        try:
-            # A new client, because the task's client may be in the middle of a request.
-            with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:
-                outcome = client.run(self._start.abandon(seconds=_CLEANUP_SECONDS))
-        except Exception as failure:
-            return f"The attempt to stop it failed: {failure}"
-        if outcome == "not_allowed":
+    def _stop(self, client: SignalWireClient, seconds: float) -> str | None:
+        if client.run(self._start.abandon(seconds=seconds)) == "not_allowed":
             return "Nothing was stopped: the try was given up, and the name belongs to the next one."
-        log.info("Stream is stopped: %r on %s %r.", self._name, self._parent.noun, self._parent_sid)
+        log.info("Stream is stopped: %r on %s.", self._name, self._place)
         if self._start.possibly_running_since is not None:
             return "One stream was stopped; an earlier start may still be processed."
-        run_briefly(self._clear_intent)
+        run_briefly(self._forget)
+        return None
+
+    def _forget(self) -> None:
+        self._intent.save({})  # not removed: the next try can tell that there is no stream from a state that is lost
+        self._journal_intent.clear()
+
+    def _unproven_since(self, is_default_name: bool) -> float | None:
+        """Return when an earlier try sent a start whose outcome is unknown."""
+        ti = self._context.get("ti")
+        if (intent := self._intent.load()) is not None:
+            return float(intent["since"]) if self._intended.items() <= intent.items() else None
+        if self._intent.is_available and not CLEARING_DISCARDS_STATE:
+            return None
+        if is_default_name and getattr(ti, "try_number", 1) > 1:
+            start_date = getattr(ti, "start_date", None)
+            return start_date.timestamp() if start_date is not None else time.time()
         return None

@@ -17,7 +17,7 @@ from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, StreamParent
 from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.journal_store import write_stream_event
 from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
-from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
+from airflow_provider_signalwire.operators.start_guard import StreamStartGuard, TaskKilled
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 from airflow_provider_signalwire.triggers.events import stream_record_of
@@ -179,7 +179,7 @@ class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self._pushes_xcom = self.do_xcom_push
-        self._guard: StartGuard | None = None
+        self._guard: StreamStartGuard | None = None
         self._is_killed = False
 
     def more_options(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
             authorization_bearer_token=self.authorization_bearer_token,
             **self.more_options(),
         )
-        guard = StartGuard(
+        guard = StreamStartGuard(
             context,
             self.hook,
             request,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_signalwire.operators import calling_stream, start_guard
+from airflow_provider_signalwire.operators import start_guard
 
 
 @pytest.fixture(autouse=True)
 def long_cleanup(monkeypatch: pytest.MonkeyPatch) -> None:
     """Allow cleanups more than their 3 seconds, which a busy machine can need."""
-    for module in (calling_stream, start_guard):
-        monkeypatch.setattr(module, "_CLEANUP_SECONDS", 30.0)
+    monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 30.0)

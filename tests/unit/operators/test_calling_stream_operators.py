@@ -17,7 +17,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireRequestError,
     SignalWireServerError,
 )
-from airflow_provider_signalwire.operators import calling_stream, current_try
+from airflow_provider_signalwire.operators import current_try, start_guard
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
 from airflow_provider_signalwire.operators.calling_stream import StartCallingStreamOperator, StopCallingStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
@@ -175,7 +175,7 @@ def test_later_try_with_a_control_id_of_the_user_stops_nothing(simulator, start)
 def test_task_that_ends_early_stops_the_stream(simulator, start, monkeypatch, error, when):
     interrupt(monkeypatch, error("The end"), when=when)
     if when == "before":  # the stop finds no stream until the time is up
-        monkeypatch.setattr(calling_stream, "_CLEANUP_SECONDS", 0.2)
+        monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.2)
     with pytest.raises(error) as caught:
         start()
     assert running(simulator) == []

@@ -11,7 +11,7 @@ from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.journal_intents import StartIntent
-from airflow_provider_signalwire.operators.start_guard import StartGuard
+from airflow_provider_signalwire.operators.start_guard import StreamStartGuard
 
 KEYS = {"dag_id": "calls", "run_id": "run", "task_id": "media", "map_index": -1}
 
@@ -91,7 +91,7 @@ def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator,
     simulator.set_faults([{"kind": "status", "status": 501, "when": "after"}])
     hook = SignalWireHook(connection)
     url = "wss://media.example.com/stream"
-    guard = StartGuard(
+    guard = StreamStartGuard(
         context,
         hook,
         endpoints.start_call_stream(hook.account_sid, call["sid"], url=url, name="bot"),

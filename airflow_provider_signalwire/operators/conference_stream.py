@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
 
@@ -12,9 +12,6 @@ from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean
 from airflow_provider_signalwire.operators.stream import StartStreamOperator, StopStreamOperator
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
 
 
 class StopConferenceStreamOperator(StopStreamOperator):
@@ -72,13 +69,6 @@ class StopConferenceStreamOperator(StopStreamOperator):
             **kwargs,
         )
         self.conference_sid = conference_sid
-
-    @property
-    def trigger_class(self) -> type[ConferenceStreamStoppedTrigger]:
-        """The trigger that waits for the stream to stop."""
-        from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
-
-        return ConferenceStreamStoppedTrigger
 
 
 class StartConferenceStreamOperator(StartStreamOperator):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.operators.stream import StopStreamOperator
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
 
 class StopCallStreamOperator(StopStreamOperator):
@@ -70,10 +67,3 @@ class StopCallStreamOperator(StopStreamOperator):
             **kwargs,
         )
         self.call_sid = call_sid
-
-    @property
-    def trigger_class(self) -> type[CallStreamStoppedTrigger]:
-        """The trigger that waits for the stream to stop."""
-        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
-
-        return CallStreamStoppedTrigger

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, StreamParentMixin
 from airflow_provider_signalwire.journal_intents import StartIntent
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.flows.stop import StopResult
     from airflow_provider_signalwire.client.flows.wait import StreamPoller
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
-    from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
 
 # Defaults of the subclasses.
 _POLL_INTERVAL = 5
@@ -70,11 +70,6 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
                 if is_given:
                     message = f"Task {self.task_id!r}: {option} has no effect without wait_for_completion=True."
                     warnings.warn(message, stacklevel=4)  # the DAG file: the constructor is that of a subclass
-
-    @property
-    def trigger_class(self) -> type[StreamStoppedTrigger]:
-        """The trigger that waits for the stream to stop."""
-        raise NotImplementedError
 
     def execute(self, context: Context) -> StreamRecord | None:
         """Request the stop, wait for it if asked to, and return the record."""
@@ -130,8 +125,12 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
         return result.record
 
     def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines, retry_after: float) -> None:
+        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
+        from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
+
+        trigger_class = CallStreamStoppedTrigger if self.parent is CALL else ConferenceStreamStoppedTrigger
         parent: dict[str, Any] = {self.parent.id_name: self.parent_sid}
-        trigger = self.trigger_class(
+        trigger = trigger_class(
             stream_sid=self.stream_sid,
             known_sid=poller.stream_sid,
             account_sid=self.account_sid,

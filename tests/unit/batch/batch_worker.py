@@ -11,13 +11,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.batch import checkpoint, runner
-from airflow_provider_signalwire.batch.operator import BatchOperator
 
 # Loaded before the fork, as a task runner's supervisor does.
 from airflow_provider_signalwire.client.transport import async_client  # noqa: F401
@@ -29,51 +27,51 @@ from airflow_provider_signalwire.operators.stream_cleanup import CallStreamClean
 class FileStore:
     """A task state store that outlives the process."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path):
         self._path = Path(path)
 
-    def get(self, key: str) -> Any:
+    def get(self, key):
         return json.loads(self._path.read_text()) if self._path.exists() else None
 
-    def set(self, key: str, value: Any, *, retention: Any) -> None:
+    def set(self, key, value, *, retention):
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(value))
         new.rename(self._path)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key):
         self._path.unlink(missing_ok=True)
 
 
 class HangingStore:
     """A task state store while Airflow's API server is unreachable."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name):
         return lambda *_, **__: time.sleep(60)
 
 
-def operator_for(job: dict[str, Any]) -> BatchOperator:
+def operator_for(job):
     if job["kind"] == "cleanup":
         return CallStreamCleanupOperator(task_id="clean", stream_names=["audio"], min_call_age=60)
     streams = slowly(job["streams"]) if job["kind"] == "slow rows" else job["streams"]
     return StopCallStreamsOperator(task_id="stop", streams=streams, max_requests=job.get("rate", 600), period=0.5)
 
 
-def slowly(rows: list[Any]) -> Iterator[Any]:
+def slowly(rows):
     for row in rows:
         time.sleep(0.001)
         yield row
 
 
-def run(job: dict[str, Any], protocol: TextIO) -> dict[str, Any]:
+def run(job, protocol):
     operator = operator_for(job)
     is_executing = was_executing = False
 
-    def on_term(*_: Any) -> None:
+    def on_term(*_):
         nonlocal was_executing
         was_executing = is_executing
         operator.on_kill()  # as the task runner does, which then goes on
 
-    def on_alarm(*_: Any) -> None:
+    def on_alarm(*_):
         nonlocal was_executing
         was_executing = is_executing
         raise AirflowTaskTimeout("Timeout")
@@ -94,8 +92,7 @@ def run(job: dict[str, Any], protocol: TextIO) -> dict[str, Any]:
     return {"outcome": outcome, "was_executing": was_executing}
 
 
-def main() -> None:
-    # A batch goes through all its phases in less time.
+def main():
     checkpoint._TIMEOUT_SECONDS = runner.SAVE_SECONDS = 0.2
     protocol = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what Airflow logs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from task_runner import TaskStateStore
@@ -13,12 +12,12 @@ from task_runner import TaskStateStore
 class FakeTaskInstance(SimpleNamespace):
     """Remembers what was pushed to XCom."""
 
-    def xcom_push(self, key: str, value: Any) -> None:
+    def xcom_push(self, key, value):
         self.pushed = {**getattr(self, "pushed", {}), key: value}
 
 
 @pytest.fixture
-def context() -> dict[str, Any]:
+def context():
     return {"ti": FakeTaskInstance()}
 
 
@@ -27,11 +26,11 @@ class Store(TaskStateStore):
 
     retention: timedelta | None = None
 
-    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
+    def set(self, key, value, *, retention=None):
         super().set(key, value)
         self.retention = retention
 
 
 @pytest.fixture
-def store() -> Store:
+def store():
     return Store()

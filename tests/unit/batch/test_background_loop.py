@@ -10,10 +10,10 @@ import pytest
 from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
 
 
-def test_cancelled_loop_is_waited_for() -> None:
+def test_cancelled_loop_is_waited_for():
     ended = []
 
-    async def main() -> None:
+    async def main():
         loop.cancel()
         try:
             await asyncio.Event().wait()

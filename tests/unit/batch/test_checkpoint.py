@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -15,15 +14,15 @@ from airflow_provider_signalwire.batch import checkpoint as batch_checkpoint
 from airflow_provider_signalwire.batch.checkpoint import BatchCheckpoint
 
 
-def done(checkpoint: BatchCheckpoint, total: int) -> list[int]:
+def done(checkpoint, total):
     return [index for index in range(total) if checkpoint.is_done(index)]
 
 
-def new_checkpoint(store: Any, key: str = "key") -> BatchCheckpoint:
+def new_checkpoint(store, key="key"):
     return BatchCheckpoint({"task_state_store": store}, key)
 
 
-def recorded(store: Any, *outcomes: tuple[int, str]) -> BatchCheckpoint:
+def recorded(store, *outcomes):
     checkpoint = new_checkpoint(store)
     for index, outcome in outcomes:
         checkpoint.record(index, outcome)
@@ -31,13 +30,13 @@ def recorded(store: Any, *outcomes: tuple[int, str]) -> BatchCheckpoint:
     return new_checkpoint(store)
 
 
-def test_rows_in_progress_are_repeated_and_finished_ones_are_not(store: Any) -> None:
+def test_rows_in_progress_are_repeated_and_finished_ones_are_not(store):
     resumed = recorded(store, (3, "stopped"), (0, "stopped"), (4, "already_ended"))
     assert done(resumed, 7) == [0, 3, 4]
     assert resumed.counts == {"stopped": 2, "already_ended": 1}
 
 
-def test_missing_and_failed_rows_are_repeated_until_they_are_stopped(store: Any) -> None:
+def test_missing_and_failed_rows_are_repeated_until_they_are_stopped(store):
     resumed = recorded(store, (0, "missing"), (1, "stopped"), (2, "failed"), (3, "stopped"))
     assert done(resumed, 5) == [1, 3]
     resumed = recorded(store, (0, "stopped"), (2, "failed"))
@@ -45,7 +44,7 @@ def test_missing_and_failed_rows_are_repeated_until_they_are_stopped(store: Any)
     assert resumed.counts == {"stopped": 3, "already_ended": 0}
 
 
-def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store: Any) -> None:
+def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store):
     checkpoint = new_checkpoint(store)
     checkpoint.save()
     assert store.entries == {}
@@ -57,7 +56,7 @@ def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store:
     assert store.retention == timedelta(hours=6)
 
 
-def test_value_stays_small_when_everything_fails(store: Any) -> None:
+def test_value_stays_small_when_everything_fails(store):
     checkpoint = new_checkpoint(store)
     for index in range(6000):
         checkpoint.record(index, "failed")
@@ -70,17 +69,17 @@ def test_value_stays_small_when_everything_fails(store: Any) -> None:
 @pytest.mark.parametrize(
     "value", ["text", {"key": "key"}, {"key": "key", "finished_below": "x", "unfinished": 1, "counts": {}}]
 )
-def test_value_of_another_version_is_ignored(store: Any, value: Any) -> None:
+def test_value_of_another_version_is_ignored(store, value):
     store.entries["signalwire_stopped_streams"] = json.dumps(value)
     assert done(new_checkpoint(store), 3) == []
 
 
-def test_other_key_starts_over(store: Any) -> None:
+def test_other_key_starts_over(store):
     recorded(store, (0, "stopped"))
     assert done(new_checkpoint(store, "other"), 1) == []
 
 
-def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store: Any) -> None:
+def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store):
     checkpoint = recorded(store, (0, "stopped"))
     checkpoint.clear()
     assert store.entries == {}
@@ -88,13 +87,13 @@ def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store: Any) -> No
     assert done(new_checkpoint(store), 1) == [0]
 
 
-def test_no_store_starts_over() -> None:
+def test_no_store_starts_over():
     assert done(recorded(None, (0, "stopped")), 1) == []
 
 
-def test_unavailable_store_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_unavailable_store_is_logged_once(caplog):
     class Unavailable:
-        def __getattr__(self, name: str) -> Any:
+        def __getattr__(self, name):
             raise ConnectionError("gone")
 
     with caplog.at_level(logging.WARNING):
@@ -110,13 +109,13 @@ def test_unavailable_store_is_logged_once(caplog: pytest.LogCaptureFixture) -> N
 class SlowStore:
     """Responds to nothing until it is released."""
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store):
         self._store = store
         self.requests = 0
         self.released = threading.Event()
 
-    def __getattr__(self, name: str) -> Any:
-        def request(*arguments: Any, **options: Any) -> Any:
+    def __getattr__(self, name):
+        def request(*arguments, **options):
             self.requests += 1
             assert self.released.wait(20)
             return getattr(self._store, name)(*arguments, **options)
@@ -124,9 +123,7 @@ class SlowStore:
         return request
 
 
-def test_store_that_does_not_respond_is_not_waited_for(
-    store: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_store_that_does_not_respond_is_not_waited_for(store, monkeypatch, caplog):
     recorded(store, (0, "stopped"))
     slow = SlowStore(store)
     monkeypatch.setattr(batch_checkpoint, "_TIMEOUT_SECONDS", 0.05)

@@ -16,7 +16,6 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireConfigurationError,
 )
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
-from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -25,34 +24,32 @@ OLD = "Wed, 01 Jan 2025 00:00:00 GMT"
 GOOD = {"status": "in-progress", "start_time": OLD}
 
 
-def clean_up(context: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+def clean_up(context, **arguments):
     arguments = {"stream_names": ["forgotten"], "min_call_age": timedelta(hours=2), **arguments}
     return CallStreamCleanupOperator(task_id="clean_up", **arguments).execute(context)
 
 
-def seed(simulator: SimulatorServer, name: str, *, hours: float, count: int = 1, **plan: Any) -> list[str]:
+def seed(simulator, name, *, hours, count=1, **plan):
     streams = [{"name": name, "url": "wss://bot.example.com/"}]
     calls = simulator.seed(count=count, age_seconds=hours * HOUR, streams=streams, **plan)
     return [call["sid"] for call in calls]
 
 
-def running(simulator: SimulatorServer) -> set[tuple[str, str]]:
+def running(simulator):
     streams = simulator.state.snapshot()["streams"]
     return {(stream["call_sid"], stream["name"]) for stream in streams if stream["status"] != "stopped"}
 
 
-def page_of(*calls: Any) -> dict[str, Any]:
+def page_of(*calls):
     body = {"calls": list(calls), "next_page_uri": None}
     return {"match": {"method": "GET"}, "kind": "json", "body": body}
 
 
-def writes(simulator: SimulatorServer) -> int:
+def writes(simulator):
     return sum(request["method"] != "GET" for request in simulator.requests())
 
 
-def test_only_named_streams_on_old_calls_are_stopped(
-    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_named_streams_on_old_calls_are_stopped(simulator, context, caplog):
     seed(simulator, "forgotten", hours=3, count=5)
     [young] = seed(simulator, "forgotten", hours=1)
     [other] = seed(simulator, "other", hours=3)
@@ -65,7 +62,7 @@ def test_only_named_streams_on_old_calls_are_stopped(
     ] == []
 
 
-def test_several_names(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_several_names(simulator, context):
     seed(simulator, "one", hours=3)
     seed(simulator, "two", hours=3)
     summary = clean_up(context, stream_names=["one", "two", "one"])
@@ -73,9 +70,7 @@ def test_several_names(simulator: SimulatorServer, context: dict[str, Any]) -> N
     assert running(simulator) == set()
 
 
-def test_dry_run_sends_no_write(
-    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_dry_run_sends_no_write(simulator, context, caplog):
     caplog.set_level(logging.INFO)
     calls = seed(simulator, "forgotten", hours=3, count=3)
     for is_dry in (True, "True", "true"):
@@ -88,7 +83,7 @@ def test_dry_run_sends_no_write(
     assert len(running(simulator)) == 3
 
 
-def test_dry_run_lists_no_duplicates(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_dry_run_lists_no_duplicates(simulator, context):
     [call] = seed(simulator, "forgotten", hours=3)
     record = {"sid": call, "status": "in-progress", "start_time": OLD}
     simulator.set_faults([page_of(record, record)])
@@ -97,15 +92,13 @@ def test_dry_run_lists_no_duplicates(simulator: SimulatorServer, context: dict[s
     assert found["would_stop_not_listed"] == 0
 
 
-def test_dry_run_reads_every_page_and_lists_at_most_a_thousand(
-    simulator: SimulatorServer, context: dict[str, Any]
-) -> None:
+def test_dry_run_reads_every_page_and_lists_at_most_a_thousand(simulator, context):
     seed(simulator, "forgotten", hours=3, count=1002)
     found = clean_up(context, dry_run=True)
     assert (found["calls"], len(found["would_stop"]), found["would_stop_not_listed"]) == (1002, 1000, 2)
 
 
-def test_calls_are_filtered(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_calls_are_filtered(simulator, context):
     [wanted] = seed(simulator, "forgotten", hours=3, to="+15550001")
     [other] = seed(simulator, "forgotten", hours=3, to="+15550002")
     clean_up(context, call_filters={"to": "+15550001"})
@@ -113,9 +106,7 @@ def test_calls_are_filtered(simulator: SimulatorServer, context: dict[str, Any])
     assert wanted != other
 
 
-def test_young_call_is_left_alone_even_if_the_server_lists_it(
-    simulator: SimulatorServer, context: dict[str, Any]
-) -> None:
+def test_young_call_is_left_alone_even_if_the_server_lists_it(simulator, context):
     seed(simulator, "forgotten", hours=0)
     [call] = simulator.state.snapshot()["calls"]
     simulator.set_faults([page_of(call)])
@@ -134,9 +125,7 @@ def test_young_call_is_left_alone_even_if_the_server_lists_it(
     ],
     ids=repr,
 )
-def test_odd_call_is_logged_and_skipped(
-    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture, odd: Any, message: str
-) -> None:
+def test_odd_call_is_logged_and_skipped(simulator, context, caplog, odd, message):
     calls = seed(simulator, "forgotten", hours=3, count=2)
     records = [{**GOOD, "sid": call} for call in calls]
     simulator.set_faults([page_of(records[0], odd, records[1])])
@@ -150,13 +139,13 @@ def test_odd_call_is_logged_and_skipped(
 @pytest.mark.parametrize(
     "start_time", [OLD, "2025-01-01T00:00:00Z", "2025-01-01 00:00:00", "2025-01-01T02:00:00+02:00"]
 )
-def test_start_time_in_any_usual_format(simulator: SimulatorServer, context: dict[str, Any], start_time: str) -> None:
+def test_start_time_in_any_usual_format(simulator, context, start_time):
     [call] = seed(simulator, "forgotten", hours=3)
     simulator.set_faults([page_of({**GOOD, "sid": call, "start_time": start_time})])
     assert clean_up(context)["stopped"] == 1
 
 
-def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_age_in_seconds_or_as_rendered_text(simulator, context):
     seed(simulator, "forgotten", hours=3)
     assert clean_up({}, min_call_age=4 * HOUR)["calls"] == 0
     assert clean_up(context, min_call_age=timedelta(hours=4))["calls"] == 0
@@ -184,18 +173,14 @@ def test_age_in_seconds_or_as_rendered_text(simulator: SimulatorServer, context:
         ({"dry_run": "perhaps"}, "'dry_run' is 'perhaps'"),
     ],
 )
-def test_invalid_parameter_is_refused_before_any_request(
-    simulator: SimulatorServer, context: dict[str, Any], arguments: dict[str, Any], message: str
-) -> None:
+def test_invalid_parameter_is_refused_before_any_request(simulator, context, arguments, message):
     with pytest.raises(SignalWireConfigurationError, match=message):
         clean_up(context, **arguments)
     assert simulator.requests() == []
 
 
 @pytest.mark.parametrize("concurrency", [1, 7, 128])
-def test_limit_ends_sending_after_exactly_that_many_accepted_stops(
-    simulator: SimulatorServer, context: dict[str, Any], concurrency: int
-) -> None:
+def test_limit_ends_sending_after_exactly_that_many_accepted_stops(simulator, context, concurrency):
     seed(simulator, "other", hours=4, count=30)
     seed(simulator, "forgotten", hours=3, count=40)
     with pytest.raises(SignalWireBatchRefusedError, match="after 25 accepted stops, the limit 'max_stops'"):
@@ -205,7 +190,7 @@ def test_limit_ends_sending_after_exactly_that_many_accepted_stops(
     assert (summary["calls"], summary["dry_run"], summary["stopped"]) == (70, False, 25)
 
 
-def test_limit_that_is_just_reached_is_no_failure(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_limit_that_is_just_reached_is_no_failure(simulator, context):
     seed(simulator, "forgotten", hours=3, count=25)
     seed(simulator, "other", hours=3, count=5)
     assert clean_up(context, max_stops=30)["stopped"] == 25
@@ -214,7 +199,7 @@ def test_limit_that_is_just_reached_is_no_failure(simulator: SimulatorServer, co
     assert clean_up(context, max_stops=25)["stopped"] == 25
 
 
-def test_limit_applies_by_default(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_limit_applies_by_default(simulator, context):
     seed(simulator, "forgotten", hours=3, count=501)
     with pytest.raises(SignalWireBatchRefusedError, match="after 500 accepted stops"):
         clean_up(context)
@@ -223,7 +208,7 @@ def test_limit_applies_by_default(simulator: SimulatorServer, context: dict[str,
     assert running(simulator) == set()
 
 
-def test_retry_does_not_extend_the_limit(simulator: SimulatorServer, context: dict[str, Any], store: Any) -> None:
+def test_retry_does_not_extend_the_limit(simulator, context, store):
     context["task_state_store"] = store
     seed(simulator, "forgotten", hours=3, count=40)
     for _ in range(2):
@@ -235,7 +220,7 @@ def test_retry_does_not_extend_the_limit(simulator: SimulatorServer, context: di
 APPROVED = {"chosen_options": ["Approve"], "timedout": False}
 
 
-def ask_by_name(monkeypatch: pytest.MonkeyPatch, context: dict[str, Any], max_stops: int) -> tuple[Any, dict[str, Any]]:
+def ask_by_name(monkeypatch, context, max_stops):
     """Run a cleanup by name until it asks, and return its operator and what Airflow passes on with the response."""
     awaiting_input = pytest.importorskip("airflow.sdk.exceptions").__dict__.get("TaskAwaitingInput")
     if awaiting_input is None:
@@ -253,9 +238,7 @@ def ask_by_name(monkeypatch: pytest.MonkeyPatch, context: dict[str, Any], max_st
     return operator, asked.value.kwargs
 
 
-def test_rest_is_stopped_by_name_after_approval(
-    simulator: SimulatorServer, context: dict[str, Any], store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rest_is_stopped_by_name_after_approval(simulator, context, store, monkeypatch):
     context["task_state_store"] = store
     seed(simulator, "forgotten", hours=3, count=40)
     operator, kwargs = ask_by_name(monkeypatch, context, max_stops=25)
@@ -266,9 +249,7 @@ def test_rest_is_stopped_by_name_after_approval(
     assert (summary["calls"], summary["stopped"]) == (60, 60)
 
 
-def test_nothing_more_is_stopped_by_name_without_approval(
-    simulator: SimulatorServer, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_more_is_stopped_by_name_without_approval(simulator, context, monkeypatch):
     seed(simulator, "forgotten", hours=3, count=40)
     operator, kwargs = ask_by_name(monkeypatch, context, max_stops=25)
     stops = writes(simulator)
@@ -279,7 +260,7 @@ def test_nothing_more_is_stopped_by_name_without_approval(
 
 
 @pytest.mark.parametrize("max_stops", [0, -1, True, 2.5, "500"])
-def test_invalid_limit_is_refused_when_the_dag_is_parsed(max_stops: Any) -> None:
+def test_invalid_limit_is_refused_when_the_dag_is_parsed(max_stops):
     with pytest.raises(SignalWireConfigurationError, match="'max_stops' is"):
         CallStreamCleanupOperator(task_id="t", stream_names=["a"], min_call_age=1, max_stops=max_stops)
 
@@ -305,21 +286,21 @@ JOURNAL = {"journal": [Asset("streams")]}
         ({"stream_names": ["a"], "min_call_age": 60, "min_stream_age": 60}, "'min_stream_age' needs 'journal'"),
     ],
 )
-def test_invalid_combination_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
+def test_invalid_combination_is_refused_when_the_dag_is_parsed(arguments, message):
     if "journal" in arguments:
         skip_without_journal()
     with pytest.raises(SignalWireConfigurationError, match=message):
         CallStreamCleanupOperator(task_id="clean_up", **arguments)
 
 
-def test_journal_is_inlet_and_outlet() -> None:
+def test_journal_is_inlet_and_outlet():
     skip_without_journal()
     streams, other = Asset("streams"), Asset("other")
     task = CallStreamCleanupOperator(task_id="t", journal=[streams], inlets=[other], outlets=[streams])
     assert (task.inlets, task.outlets) == ([other, streams], [streams])
 
 
-def test_approval_is_refused_where_airflow_cannot_wait_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_approval_is_refused_where_airflow_cannot_wait_for_a_person(monkeypatch):
     skip_without_journal()
     monkeypatch.delattr("airflow.sdk.exceptions.TaskAwaitingInput", raising=False)
     with pytest.raises(SignalWireConfigurationError, match=r"needs Airflow 3\.3 or newer"):
@@ -337,7 +318,7 @@ def test_approval_is_refused_where_airflow_cannot_wait_for_a_person(monkeypatch:
         (None, "got no response in time"),
     ],
 )
-def test_without_approval_nothing_is_sent(simulator: SimulatorServer, event: Any, reason: str) -> None:
+def test_without_approval_nothing_is_sent(simulator, event, reason):
     skip_without_journal()
     task = CallStreamCleanupOperator(task_id="t", **JOURNAL)
     with pytest.raises(SignalWireBatchRefusedError, match=f"{reason}. No stream was stopped"):

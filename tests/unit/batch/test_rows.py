@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
@@ -22,18 +20,18 @@ EXPECTED = [StreamRow("C1", "S1"), StreamRow("C1", "é 2")]
 JSON_LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
 
 
-def read(source: Any) -> list[StreamRow]:
+def read(source):
     with spool_rows(source) as rows:
         return list(rows)
 
 
-def fingerprint(source: Any) -> str:
+def fingerprint(source):
     with spool_rows(source) as rows:
         return rows.fingerprint
 
 
 @pytest.mark.parametrize("make", [list, tuple, iter], ids=["list", "tuple", "iterator"])
-def test_iterable_is_read_once(make: Any) -> None:
+def test_iterable_is_read_once(make):
     with spool_rows(make(ROWS)) as rows:
         assert list(rows) == list(rows) == EXPECTED
 
@@ -68,9 +66,7 @@ def test_iterable_is_read_once(make: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("chunk_bytes", [7, 1024])
-def test_file_is_read_in_every_format(
-    content: bytes, chunk_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_is_read_in_every_format(content, chunk_bytes, tmp_path, monkeypatch):
     monkeypatch.setattr(batch_rows, "_CHUNK_BYTES", chunk_bytes)
     path = tmp_path / "streams"
     path.write_bytes(content)
@@ -79,11 +75,11 @@ def test_file_is_read_in_every_format(
 
 
 @pytest.mark.parametrize("text", [json.dumps(ROWS), f"\n  {json.dumps(ROWS, indent=1)} ", JSON_LINES, "[]", " [ ] "])
-def test_rendered_json_is_read(text: str) -> None:
+def test_rendered_json_is_read(text):
     assert read(text) == (EXPECTED if "S1" in text else [])
 
 
-def test_record_of_a_started_stream_is_read() -> None:
+def test_record_of_a_started_stream_is_read():
     record = {"sid": "S1", "account_sid": "A", "call_sid": "C1", "name": None, "status": "in-progress"}
     assert read([record, {**record, "stream_sid": "é 2"}]) == EXPECTED
 
@@ -99,15 +95,15 @@ def test_record_of_a_started_stream_is_read() -> None:
     ],
     ids=str,
 )
-def test_row_of_a_conference_is_read_beside_those_of_calls(source: Any, tmp_path: Path) -> None:
+def test_row_of_a_conference_is_read_beside_those_of_calls(source, tmp_path):
     if isinstance(source, str):
         (tmp_path / "streams").write_text(source, "utf-8")
         source = tmp_path / "streams"
     assert read(source) == [StreamRow("C1", "S1", CONFERENCE), *EXPECTED]
 
 
-def test_memory_does_not_grow_with_the_number_of_rows() -> None:
-    def peak(number: int) -> int:
+def test_memory_does_not_grow_with_the_number_of_rows():
+    def peak(number):
         tracemalloc.start()
         try:
             with spool_rows({"call_sid": f"C{index}", "stream_sid": "S"} for index in range(number)):
@@ -119,16 +115,16 @@ def test_memory_does_not_grow_with_the_number_of_rows() -> None:
     assert peak(20_000) < 1.5 * peak(1_000)
 
 
-def test_rows_may_be_any_mappings() -> None:
+def test_rows_may_be_any_mappings():
     assert read([MappingProxyType(row) for row in ROWS]) == EXPECTED
 
 
-def test_duplicates_are_read_once_in_order() -> None:
+def test_duplicates_are_read_once_in_order():
     with spool_rows([ROWS[1], *ROWS, ROWS[1]]) as rows:
         assert (rows.requested, rows.unique, list(rows)) == (4, 2, EXPECTED[::-1])
 
 
-def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
+def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path):
     path = tmp_path / "streams.jsonl"
     path.write_text(JSON_LINES, "utf-8")
     assert fingerprint(ROWS) == fingerprint(iter([*ROWS, ROWS[0]])) == fingerprint(str(path))
@@ -158,7 +154,7 @@ def test_fingerprint_depends_on_the_unique_rows_alone(tmp_path: Path) -> None:
     ],
     ids=repr,
 )
-def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> None:
+def test_invalid_row_is_named_without_its_secrets(row, message):
     with pytest.raises(SignalWireConfigurationError) as raised:
         read([ROWS[0], row, ROWS[1]])
     assert str(raised.value).startswith("No stream was stopped: these rows of 'streams' are invalid: ")
@@ -188,7 +184,7 @@ def test_invalid_row_is_named_without_its_secrets(row: object, message: str) -> 
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
-def test_unreadable_line_is_named(lines: list[str], message: str, tmp_path: Path) -> None:
+def test_unreadable_line_is_named(lines, message, tmp_path):
     path = tmp_path / "streams.txt"
     path.write_text("\n".join(lines))
     with pytest.raises(SignalWireConfigurationError) as raised:
@@ -196,19 +192,19 @@ def test_unreadable_line_is_named(lines: list[str], message: str, tmp_path: Path
     assert f"these rows of '{path}' are invalid: {message}" in str(raised.value)
 
 
-def test_other_encoding_is_named(tmp_path: Path) -> None:
+def test_other_encoding_is_named(tmp_path):
     path = tmp_path / "streams.jsonl"
     path.write_bytes(JSON_LINES.encode("cp1252"))
     with pytest.raises(SignalWireConfigurationError, match=r"line 2 is not UTF-8: save the file as UTF-8 \(Windows"):
         read(path)
 
 
-def test_rendered_python_list_is_named() -> None:
+def test_rendered_python_list_is_named():
     with pytest.raises(SignalWireConfigurationError, match=r"line 1 is not JSON: single quotes\..* filter 'tojson'"):
         read(str(ROWS))
 
 
-def test_ten_problems_are_named_and_none_is_long() -> None:
+def test_ten_problems_are_named_and_none_is_long():
     for source in ([["x" * 10_000]] * 50, f"[{', '.join(['7'] * 50)}]"):
         with pytest.raises(SignalWireConfigurationError) as raised:
             read(source)
@@ -217,19 +213,19 @@ def test_ten_problems_are_named_and_none_is_long() -> None:
 
 
 @pytest.mark.parametrize("source", [None, "None", "", " "])
-def test_missing_source_is_refused(source: Any) -> None:
+def test_missing_source_is_refused(source):
     with pytest.raises(SignalWireConfigurationError, match="An upstream task may have returned nothing"):
         read(source)
 
 
 @pytest.mark.parametrize("source", [7, {"call_sid": "C1", "stream_sid": "S1"}, b"C1"], ids=str)
-def test_source_that_is_not_rows_is_refused(source: Any) -> None:
+def test_source_that_is_not_rows_is_refused(source):
     with pytest.raises(SignalWireConfigurationError, match="Parameter 'streams' is of type"):
         read(source)
 
 
 @pytest.mark.parametrize("path", ["/nowhere/streams.jsonl", "/tmp", "unknown://bucket/rows", "file://\x00", "http://["])
-def test_file_that_cannot_exist_is_a_configuration_error(path: str) -> None:
+def test_file_that_cannot_exist_is_a_configuration_error(path):
     with pytest.raises(SignalWireConfigurationError):
         read(path)
 
@@ -237,23 +233,23 @@ def test_file_that_cannot_exist_is_a_configuration_error(path: str) -> None:
 class BreakingFile:
     """A file on an object store whose connection breaks after the first read."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error):
         self.error = error
 
-    def __str__(self) -> str:
+    def __str__(self):
         return "s3://key:p4ssw0rd@bucket/streams.jsonl"
 
-    def open(self, mode: str) -> Any:
+    def open(self, mode):
         return self
 
-    def __enter__(self) -> Any:
+    def __enter__(self):
         self.parts = [JSON_LINES.encode()]
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_):
         pass
 
-    def read(self, size: int) -> bytes:
+    def read(self, size):
         if not self.parts:
             raise self.error
         return self.parts.pop()
@@ -262,18 +258,18 @@ class BreakingFile:
 @pytest.mark.parametrize(
     "error", [ConnectionResetError("reset p4ssw0rd"), RuntimeError("slow down p4ssw0rd")], ids=repr
 )
-def test_transient_read_error_is_retriable_and_keeps_secrets(error: Exception) -> None:
+def test_transient_read_error_is_retriable_and_keeps_secrets(error):
     with pytest.raises(SignalWireError, match=r"Could not read the file 's3://key:\*\*\*@bucket.* A retry") as raised:
         read(BreakingFile(error))
     assert not isinstance(raised.value, AirflowFailException)
     assert "p4ssw0rd" not in str(raised.value)
 
 
-def test_reading_ends_when_cancelled() -> None:
+def test_reading_ends_when_cancelled():
     class CancelledError(Exception):
         pass
 
-    def check_cancelled() -> None:
+    def check_cancelled():
         calls.append(None)
         if len(calls) == 2:
             raise CancelledError

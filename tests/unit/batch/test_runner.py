@@ -12,15 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
-from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -39,7 +37,7 @@ class Ended(NamedTuple):
 
 
 class Worker:
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment):
         self._process = subprocess.Popen(
             [sys.executable, str(WORKER)],
             stdin=subprocess.PIPE,
@@ -50,9 +48,7 @@ class Worker:
         )
         self.run({"kind": "rows", "streams": []})  # it has imported everything
 
-    def run(
-        self, job: dict[str, Any], *, signum: int = 0, after: float = 0.0, when: Callable[[], bool] = lambda: True
-    ) -> Ended:
+    def run(self, job, *, signum=0, after=0.0, when=lambda: True):
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -60,7 +56,7 @@ class Worker:
         child = int(self._process.stdout.readline())
         signalled_at = []
 
-        def send_signal() -> None:
+        def send_signal():
             while not when():
                 time.sleep(0.02)
             signalled_at.append(time.time())  # the thread may start late
@@ -77,13 +73,13 @@ class Worker:
         end = result or {"outcome": None, "was_executing": True}
         return Ended(**end, signalled_at=signalled_at[0] if signalled_at else math.inf)
 
-    def end(self) -> None:
+    def end(self):
         self._process.kill()
         self._process.wait()
 
 
 @pytest.fixture(scope="module")
-def worker(shared_simulator: SimulatorServer) -> Iterator[Worker]:
+def worker(shared_simulator):
     connection = {
         "conn_type": "signalwire",
         "host": shared_simulator.url,
@@ -96,7 +92,7 @@ def worker(shared_simulator: SimulatorServer) -> Iterator[Worker]:
     worker.end()
 
 
-def seeded(simulator: SimulatorServer, count: int) -> list[dict[str, str]]:
+def seeded(simulator, count):
     streams = [{"name": "audio", "url": "wss://bot.example.com/"}]
     calls = simulator.seed(count=count, age_seconds=3600, streams=streams)
     return [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]
@@ -107,9 +103,7 @@ def seeded(simulator: SimulatorServer, count: int) -> list[dict[str, str]]:
     [(signal.SIGTERM, "SignalWireError: The "), (signal.SIGALRM, "AirflowTaskTimeout: Timeout")],
     ids=["kill", "execution_timeout"],
 )
-def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(
-    worker: Worker, simulator: SimulatorServer, signum: int, error: str
-) -> None:
+def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(worker, simulator, signum, error):
     simulator.reset(latency_ms=20, stop_delay_ms=0)
     chance = random.Random(signum)
     rows = seeded(simulator, 1000)
@@ -126,9 +120,7 @@ def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(
     assert sum(end.was_executing for end in ended) >= 6
 
 
-def test_killed_batch_repeats_only_the_work_since_its_last_save(
-    worker: Worker, simulator: SimulatorServer, tmp_path: Path
-) -> None:
+def test_killed_batch_repeats_only_the_work_since_its_last_save(worker, simulator, tmp_path):
     hanging, failing, *_ = rows = seeded(simulator, 500)
     simulator.set_faults(
         [
@@ -138,7 +130,7 @@ def test_killed_batch_repeats_only_the_work_since_its_last_save(
     )
     job = {"kind": "rows", "streams": rows, "store": str(tmp_path / "store.json")}
 
-    def has_stopped_early_rows() -> bool:
+    def has_stopped_early_rows():
         times = [request["timestamp"] for request in simulator.requests()]
         return len(times) > 30 and times[-1] - times[30] > SECONDS_TO_SAVE
 
@@ -155,7 +147,7 @@ def test_killed_batch_repeats_only_the_work_since_its_last_save(
     assert simulator.state.snapshot()["counts"]["running_streams"] == 0
 
 
-def test_kill_before_execute_sends_nothing(simulator: SimulatorServer) -> None:
+def test_kill_before_execute_sends_nothing(simulator):
     operator = StopCallStreamsOperator(task_id="stop", streams=seeded(simulator, 3))
     operator.on_kill()
     with pytest.raises(SignalWireError, match=r"The batch was cancelled\. No stream was stopped"):
@@ -163,8 +155,8 @@ def test_kill_before_execute_sends_nothing(simulator: SimulatorServer) -> None:
     assert simulator.requests() == []
 
 
-def test_kill_ends_the_reading_of_rows(simulator: SimulatorServer) -> None:
-    def rows() -> Iterator[dict[str, str]]:
+def test_kill_ends_the_reading_of_rows(simulator):
+    def rows():
         for number in range(1000):
             if number == 10:
                 operator.on_kill()
@@ -178,13 +170,13 @@ def test_kill_ends_the_reading_of_rows(simulator: SimulatorServer) -> None:
     assert (len(yielded), simulator.requests()) == (11, [])
 
 
-def test_kill_from_another_thread_says_how_far_the_batch_came(simulator: SimulatorServer) -> None:
+def test_kill_from_another_thread_says_how_far_the_batch_came(simulator):
     rows = seeded(simulator, 50)
     hanging = {"match": {"path_contains": rows[25]["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None}
     simulator.set_faults([hanging])
     operator = StopCallStreamsOperator(task_id="stop", streams=rows, max_concurrency=1)
 
-    def kill_when_it_hangs() -> None:
+    def kill_when_it_hangs():
         while not simulator.faults()[0]["fired"]:
             pass
         operator.on_kill()
@@ -197,7 +189,7 @@ def test_kill_from_another_thread_says_how_far_the_batch_came(simulator: Simulat
     assert len(simulator.requests()) == 26
 
 
-def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator: SimulatorServer, store: Any) -> None:
+def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator, store):
     rows = seeded(simulator, 3)
     operator = StopCallStreamsOperator(task_id="stop", streams=rows)
     delete = store.delete
@@ -209,7 +201,7 @@ def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator: SimulatorSer
     assert (summary["stopped"], len(simulator.requests())) == (3, 3)
 
 
-async def test_batch_runs_where_a_loop_is_running(simulator: SimulatorServer) -> None:
+async def test_batch_runs_where_a_loop_is_running(simulator):
     assert asyncio.get_running_loop().is_running()
     summary = StopCallStreamsOperator(task_id="stop", streams=seeded(simulator, 5)).execute({})
     assert summary["stopped"] == 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 import pytest
 from airflow.exceptions import AirflowProviderDeprecationWarning
@@ -19,27 +18,26 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireConfigurationError,
 )
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
-from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 pytestmark = pytest.mark.usefixtures("connection")
 
 Rows = list[dict[str, str]]
 
 
-def seeded(simulator: SimulatorServer, count: int) -> Rows:
+def seeded(simulator, count):
     calls = simulator.seed(count=count, streams=[{"name": "audio", "url": "wss://bot.example.com/"}])
     return [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]
 
 
-def running(simulator: SimulatorServer) -> int:
+def running(simulator):
     return int(simulator.state.snapshot()["counts"]["running_streams"])
 
 
-def stop(context: dict[str, Any], streams: Any, **arguments: Any) -> dict[str, Any]:
+def stop(context, streams, **arguments):
     return StopCallStreamsOperator(task_id="stop", streams=streams, **arguments).execute(context)
 
 
-def test_every_stream_is_stopped_once_without_a_task_instance(simulator: SimulatorServer) -> None:
+def test_every_stream_is_stopped_once_without_a_task_instance(simulator):
     rows = seeded(simulator, 300)
     summary = stop({}, [*rows, *rows[:5]])
     assert running(simulator) == 0
@@ -59,7 +57,7 @@ def test_every_stream_is_stopped_once_without_a_task_instance(simulator: Simulat
     }
 
 
-def test_streams_of_calls_and_of_conferences_are_stopped(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_streams_of_calls_and_of_conferences_are_stopped(simulator, context):
     conferences = simulator.seed_conferences(count=3, streams=[{"name": "audio"}])
     [ended] = simulator.seed_conferences(streams=[{"name": "audio"}], status="completed")
     rows = [{"conference_sid": one["sid"], "stream_sid": "audio"} for one in [*conferences, ended]]
@@ -76,9 +74,7 @@ def test_streams_of_calls_and_of_conferences_are_stopped(simulator: SimulatorSer
     assert running(simulator) == 0
 
 
-def test_empty_list_is_a_success(
-    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_empty_list_is_a_success(simulator, context, caplog):
     with caplog.at_level(logging.INFO):
         summary = stop(context, [])
     assert (summary["requested"], summary["stopped"]) == (0, 0)
@@ -86,9 +82,7 @@ def test_empty_list_is_a_success(
     assert simulator.requests() == []
 
 
-def test_one_bad_stream_does_not_affect_the_others(
-    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_one_bad_stream_does_not_affect_the_others(simulator, context, caplog):
     good = seeded(simulator, 30)
     ended = seeded(simulator, 1)[0]
     simulator.state.end_call(ended["call_sid"])
@@ -106,9 +100,7 @@ def test_one_bad_stream_does_not_affect_the_others(
     assert summary["failures"][0]["stream_sid"] == "unknown"
 
 
-def test_missing_streams_that_are_ignored_are_warned_about(
-    simulator: SimulatorServer, context: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_missing_streams_that_are_ignored_are_warned_about(simulator, context, caplog):
     [row] = seeded(simulator, 1)
     missing = [{**row, "stream_sid": f"+1555123{number}"} for number in range(4000, 4012)]
     summary = stop(context, [row, *missing], ignore_if_missing=True, max_concurrency=1)
@@ -119,28 +111,23 @@ def test_missing_streams_that_are_ignored_are_warned_about(
     assert (len(lines), lines[-1]) == (12, "… and 2 more.")
 
 
-def test_xcom_push_is_turned_off(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_xcom_push_is_turned_off(simulator, context):
     with pytest.raises(SignalWireBatchRefusedError, match="this task's log lists them"):
         stop(context, [{"call_sid": "unknown", "stream_sid": "unknown"}], do_xcom_push=False)
     assert not hasattr(context["ti"], "pushed")
 
 
-def test_failed_xcom_push_does_not_hide_the_failures(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_failed_xcom_push_does_not_hide_the_failures(simulator, context):
     context["ti"].xcom_push = None
     with pytest.raises(SignalWireBatchRefusedError, match="this task's log lists them"):
         stop(context, [{"call_sid": "unknown", "stream_sid": "unknown"}])
 
 
-def test_unexpected_exception_is_that_streams_failure(
-    simulator: SimulatorServer,
-    context: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_unexpected_exception_is_that_streams_failure(simulator, context, monkeypatch, caplog):
     rows = seeded(simulator, 5)
     stop_stream = stop_flows.stop_stream
 
-    def broken_flow(account_sid: str, call_sid: str, stream_sid: str, **options: Any) -> Any:
+    def broken_flow(account_sid, call_sid, stream_sid, **options):
         if stream_sid in (rows[1]["stream_sid"], rows[2]["stream_sid"]):
             raise KeyError("+15551234567")
         return stop_stream(account_sid, call_sid, stream_sid, **options)
@@ -153,7 +140,7 @@ def test_unexpected_exception_is_that_streams_failure(
     assert caplog.text.count("Traceback") == 1
 
 
-def test_faults_are_retried_and_counted(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_faults_are_retried_and_counted(simulator, context):
     rows = seeded(simulator, 50)
     simulator.set_faults(
         [
@@ -166,7 +153,7 @@ def test_faults_are_retried_and_counted(simulator: SimulatorServer, context: dic
     assert running(simulator) == 0
 
 
-def test_one_429_pauses_all_requests(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_one_429_pauses_all_requests(simulator, context):
     rows = seeded(simulator, 200)
     limited = {"match": {"method": "POST"}, "kind": "status", "status": 429, "headers": {"Retry-After": "1"}}
     simulator.set_faults([{**limited, "skip": 20, "times": 1}])
@@ -178,7 +165,7 @@ def test_one_429_pauses_all_requests(simulator: SimulatorServer, context: dict[s
     assert (summary["stopped"], summary["retried_requests"]) == (200, 1)
 
 
-def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator, context):
     simulator.reset(rate_limit="100/1", latency_ms=20)
     summary = stop(context, seeded(simulator, 150), max_requests=100, period=1)
     arrivals = [request["timestamp"] for request in simulator.requests()]
@@ -187,7 +174,7 @@ def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator: SimulatorS
     assert 1 <= summary["seconds"] < 3
 
 
-def test_deprecated_rate_becomes_a_window(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_deprecated_rate_becomes_a_window(simulator, context):
     with pytest.warns(AirflowProviderDeprecationWarning, match="use max_requests=30, period=1"):
         operator = StopCallStreamsOperator(task_id="stop", streams=[], max_requests_per_second=30)
     assert (operator.max_requests, operator.period) == (30, 1)
@@ -196,7 +183,7 @@ def test_deprecated_rate_becomes_a_window(simulator: SimulatorServer, context: d
     assert operator.max_requests / operator.period == pytest.approx(1.6)
 
 
-def test_concurrency_is_kept(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_concurrency_is_kept(simulator, context):
     simulator.reset(latency_ms=50, stop_delay_ms=0)
     rows = seeded(simulator, 40)
     started = time.monotonic()
@@ -204,12 +191,7 @@ def test_concurrency_is_kept(simulator: SimulatorServer, context: dict[str, Any]
     assert time.monotonic() - started >= 0.45  # forty at 50 ms, four at a time
 
 
-def test_progress_is_logged(
-    simulator: SimulatorServer,
-    context: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_progress_is_logged(simulator, context, monkeypatch, caplog):
     monkeypatch.setattr(runner, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO):
         stop(context, seeded(simulator, 60), max_requests=30, period=0.5)
@@ -219,9 +201,7 @@ def test_progress_is_logged(
     assert lines[-1].startswith("60 of 60 streams done: 60 stopped, 0 already ended, 0 missing, 0 failed. ")
 
 
-def test_next_try_does_not_repeat_what_is_finished(
-    simulator: SimulatorServer, context: dict[str, Any], make_connection: Any, store: Any
-) -> None:
+def test_next_try_does_not_repeat_what_is_finished(simulator, context, make_connection, store):
     make_connection(extra={"max_attempts": 1})
     context["task_state_store"] = store
     rows = seeded(simulator, 20)
@@ -238,7 +218,7 @@ def test_next_try_does_not_repeat_what_is_finished(
     assert store.entries == {}
 
 
-def test_other_options_start_over(simulator: SimulatorServer, context: dict[str, Any], store: Any) -> None:
+def test_other_options_start_over(simulator, context, store):
     context["task_state_store"] = store
     rows = [*seeded(simulator, 3), {"call_sid": "unknown", "stream_sid": "unknown"}]
     with pytest.raises(SignalWireBatchRefusedError):
@@ -248,9 +228,7 @@ def test_other_options_start_over(simulator: SimulatorServer, context: dict[str,
     assert len(simulator.requests()) > already_sent + 3
 
 
-def test_retry_that_returns_records_repeats_all_stops(
-    simulator: SimulatorServer, context: dict[str, Any], store: Any
-) -> None:
+def test_retry_that_returns_records_repeats_all_stops(simulator, context, store):
     context["task_state_store"] = store
     rows = [*seeded(simulator, 3), {"call_sid": "unknown", "stream_sid": "unknown"}]
     for _ in range(2):
@@ -259,12 +237,10 @@ def test_retry_that_returns_records_repeats_all_stops(
         assert len(context["ti"].pushed["return_value"]["records"]) == 3
 
 
-def test_unavailable_bookkeeping_does_not_affect_the_work(
-    simulator: SimulatorServer, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, store: Any
-) -> None:
+def test_unavailable_bookkeeping_does_not_affect_the_work(simulator, context, monkeypatch, store):
     """The store and the metrics block until every stream is stopped, and then fail."""
 
-    def block(*_: Any, **__: Any) -> None:
+    def block(*_, **__):
         deadline = time.monotonic() + 20
         while running(simulator) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -283,16 +259,14 @@ def test_unavailable_bookkeeping_does_not_affect_the_work(
     assert time.monotonic() - started < 10
 
 
-def test_refused_login_ends_the_batch_at_once(
-    simulator: SimulatorServer, context: dict[str, Any], make_connection: Any
-) -> None:
+def test_refused_login_ends_the_batch_at_once(simulator, context, make_connection):
     make_connection(password="wrong")
     with pytest.raises(SignalWireAuthenticationError, match="401"):
         stop(context, seeded(simulator, 100), max_concurrency=4)
     assert len(simulator.requests()) <= 4
 
 
-def test_login_refused_later_ends_the_batch_at_once(simulator: SimulatorServer, context: dict[str, Any]) -> None:
+def test_login_refused_later_ends_the_batch_at_once(simulator, context):
     rows = seeded(simulator, 20)
     simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 401, "skip": 10, "times": 1}])
     with pytest.raises(SignalWireAuthenticationError, match=r"The batch ended\. 10 of 20 streams done"):
@@ -313,15 +287,13 @@ def test_login_refused_later_ends_the_batch_at_once(simulator: SimulatorServer, 
         ({"return_records": 1}, "'return_records' is 1"),
     ],
 )
-def test_invalid_parameter_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
+def test_invalid_parameter_is_refused_when_the_dag_is_parsed(arguments, message):
     with pytest.raises(SignalWireConfigurationError, match=message):
         StopCallStreamsOperator(task_id="stop", streams=[], **arguments)
 
 
 @pytest.mark.parametrize("account_sid", ["None", "..", 0], ids=repr)
-def test_invalid_account_fails_the_task_whatever_is_ignored(
-    simulator: SimulatorServer, context: dict[str, Any], account_sid: Any
-) -> None:
+def test_invalid_account_fails_the_task_whatever_is_ignored(simulator, context, account_sid):
     with pytest.raises(SignalWireConfigurationError, match="'account_sid' is"):
         stop(context, seeded(simulator, 3), account_sid=account_sid, fail_on_error=False, ignore_if_missing=True)
     assert simulator.requests() == []

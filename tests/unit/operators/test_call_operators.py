@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from datetime import datetime
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 from simulated import http_status, methods
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.client.protocol.options import CreateCallOptions, UpdateCallOptions
 from airflow_provider_signalwire.exceptions import (
     SignalWireConfigurationError,
-    SignalWireNotFoundError,
     SignalWireRateLimitError,
     SignalWireRequestError,
     SignalWireUnknownOutcomeError,
@@ -65,10 +63,6 @@ class TestCreate:
         [request] = simulator.requests("/Calls")
         assert request["form"]["Timeout"] == "20"
         assert request["form"]["Record"] == "true"
-
-    def test_call_runs_in_an_empty_context(self, simulator, connection):
-        record = CreateCallOperator(task_id="create", **NUMBERS, url=INSTRUCTIONS).execute({})
-        assert record["sid"] == calls(simulator)[0]["sid"]
 
     def test_request_that_was_not_processed_is_repeated(self, simulator, create):
         simulator.set_faults([http_status(429, times=2, match=CREATES)])
@@ -146,19 +140,6 @@ class TestUpdate:
         assert update(call_sid, status="completed")["status"] == "completed"
         assert methods(simulator) == "POST POST GET"
 
-    def test_hang_up_that_is_refused_on_a_live_call_fails(self, simulator, update, call_sid):
-        simulator.set_faults([http_status(422, match={"method": "POST", "path_contains": call_sid})])
-        with pytest.raises(SignalWireRequestError, match="Could not update call"):
-            update(call_sid, status="completed")
-
-    def test_hang_up_of_an_unknown_call_fails(self, update):
-        with pytest.raises(SignalWireNotFoundError):
-            update("nowhere", status="completed")
-
-    def test_hang_up_is_repeated_after_a_lost_response(self, simulator, update, call_sid):
-        simulator.set_faults([{"match": CREATES, "kind": "reset", "when": "after"}])
-        assert update(call_sid, status="completed")["status"] == "completed"
-
     def test_other_change_to_an_ended_call_fails(self, update, call_sid):
         update(call_sid, status="completed")
         for change in ({"url": INSTRUCTIONS}, {"status": "completed", "url": INSTRUCTIONS}):
@@ -181,10 +162,6 @@ class TestUpdate:
         with pytest.raises(AirflowTaskTimeout):
             update("call", status="completed")
 
-    def test_nothing_to_change_is_refused(self, update):
-        with pytest.raises(SignalWireConfigurationError, match="at least one option"):
-            update("call")
-
 
 OPTIONS = [(CreateCallOperator, CreateCallOptions, NUMBERS), (UpdateCallOperator, UpdateCallOptions, {"call_sid": "c"})]
 
@@ -194,22 +171,6 @@ def test_operator_takes_every_option_of_the_endpoint(operator, options, required
     assert set(inspect.signature(operator).parameters) == {
         *(*required, *options.__annotations__, "account_sid", "signalwire_conn_id", "kwargs")
     }
-
-
-@pytest.mark.parametrize(("operator", "options", "required"), OPTIONS)
-def test_fields_are_templated(operator, options, required):
-    names = operator.template_fields
-    task = operator(task_id="task", **{name: f"{{{{ {name} }}}}" for name in names})
-    task.render_template_fields({name: f"my-{name}" for name in names})
-    assert {name: getattr(task, name) for name in names} == {name: f"my-{name}" for name in names}
-
-
-def test_calls_can_be_mapped_over_numbers():
-    with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)):
-        mapped = CreateCallOperator.partial(task_id="create", from_="+15550100002", url=INSTRUCTIONS).expand(
-            to=["a", "b"]
-        )
-    assert mapped.unmap({"to": "b"}).to == "b"
 
 
 def test_every_option_is_sent(simulator, create):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 from simulated import http_status, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
-    SignalWireConfigurationError,
     SignalWireConnectionError,
     SignalWireNotFoundError,
     SignalWireRequestError,
@@ -215,23 +211,6 @@ def test_task_killed_before_it_starts_sends_nothing(simulator, make_operator, ru
     assert commands(simulator) == []
 
 
-def test_task_can_be_mapped_over_calls():
-    with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)):
-        mapped = StartCallingStreamOperator.partial(task_id="start", url=URL).expand(call_id=["a", "b"])
-    unmapped = mapped.unmap({"call_id": "b"})
-    assert (unmapped.call_id, unmapped.url) == ("b", URL)
-
-
-@pytest.mark.parametrize("operator", [StartCallingStreamOperator, StopCallingStreamOperator])
-def test_fields_are_templated(operator):
-    names = [name for name in operator.template_fields if name != "custom_parameters"]
-    nested = {"custom_parameters": {"language": "{{ url }}"}} if operator is StartCallingStreamOperator else {}
-    task = operator(task_id="task", **{name: f"{{{{ {name} }}}}" for name in names}, **nested)
-    task.render_template_fields({name: f"my-{name}" for name in names})
-    assert {name: getattr(task, name) for name in names} == {name: f"my-{name}" for name in names}
-    assert getattr(task, "custom_parameters", {"language": "my-url"}) == {"language": "my-url"}
-
-
 class TestOtherApi:
     """Each API refuses the other's calls, and the error says which operator to use."""
 
@@ -256,17 +235,6 @@ class TestOtherApi:
     def test_unknown_call(self, stop):
         with pytest.raises(SignalWireNotFoundError, match="Check the call's id"):
             stop(call_id="nowhere")
-
-
-@pytest.mark.parametrize("value", [None, "", "None", " x", 7, {"sid": "x"}])
-@pytest.mark.parametrize("field", ["call_id", "control_id"])
-def test_missing_or_malformed_id_is_refused_before_any_request(simulator, stop, start, field, value):
-    with pytest.raises(SignalWireConfigurationError, match=f"'{field}'"):
-        stop(**{field: value})
-    if field == "call_id" or value is not None:
-        with pytest.raises(SignalWireConfigurationError, match=f"'{field}'"):
-            start(**{field: value})
-    assert simulator.requests() == []
 
 
 def test_connection_that_is_refused_leaves_nothing_to_warn_of(start, make_connection):

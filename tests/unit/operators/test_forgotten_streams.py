@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def stream(sid: str = "MZ1", *, hours: float = 1, run_id: str = "run", **changes: Any) -> RunningStream:
+def stream(sid="MZ1", *, hours=1, run_id="run", **changes):
     values = {
         "account_sid": "AC1",
         "parent_sid": "CA1",
@@ -29,35 +28,33 @@ def stream(sid: str = "MZ1", *, hours: float = 1, run_id: str = "run", **changes
     return RunningStream(**{**values, **changes})
 
 
-def forgotten(
-    *streams: RunningStream, state: str = "running", owner_ended: bool = True, min_age: timedelta | None = None
-) -> list[str]:
+def forgotten(*streams, state="running", owner_ended=True, min_age=None):
     found = find_forgotten(streams, now=NOW, run_state=lambda owner: state, owner_ended=owner_ended, min_age=min_age)
     return [each.stream.stream_sid for each in found]
 
 
 @pytest.mark.parametrize("state", ["success", "failed", "deleted"])
-def test_stream_of_ended_run_is_forgotten(state: str) -> None:
+def test_stream_of_ended_run_is_forgotten(state):
     assert forgotten(stream(), state=state) == ["MZ1"]
 
 
 @pytest.mark.parametrize("state", ["running", "queued", "unknown", "a state of a later version"])
-def test_stream_of_living_run_is_not_forgotten(state: str) -> None:
+def test_stream_of_living_run_is_not_forgotten(state):
     assert forgotten(stream(), state=state) == []
 
 
-def test_old_stream_is_forgotten_in_any_state_of_its_run() -> None:
+def test_old_stream_is_forgotten_in_any_state_of_its_run():
     streams = [stream("young", hours=1.9), stream("old", hours=2, outlives_run=True), stream("older", hours=3)]
     assert forgotten(*streams, min_age=2 * HOUR) == ["older", "old"]
     assert forgotten(*streams, min_age=2 * HOUR, owner_ended=False, state="success") == ["older", "old"]
 
 
-def test_for_stream_that_outlives_its_run_only_the_age_counts() -> None:
+def test_for_stream_that_outlives_its_run_only_the_age_counts():
     assert forgotten(stream(outlives_run=True, hours=100), state="success") == []
     assert forgotten(stream(outlives_run=True, hours=3), state="success", min_age=2 * HOUR) == ["MZ1"]
 
 
-def test_oldest_stream_comes_first() -> None:
+def test_oldest_stream_comes_first():
     streams = [stream("b", hours=1), stream("c", hours=3), stream("a", hours=1)]
     assert forgotten(*streams, state="failed") == ["c", "a", "b"]
 
@@ -65,7 +62,7 @@ def test_oldest_stream_comes_first() -> None:
 class ServerError(Exception):
     """What the API server's error looks like in a process that calls it itself, or through its supervisor."""
 
-    def __init__(self, status: int, *, through_supervisor: bool) -> None:
+    def __init__(self, status, *, through_supervisor):
         super().__init__(f"status {status}")
         if through_supervisor:
             self.error = SimpleNamespace(detail={"status_code": status})
@@ -73,15 +70,15 @@ class ServerError(Exception):
             self.response = SimpleNamespace(status_code=status)
 
 
-def states_raising(error: Exception) -> RunStates:
-    def ask(dag_id: str, run_id: str) -> str:
+def states_raising(error):
+    def ask(dag_id, run_id):
         raise error
 
     return RunStates(ask)
 
 
 @pytest.mark.parametrize("through_supervisor", [False, True])
-def test_deleted_run_counts_as_ended(through_supervisor: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_deleted_run_counts_as_ended(through_supervisor, caplog):
     states = states_raising(ServerError(404, through_supervisor=through_supervisor))
     [found] = find_forgotten([stream()], now=NOW, run_state=states, owner_ended=True, min_age=None)
     assert found.owner_state == "deleted"
@@ -93,7 +90,7 @@ def test_deleted_run_counts_as_ended(through_supervisor: bool, caplog: pytest.Lo
     [ServerError(500, through_supervisor=True), ServerError(403, through_supervisor=False), OSError("connection lost")],
     ids=repr,
 )
-def test_run_whose_state_is_unknown_counts_as_alive(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_run_whose_state_is_unknown_counts_as_alive(error, caplog):
     streams = [stream("a"), stream("b")]
     found = find_forgotten(streams, now=NOW, run_state=states_raising(error), owner_ended=True, min_age=None)
     assert found == []
@@ -103,10 +100,10 @@ def test_run_whose_state_is_unknown_counts_as_alive(error: Exception, caplog: py
     assert "counts as alive" in record.getMessage()
 
 
-def test_airflow_is_asked_once_for_each_run() -> None:
+def test_airflow_is_asked_once_for_each_run():
     asked = []
 
-    def ask(dag_id: str, run_id: str) -> str:
+    def ask(dag_id, run_id):
         asked.append((dag_id, run_id))
         return "success"
 
@@ -115,7 +112,7 @@ def test_airflow_is_asked_once_for_each_run() -> None:
     assert sorted(asked) == [("dag", "run0"), ("dag", "run1")]
 
 
-def test_description_names_stream_age_and_owner() -> None:
+def test_description_names_stream_age_and_owner():
     owner = StreamOwner("dag", "manual__2026-06-01T10:00:00", "start", 3)
     found = ForgottenStream(stream(owner=owner, name="for +15551234567"), timedelta(hours=2, seconds=5.4), "failed")
     assert found.describe() == (

@@ -6,9 +6,8 @@ Every test runs for a stream of a call and for one of a conference.
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_masking import redact
-from simulated import STARTS, STOPS, http_status, methods, running, streams
+from simulated import STARTS, http_status, methods, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE
@@ -22,7 +21,6 @@ from airflow_provider_signalwire.operators import current_try, start_guard
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
-from airflow_provider_signalwire.task_state import TaskState
 
 URL = "wss://media.example.com/stream"
 
@@ -147,22 +145,6 @@ def test_do_xcom_push_false_pushes_nothing(start, run_task):
     assert run_task.pushed == []
 
 
-@pytest.mark.parametrize("fault", [{"kind": "reset", "when": "after"}, {"kind": "status", "status": 503}], ids=str)
-def test_start_with_an_unknown_outcome_is_stopped_and_repeated(simulator, start, fault):
-    simulator.set_faults([{"match": STARTS, **fault}])
-    record = start()
-    assert running(simulator) == [record["sid"]]
-    assert [request["path"].rpartition("/")[2] for request in simulator.requests("/Streams")][::2] == ["Streams"] * 2
-
-
-def test_refused_start_is_final_and_stops_nothing(simulator, start):
-    simulator.set_faults([http_status(422, match=STARTS)])
-    with pytest.raises(SignalWireRequestError) as caught:
-        start()
-    assert isinstance(caught.value, AirflowFailException)
-    assert methods(simulator) == "POST"
-
-
 @pytest.mark.usefixtures("clearing_discards_state")
 def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent, seed):
     seeded = seed(streams=[{"name": "adhoc_airflow.media"}])
@@ -171,23 +153,6 @@ def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent,
         with pytest.raises(SignalWireRequestError, match=advice):
             start(**{parent.id_name: seeded["sid"]}, try_number=try_number)
     assert running(simulator) == [seeded["streams"][0]["sid"]]
-
-
-@pytest.mark.parametrize("name", [None, "my stream"])
-def test_next_try_replaces_the_stream_of_a_try_with_an_unknown_outcome(
-    simulator, start, make_connection, run_task, name
-):
-    make_connection(extra={"max_attempts": 1})
-    simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}, http_status(401)])
-    with pytest.raises(SignalWireConnectionError):
-        start(name=name)
-    assert run_task.store.entries != {}
-    simulator.set_faults([])
-
-    record = start(name=name, try_number=2)
-
-    assert running(simulator) == [record["sid"]]
-    assert len(streams(simulator)) == 2
 
 
 @pytest.fixture
@@ -311,53 +276,6 @@ class TestTaskThatEndsEarly:
         assert len(running(simulator)) == 1
 
 
-def test_failing_task_state_store_does_not_fail_the_start(simulator, make_operator, run_task, caplog):
-    context = run_task.context()
-
-    class Broken:
-        def __getattr__(self, name):
-            raise OSError("The API server is unreachable.")
-
-    context["task_state_store"] = Broken()
-    assert make_operator().execute(context)["sid"] in running(simulator)
-    assert "The work goes on" in caplog.text
-    assert TaskState({}, "any").load() is None  # Airflow before 3.3 has no store
-
-
-@pytest.mark.parametrize(
-    ("arguments", "parameter"),
-    [
-        ({"url": "ws://media.example.com"}, "url"),
-        ({"track": "both"}, "track"),
-        ({"status_callback": "ftp://example.com"}, "status_callback"),
-        ({"status_callback_method": "PUT", "status_callback": "https://example.com"}, "status_callback_method"),
-        ({"status_callback_method": "POST"}, "status_callback_method"),
-        ({"parameters": ["n"]}, "parameters"),
-        ({"authorization_bearer_token": "a\nb"}, "authorization_bearer_token"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_invalid_argument_is_refused_before_any_request(simulator, start, arguments, parameter):
-    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'") as caught:
-        start(**arguments)
-    assert isinstance(caught.value, AirflowFailException)
-    assert simulator.requests() == []
-
-
-def test_secrets_that_signalwire_quotes_are_in_no_error_and_no_log(simulator, start, caplog, capfd):
-    caplog.set_level("DEBUG")
-    said = {"message": "bot-secret, customer-secret and wss://media.example.com/?key=long-key-1 are wrong"}
-    simulator.set_faults([http_status(422, match=STARTS, body=said)])
-    with pytest.raises(SignalWireRequestError, match="are wrong") as caught:
-        start(
-            url="wss://media.example.com/?key=long-key-1",
-            parameters={"customer": "customer-secret"},
-            authorization_bearer_token="bot-secret",
-        )
-    shown = f"{caught.value!r} {caplog.text} {capfd.readouterr()}"
-    assert not [secret for secret in ("bot-secret", "customer-secret", "long-key-1") if secret in shown]
-
-
 def test_rendered_secrets_are_masked(make_operator):
     operator = make_operator(
         url="wss://user:{{ value }}-password@media.example.com/?key={{ value }}-long-key",
@@ -366,12 +284,3 @@ def test_rendered_secrets_are_masked(make_operator):
     operator.render_template_fields({"value": "rendered"})
     shown = redact(f"{operator.url} {operator.authorization_bearer_token}")
     assert shown == "wss://user:***@media.example.com/?key=*** ***"
-
-
-def test_stop_of_an_earlier_start_waits_until_the_name_is_free(simulator, start, run_task, parent, seed):
-    simulator.reset(stop_delay_ms=200)
-    ids = {parent.id_name: seed(streams=[{"name": "adhoc_airflow.media"}])["sid"]}
-    run_task.store.set("signalwire_start", {**ids, "name": "adhoc_airflow.media", "since": 1.0})
-    simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": "queued"}}])
-    record = start(**ids, try_number=2)
-    assert running(simulator) == [record["sid"]]

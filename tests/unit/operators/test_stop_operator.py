@@ -7,16 +7,13 @@ import warnings
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from simulated import STOPS, http_status, methods, stop_always_returns, stop_returns
+from airflow.providers.common.compat.sdk import TaskDeferred
+from simulated import STOPS, http_status, stop_always_returns, stop_returns
 
-from airflow_provider_signalwire._compat import AirflowTaskTimeout
-from airflow_provider_signalwire.client.transport import sync_client
 from airflow_provider_signalwire.exceptions import (
     SignalWireConfigurationError,
     SignalWireError,
     SignalWireRequestError,
-    SignalWireTimeoutError,
 )
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 
@@ -73,45 +70,6 @@ def test_ignore_if_missing_ignores_nothing_but_404(simulator, stop, deferrable):
     simulator.set_faults([*stop_returns("queued"), http_status(422)])
     with pytest.raises(SignalWireRequestError):
         stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
-
-
-def test_error_keeps_its_details_across_the_triggerer(simulator, stop):
-    body = {"code": "20404", "message": "No such stream", "more_info": "https://example.com/20404"}
-    simulator.set_faults([*stop_returns("queued"), http_status(422, body=body)])
-    with pytest.raises(SignalWireRequestError, match="No such stream") as caught:
-        stop(wait_for_completion=True, deferrable=True)
-    error = caught.value
-    assert isinstance(error, AirflowFailException)
-    assert (error.http_status, error.code, error.message) == (422, 20404, "No such stream")
-    assert error.request_id in str(error)
-
-
-@deferred_or_not
-def test_timeout_of_zero_polls_once(simulator, stop, deferrable):
-    simulator.set_faults([stop_always_returns("queued")])
-    with pytest.raises(SignalWireTimeoutError, match="'queued'"):
-        stop(wait_for_completion=True, deferrable=deferrable, timeout=0)
-    assert methods(simulator) in ("POST GET", "POST GET POST GET")  # a trigger polls once, too
-
-
-def test_execution_timeout_ends_a_deferred_wait_as_a_task_timeout(simulator, stop, run_task):
-    simulator.set_faults([stop_always_returns("queued")])
-    with pytest.raises(AirflowTaskTimeout, match="Raise 'execution_timeout'"):
-        stop(wait_for_completion=True, deferrable=True, execution_timeout=timedelta(seconds=100))
-    assert [round(pause) for pause in run_task.clock.pauses] == [60, 40]
-
-
-def test_execution_timeout_ends_an_in_worker_wait(simulator, stream, monkeypatch):
-    def time_out(seconds):
-        raise AirflowTaskTimeout("Timed out")
-
-    simulator.set_faults([stop_always_returns("queued")])
-    monkeypatch.setattr(sync_client.time, "sleep", time_out)
-    operator = stop_operator(stream, wait_for_completion=True, deferrable=False)
-    with pytest.raises(AirflowTaskTimeout):
-        operator.execute({})
-    operator.on_kill()
-    assert methods(simulator) == "POST GET"
 
 
 def test_deferral_outlives_both_deadlines_and_carries_them(simulator, stream, clock):

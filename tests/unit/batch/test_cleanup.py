@@ -57,9 +57,8 @@ def test_only_named_streams_on_old_calls_are_stopped(simulator, context, caplog)
     summary = clean_up(context)
     assert running(simulator) == {(young, "forgotten"), (other, "other")}
     assert (summary["calls"], summary["stopped"], summary["missing"], summary["dry_run"]) == (6, 5, 1, False)
-    assert [
-        record for record in caplog.records if "signalwire" in record.name and record.levelno == logging.WARNING
-    ] == []
+    warned = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert [record for record in warned if "signalwire" in record.name] == []
 
 
 def test_several_names(simulator, context):
@@ -83,15 +82,6 @@ def test_dry_run_sends_no_write(simulator, context, caplog):
     assert len(running(simulator)) == 3
 
 
-def test_dry_run_lists_no_duplicates(simulator, context):
-    [call] = seed(simulator, "forgotten", hours=3)
-    record = {"sid": call, "status": "in-progress", "start_time": OLD}
-    simulator.set_faults([page_of(record, record)])
-    found = clean_up(context, dry_run=True)
-    assert found["would_stop"] == [{"call_sid": call, "stream_sid": "forgotten"}]
-    assert found["would_stop_not_listed"] == 0
-
-
 def test_dry_run_reads_every_page_and_lists_at_most_a_thousand(simulator, context):
     seed(simulator, "forgotten", hours=3, count=1002)
     found = clean_up(context, dry_run=True)
@@ -99,19 +89,20 @@ def test_dry_run_reads_every_page_and_lists_at_most_a_thousand(simulator, contex
 
 
 def test_calls_are_filtered(simulator, context):
-    [wanted] = seed(simulator, "forgotten", hours=3, to="+15550001")
+    seed(simulator, "forgotten", hours=3, to="+15550001")
     [other] = seed(simulator, "forgotten", hours=3, to="+15550002")
     clean_up(context, call_filters={"to": "+15550001"})
     assert running(simulator) == {(other, "forgotten")}
-    assert wanted != other
 
 
-def test_young_call_is_left_alone_even_if_the_server_lists_it(simulator, context):
-    seed(simulator, "forgotten", hours=0)
-    [call] = simulator.state.snapshot()["calls"]
-    simulator.set_faults([page_of(call)])
-    assert clean_up(context)["calls"] == 0
-    assert writes(simulator) == 0
+def test_young_or_repeated_call_is_left_alone_even_if_the_server_lists_it(simulator, context):
+    [old], _ = seed(simulator, "forgotten", hours=3), seed(simulator, "forgotten", hours=0)
+    young, listed = sorted(simulator.state.snapshot()["calls"], key=lambda call: call["sid"] == old)
+    simulator.set_faults([{**page_of(listed, young, listed), "times": 2}])
+    found = clean_up(context, dry_run=True)
+    assert (found["would_stop"], found["would_stop_not_listed"]) == ([{"call_sid": old, "stream_sid": "forgotten"}], 0)
+    assert clean_up(context)["requested"] == 2
+    assert writes(simulator) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,17 +149,11 @@ def test_age_in_seconds_or_as_rendered_text(simulator, context):
     [
         ({"stream_names": []}, r"'stream_names' is \[\]"),
         ({"stream_names": "forgotten"}, "'stream_names' is 'forgotten'"),
-        ({"stream_names": None}, "'stream_names' is None"),
         ({"stream_names": ["a/b"]}, "'stream_names' is 'a/b'"),
-        ({"stream_names": ["forgotten", None]}, "'stream_names' is None"),
         ({"min_call_age": -1}, "'min_call_age' is -1"),
-        ({"min_call_age": "two hours"}, "'min_call_age' is 'two hours'"),
-        ({"call_filters": {"colour": "red"}}, "'call_filters' has the unknown key 'colour'"),
-        ({"call_filters": "abc"}, "'call_filters' is 'abc'"),
         ({"call_filters": None}, "'call_filters' is None"),
         ({"call_filters": {"to": None}}, r"call_filters\['to'\]' is None"),
         ({"min_call_age": None}, "'min_call_age' is None"),
-        ({"dry_run": None}, "'dry_run' is None"),
         ({"min_call_age": 1e300}, "'min_call_age' is 1e\\+300"),
         ({"dry_run": "perhaps"}, "'dry_run' is 'perhaps'"),
     ],
@@ -259,13 +244,8 @@ def test_nothing_more_is_stopped_by_name_without_approval(simulator, context, mo
     assert context["ti"].pushed["return_value"]["stopped"] == 25
 
 
-@pytest.mark.parametrize("max_stops", [0, -1, True, 2.5, "500"])
-def test_invalid_limit_is_refused_when_the_dag_is_parsed(max_stops):
-    with pytest.raises(SignalWireConfigurationError, match="'max_stops' is"):
-        CallStreamCleanupOperator(task_id="t", stream_names=["a"], min_call_age=1, max_stops=max_stops)
-
-
 JOURNAL = {"journal": [Asset("streams")]}
+NAMES = {"stream_names": ["a"], "min_call_age": 60}
 
 
 @pytest.mark.parametrize(
@@ -282,15 +262,25 @@ JOURNAL = {"journal": [Asset("streams")]}
         ({**JOURNAL, "on_limit": "ask"}, "'on_limit' is 'ask'"),
         ({**JOURNAL, "response_timeout": 0}, "'response_timeout' is 0"),
         ({**JOURNAL, "on_limit": "approve", "max_stops": None}, "'on_limit' needs 'max_stops'|needs Airflow 3.3"),
-        ({"stream_names": ["a"], "min_call_age": 60, "owner_ended": False}, "'owner_ended' needs 'journal'"),
-        ({"stream_names": ["a"], "min_call_age": 60, "min_stream_age": 60}, "'min_stream_age' needs 'journal'"),
+        ({**NAMES, "owner_ended": False}, "'owner_ended' needs 'journal'"),
+        ({**NAMES, "min_stream_age": 60}, "'min_stream_age' needs 'journal'"),
+        ({**NAMES, "max_stream_age": timedelta(days=1)}, "'max_stream_age' needs 'journal'"),
+        ({**NAMES, "max_stream_age": "{{ params.age }}"}, "'max_stream_age' needs 'journal'"),
+        ({**NAMES, "response_timeout": 60}, "'response_timeout' needs on_limit='approve'"),
+        *(({**NAMES, "max_stops": value}, "'max_stops' is") for value in (0, -1, True, 2.5, "500")),
     ],
 )
-def test_invalid_combination_is_refused_when_the_dag_is_parsed(arguments, message):
+def test_invalid_parameter_is_refused_when_the_dag_is_parsed(arguments, message):
     if "journal" in arguments:
         skip_without_journal()
     with pytest.raises(SignalWireConfigurationError, match=message):
         CallStreamCleanupOperator(task_id="clean_up", **arguments)
+
+
+def test_default_of_an_option_without_effect_is_accepted():
+    CallStreamCleanupOperator(
+        task_id="t", **NAMES, max_stream_age=timedelta(days=7), response_timeout=timedelta(days=1)
+    )
 
 
 def test_journal_is_inlet_and_outlet():
@@ -314,7 +304,6 @@ def test_approval_is_refused_where_airflow_cannot_wait_for_a_person(monkeypatch)
         ({"error": "too late", "error_type": "timeout"}, "got no response in time"),
         ({"chosen_options": ["Approve"], "timedout": True}, "got no response in time"),
         ({"chosen_options": ["Approve", "Reject"]}, "got no response in time"),
-        ({}, "got no response in time"),
         (None, "got no response in time"),
     ],
 )

@@ -36,35 +36,22 @@ def test_iterable_is_read_once(make):
         assert list(rows) == list(rows) == EXPECTED
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        JSON_LINES.encode(),
-        JSON_LINES.replace("\n", "\n \n\n").encode(),
-        JSON_LINES.replace("\n", "\r\n").encode("utf-8-sig"),
-        JSON_LINES.encode("utf-16"),
-        JSON_LINES.encode("utf-16-le"),
-        JSON_LINES.encode("utf-16-be"),
-        json.dumps(ROWS).encode(),
-        json.dumps(ROWS, indent=2).replace("\n", "\r\n").encode("utf-16"),
-        "call_sid,stream_sid\nC1,S1\nC1,é 2\n".encode(),
-        'Note;"STREAM_SID"; call_sid\r\n"a;\r\nb";S1;C1\r\n\r\n;"é 2";C1\r\n'.encode("utf-8-sig"),
-        "sid\tcall_sid\nS1\tC1\né 2\tC1\n".encode("utf-16"),
-    ],
-    ids=[
-        "json lines",
-        "blank lines",
-        "utf-8 mark and crlf",
-        "utf-16 with mark",
-        "utf-16-le",
-        "utf-16-be",
-        "array",
-        "indented array in utf-16",
-        "csv",
-        "semicolons, quotes, crlf",
-        "tabs in utf-16",
-    ],
-)
+FORMATS = {
+    "json lines": JSON_LINES.encode(),
+    "blank lines": JSON_LINES.replace("\n", "\n \n\n").encode(),
+    "utf-8 mark and crlf": JSON_LINES.replace("\n", "\r\n").encode("utf-8-sig"),
+    "utf-16 with mark": JSON_LINES.encode("utf-16"),
+    "utf-16-le": JSON_LINES.encode("utf-16-le"),
+    "utf-16-be": JSON_LINES.encode("utf-16-be"),
+    "array": json.dumps(ROWS).encode(),
+    "indented array in utf-16": json.dumps(ROWS, indent=2).replace("\n", "\r\n").encode("utf-16"),
+    "csv": "call_sid,stream_sid\nC1,S1\nC1,é 2\n".encode(),
+    "quotes, crlf": 'Note;"STREAM_SID"; call_sid\r\n"a;\r\nb";S1;C1\r\n\r\n;"é 2";C1\r\n'.encode("utf-8-sig"),
+    "tabs in utf-16": "sid\tcall_sid\nS1\tC1\né 2\tC1\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("content", FORMATS.values(), ids=FORMATS)
 @pytest.mark.parametrize("chunk_bytes", [7, 1024])
 def test_file_is_read_in_every_format(content, chunk_bytes, tmp_path, monkeypatch):
     monkeypatch.setattr(batch_rows, "_CHUNK_BYTES", chunk_bytes)

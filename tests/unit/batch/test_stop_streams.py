@@ -140,19 +140,6 @@ def test_unexpected_exception_is_that_streams_failure(simulator, context, monkey
     assert caplog.text.count("Traceback") == 1
 
 
-def test_faults_are_retried_and_counted(simulator, context):
-    rows = seeded(simulator, 50)
-    simulator.set_faults(
-        [
-            {"match": {"method": "POST"}, "kind": "reset", "when": "after", "times": 2},
-            {"match": {"method": "POST"}, "kind": "status", "status": 503, "times": 2},
-        ]
-    )
-    summary = stop(context, rows)
-    assert (summary["stopped"], summary["retried_requests"]) == (50, 4)
-    assert running(simulator) == 0
-
-
 def test_one_429_pauses_all_requests(simulator, context):
     rows = seeded(simulator, 200)
     limited = {"match": {"method": "POST"}, "kind": "status", "status": 429, "headers": {"Retry-After": "1"}}
@@ -257,13 +244,6 @@ def test_unavailable_bookkeeping_does_not_affect_the_work(simulator, context, mo
     summary = stop(context, rows, max_requests=200, period=0.5)
     assert summary["stopped"] == len(simulator.requests()) == 400
     assert time.monotonic() - started < 10
-
-
-def test_refused_login_ends_the_batch_at_once(simulator, context, make_connection):
-    make_connection(password="wrong")
-    with pytest.raises(SignalWireAuthenticationError, match="401"):
-        stop(context, seeded(simulator, 100), max_concurrency=4)
-    assert len(simulator.requests()) <= 4
 
 
 def test_login_refused_later_ends_the_batch_at_once(simulator, context):

@@ -45,12 +45,6 @@ def update(simulator, connection, no_backoff, run_task):
     return update
 
 
-@pytest.fixture
-def call_sid(simulator, connection, no_backoff):
-    [call] = simulator.seed()
-    return call["sid"]
-
-
 def calls(simulator):
     return simulator.state.snapshot()["calls"]
 
@@ -129,15 +123,11 @@ class TestCreate:
 
 
 class TestUpdate:
-    def test_hang_up_ends_the_call(self, simulator, update, call_sid):
-        record = update(call_sid, status="completed")
-        assert (record["sid"], record["status"]) == (call_sid, "completed")
-        assert calls(simulator)[0]["status"] == "completed"
-        assert methods(simulator) == "POST"
-
-    def test_hang_up_of_an_ended_call_succeeds(self, simulator, update, call_sid):
-        update(call_sid, status="completed")
-        assert update(call_sid, status="completed")["status"] == "completed"
+    def test_hang_up_ends_the_call_and_succeeds_if_it_has_ended(self, simulator, update, call_sid):
+        for _ in range(2):
+            record = update(call_sid, status="completed")
+            assert (record["sid"], record["status"]) == (call_sid, "completed")
+            assert calls(simulator)[0]["status"] == "completed"
         assert methods(simulator) == "POST POST GET"
 
     def test_other_change_to_an_ended_call_fails(self, update, call_sid):

@@ -18,17 +18,6 @@ def dag():
         yield dag
 
 
-def test_stream_is_stopped_by_the_sid_that_the_start_returns(dag):
-    with call_stream(**REQUIRED) as stream:
-        pass
-    start, stop = dag.get_task("start_call_stream"), dag.get_task("stop_call_stream")
-    assert stream.operator is start
-    assert (stop.stream_sid.operator, stop.stream_sid.key) == (start, "sid")
-    assert start.is_setup
-    assert stop.is_teardown
-    assert stop.wait_for_completion
-
-
 def test_arguments_reach_both_tasks(dag):
     with call_stream(**REQUIRED, task_id="bot", name="bot", timeout=7, account_sid="sub", retries=3):
         pass

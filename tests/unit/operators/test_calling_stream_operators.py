@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from simulated import http_status, running, streams
 
@@ -188,19 +190,15 @@ def test_try_that_airflow_has_given_up_stops_nothing(simulator, start, monkeypat
     assert "Nothing was stopped: the try was given up" in caught.value.__notes__[0]
 
 
-def test_task_killed_before_it_reports_success_stops_the_stream(simulator, make_operator, run_task):
+@pytest.mark.parametrize(("state", "left"), [("running", []), ("success", [CONTROL_ID])])
+def test_kill_after_the_start_stops_the_stream_unless_success_is_reported(
+    simulator, make_operator, run_task, state, left
+):
     task = make_operator()
-    task.execute(run_task.context())
-    with pytest.raises(TaskKilled):
+    task.execute(run_task.context(state=state))
+    with nullcontext() if left else pytest.raises(TaskKilled):
         task.on_kill()
-    assert running(simulator) == []
-
-
-def test_task_killed_after_it_has_reported_success_leaves_the_stream(simulator, make_operator, run_task):
-    task = make_operator()
-    task.execute(run_task.context(state="success"))
-    task.on_kill()
-    assert running(simulator) == [CONTROL_ID]
+    assert running(simulator) == left
 
 
 def test_task_killed_before_it_starts_sends_nothing(simulator, make_operator, run_task):
@@ -213,11 +211,6 @@ def test_task_killed_before_it_starts_sends_nothing(simulator, make_operator, ru
 
 class TestOtherApi:
     """Each API refuses the other's calls, and the error says which operator to use."""
-
-    @pytest.fixture
-    def call_sid(self, simulator, connection, no_backoff):
-        [call] = simulator.seed()
-        return call["sid"]
 
     def test_calling_api_on_a_call_of_the_compatibility_api(self, start, stop, call_sid):
         with pytest.raises(SignalWireRequestError, match=r"invalid_call_id_passed.*use StartCallStreamOperator") as it:

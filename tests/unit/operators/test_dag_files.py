@@ -174,13 +174,6 @@ def test_missing_connection_id_is_refused(task_class):
             task.execute({})
 
 
-def test_record_in_place_of_a_sid_is_refused_with_advice(connection, context):
-    for value in ({"sid": "stream", "status": "queued"}, "{'sid': 'stream'}"):
-        task = StopCallStreamOperator(task_id="task", call_sid="call", stream_sid=value)
-        with pytest.raises(SignalWireConfigurationError, match=r"pass its 'sid', for example start.output\[\"sid\"\]"):
-            task.execute(context)
-
-
 @pytest.mark.parametrize("task_class", [CallStreamStatusSensor, CallStatusSensor])
 def test_sensor_refuses_a_boolean_of_another_type(task_class):
     for name in ("deferrable", "soft_fail", "never_fail", "silent_fail"):
@@ -195,12 +188,3 @@ def test_sensor_refuses_a_boolean_of_another_type(task_class):
 def test_sensor_refuses_an_invalid_duration(task_class, name, value):
     with pytest.raises(SignalWireConfigurationError, match=f"'{name}'.*expected seconds or a timedelta, from 0 to"):
         task_class(task_id="task", **CLASSES[task_class], **{name: value})
-
-
-def test_templated_connection_and_account_are_used(make_subproject):
-    server, subproject, connection = make_subproject
-    [call] = server.seed(account_sid=subproject, streams=[{"name": "media"}])
-    templates = {name: f"{{{{ {name} }}}}" for name in ("call_sid", "account_sid", "signalwire_conn_id")}
-    task = StopCallStreamOperator(task_id="stop", stream_sid="media", **templates)
-    task.render_template_fields({"call_sid": call["sid"], "account_sid": subproject, "signalwire_conn_id": connection})
-    assert task.execute({})["account_sid"] == subproject

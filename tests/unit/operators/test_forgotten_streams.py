@@ -1,4 +1,4 @@
-"""Which running streams are forgotten."""
+"""Which running streams are forgotten: what tests/integration/test_journal_cleanup.py cannot show."""
 
 from __future__ import annotations
 
@@ -33,11 +33,6 @@ def forgotten(*streams, state="running", owner_ended=True, min_age=None):
     return [each.stream.stream_sid for each in found]
 
 
-@pytest.mark.parametrize("state", ["success", "failed", "deleted"])
-def test_stream_of_ended_run_is_forgotten(state):
-    assert forgotten(stream(), state=state) == ["MZ1"]
-
-
 @pytest.mark.parametrize("state", ["running", "queued", "unknown", "a state of a later version"])
 def test_stream_of_living_run_is_not_forgotten(state):
     assert forgotten(stream(), state=state) == []
@@ -47,11 +42,6 @@ def test_old_stream_is_forgotten_in_any_state_of_its_run():
     streams = [stream("young", hours=1.9), stream("old", hours=2, outlives_run=True), stream("older", hours=3)]
     assert forgotten(*streams, min_age=2 * HOUR) == ["older", "old"]
     assert forgotten(*streams, min_age=2 * HOUR, owner_ended=False, state="success") == ["older", "old"]
-
-
-def test_for_stream_that_outlives_its_run_only_the_age_counts():
-    assert forgotten(stream(outlives_run=True, hours=100), state="success") == []
-    assert forgotten(stream(outlives_run=True, hours=3), state="success", min_age=2 * HOUR) == ["MZ1"]
 
 
 def test_oldest_stream_comes_first():
@@ -119,14 +109,3 @@ def test_description_names_stream_age_and_owner():
         "stream 'MZ1' ('for +***4567') on call 'CA1', started 2:00:05 ago by task 'start'[3] of DAG 'dag', run "
         "'manual__2026-06-01T10:00:00' (failed)"
     )
-    assert found.as_dict() == {
-        "call_sid": "CA1",
-        "stream_sid": "MZ1",
-        "name": "for +***4567",
-        "age_seconds": 7205,
-        "dag_id": "dag",
-        "run_id": "manual__2026-06-01T10:00:00",
-        "task_id": "start",
-        "map_index": 3,
-        "run_state": "failed",
-    }

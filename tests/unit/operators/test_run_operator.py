@@ -25,12 +25,6 @@ URL = "wss://media.example.com/stream"
 
 
 @pytest.fixture
-def call_sid(simulator, connection, no_backoff):
-    [call] = simulator.seed()
-    return call["sid"]
-
-
-@pytest.fixture
 def make_task(call_sid):
     def make(**arguments):
         defaults = {"call_sid": call_sid, "url": URL, "max_duration": 60}

@@ -1,7 +1,8 @@
-"""How a start knows, on each version of Airflow, that its try was given up: then it stops nothing."""
+"""A start stops its stream if the task ends early, unless Airflow has given up the try, on each version of Airflow."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.journal_intents import StartIntent
-from airflow_provider_signalwire.operators.start_guard import StreamStartGuard
+from airflow_provider_signalwire.operators.start_guard import StartGuard, StreamStartGuard, TaskKilled
 
 KEYS = {"dag_id": "calls", "run_id": "run", "task_id": "media", "map_index": -1}
 
@@ -108,3 +109,26 @@ def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator,
 
     assert simulator.state.snapshot()["counts"]["running_streams"] == is_given_up
     assert ("may be running" in str(raised.value)) == is_given_up
+
+
+class KilledInFinalizer(StartGuard):
+    """Is killed while it runs a finalizer: Python ignores what the signal handler raises."""
+
+    has_stopped = False
+
+    def _send(self):
+        with suppress(TaskKilled):
+            self.on_kill()
+
+    def _warning(self):
+        return "A stream may be running."
+
+    def _stop(self, client, seconds):
+        self.has_stopped = True
+
+
+def test_kill_whose_exception_is_ignored_ends_the_task_and_stops_the_stream(connection):
+    guard = KilledInFinalizer({}, SignalWireHook(connection), stream="A stream")
+    with pytest.raises(TaskKilled):
+        guard.run()
+    assert guard.has_stopped

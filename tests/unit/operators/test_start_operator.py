@@ -140,11 +140,6 @@ def test_key_that_cannot_be_one_of_an_xcom_is_in_the_record_only(simulator, star
     assert run_task.pushed == [*known, ("return_value", record)]
 
 
-def test_do_xcom_push_false_pushes_nothing(start, run_task):
-    start(do_xcom_push=False)
-    assert run_task.pushed == []
-
-
 @pytest.mark.usefixtures("clearing_discards_state")
 def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent, seed):
     seeded = seed(streams=[{"name": "adhoc_airflow.media"}])
@@ -248,8 +243,11 @@ class TestTaskThatEndsEarly:
         operator.on_kill()  # ignored from here on
         assert methods(simulator) == sent
 
-    def test_on_kill_before_the_start_is_ignored(self, simulator, make_operator):
-        make_operator().on_kill()
+    def test_on_kill_before_the_start_prevents_it(self, simulator, make_operator):
+        operator = make_operator()
+        operator.on_kill()
+        with pytest.raises(TaskKilled):
+            operator.execute({})
         assert simulator.requests() == []
 
     def test_on_kill_after_the_record_is_stored_stops_the_stream(self, simulator, make_operator, run_task):

@@ -8,12 +8,11 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from simulated import STOPS, http_status, stop_always_returns, stop_returns
+from simulated import STOPS, stop_always_returns, stop_returns
 
 from airflow_provider_signalwire.exceptions import (
     SignalWireConfigurationError,
     SignalWireError,
-    SignalWireRequestError,
 )
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 
@@ -54,24 +53,6 @@ def test_stop_acts_in_a_subproject_also_when_deferred(make_subproject, run_task)
     assert len(server.requests(f"/Accounts/{subproject}/")) == len(server.requests()) == 3
 
 
-@deferred_or_not
-@pytest.mark.parametrize("missing", ["stream_sid", "call_sid"])
-def test_ignore_if_missing_returns_none_and_warns(stop, read_log, missing, deferrable):
-    record = stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True, **{missing: "unknown"})
-    assert record is None
-    [warning] = [line for line in read_log().splitlines() if "ignored" in line]
-    assert "warning" in warning.lower()
-    assert "Stream is missing (ignored)" in warning
-    assert "'unknown'" in warning
-
-
-@deferred_or_not
-def test_ignore_if_missing_ignores_nothing_but_404(simulator, stop, deferrable):
-    simulator.set_faults([*stop_returns("queued"), http_status(422)])
-    with pytest.raises(SignalWireRequestError):
-        stop(wait_for_completion=True, deferrable=deferrable, ignore_if_missing=True)
-
-
 def test_deferral_outlives_both_deadlines_and_carries_them(simulator, stream, clock):
     simulator.set_faults([stop_always_returns("queued")])
     operator = stop_operator(
@@ -91,46 +72,30 @@ def test_deferral_outlives_both_deadlines_and_carries_them(simulator, stream, cl
     assert (arguments["stream_sid"], arguments["known_sid"]) == ("media", stream["stream_sid"])
 
 
-RECORD = {"sid": "stream", "call_sid": "call", "name": "media", "status": "stopped"}
-REQUESTED = {"call_sid": "call", "stream_sid": "stream"}
+def test_event_is_accepted_only_with_this_streams_record():
+    task = stop_operator({"call_sid": "call", "stream_sid": "stream"})
+    record = {"sid": "stream", "call_sid": "call", "name": "media", "status": "stopped"}
+    assert task.execute_complete({}, {"status": "success", "record": record}) == record
+    other = {**record, "sid": "other"}  # a mock server's record, about which the trigger has warned
+    requested = {"call_sid": "call", "stream_sid": "stream"}
+    assert task.execute_complete({}, {"status": "success", "record": other, "requested": requested}) == other
+    for event in (None, {"status": "success", "record": None}, {"status": "success", "record": other}):
+        with pytest.raises(SignalWireError, match="does not fit this task"):
+            task.resume_execution("execute_complete", {"event": event}, {})
+    task.ignore_if_missing = True
+    assert task.execute_complete({}, {"status": "success", "record": None}) is None
 
 
 @pytest.mark.parametrize(
-    "event",
+    ("parameter", "value"),
     [
-        None,
-        {"status": "success", "record": None},
-        {"status": "success", "record": {**RECORD, "status": "queued"}, "requested": REQUESTED},
-        {"status": "success", "record": {**RECORD, "call_sid": "other"}},
+        *[("poll_interval", 0), ("timeout", -1), ("timeout", "5")],
+        *[("wait_for_completion", "true"), ("ignore_if_missing", None), ("deferrable", 1)],
     ],
-    ids=repr,
 )
-def test_event_that_is_not_this_streams_stop_fails_clearly(event):
-    operator = stop_operator({"call_sid": "call", "stream_sid": "stream"})
-    with pytest.raises(SignalWireError, match="does not fit this task"):
-        operator.resume_execution("execute_complete", {"event": event}, {})
-
-
-def test_event_with_the_requested_stream_is_accepted():
-    accept = stop_operator({"call_sid": "call", "stream_sid": "stream"}).execute_complete
-    assert accept({}, {"status": "success", "record": RECORD}) == RECORD
-    other = {**RECORD, "sid": "other"}  # a mock server's record, about which the trigger has warned
-    assert accept({}, {"status": "success", "record": other, "requested": REQUESTED}) == other
-    ignoring = stop_operator({"call_sid": "call", "stream_sid": "stream"}, ignore_if_missing=True)
-    assert ignoring.execute_complete({}, {"status": "success", "record": None}) is None
-
-
-@pytest.mark.parametrize(("parameter", "value"), [("poll_interval", 0), ("timeout", -1), ("timeout", "5")])
-def test_invalid_duration_is_refused_when_the_task_is_made(parameter, value):
-    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*seconds or a timedelta"):
-        stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
-
-
-@pytest.mark.parametrize("parameter", ["wait_for_completion", "ignore_if_missing", "deferrable"])
-@pytest.mark.parametrize("value", ["true", None])
-def test_boolean_of_another_type_is_refused_when_the_task_is_made(parameter, value):
-    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*True or False"):
-        stop_operator({"call_sid": "call", "stream_sid": "stream"}, **{parameter: value})
+def test_invalid_value_is_refused_when_the_task_is_made(stream, parameter, value):
+    with pytest.raises(SignalWireConfigurationError, match=f"'{parameter}'.*(seconds or a timedelta|True or False)"):
+        stop_operator(stream, **{parameter: value})
 
 
 def test_deferrable_without_a_wait_is_warned_of(stream, monkeypatch):
@@ -144,13 +109,10 @@ def test_deferrable_without_a_wait_is_warned_of(stream, monkeypatch):
         stop_operator(stream, deferrable=True)
 
 
-@pytest.mark.parametrize("option", [{"poll_interval": 10}, {"timeout": timedelta(minutes=10)}])
-def test_option_of_a_wait_without_a_wait_is_warned_of(stream, option):
-    with pytest.warns(UserWarning, match=f"{next(iter(option))} has no effect without wait_for_completion=True"):
-        stop_operator(stream, **option)
-
-
-def test_deferrable_with_a_wait_or_neither_is_not_warned_of(stream):
+def test_options_of_a_wait_without_a_wait_are_warned_of(stream):
+    with pytest.warns(UserWarning, match="has no effect without wait_for_completion=True") as caught:
+        stop_operator(stream, poll_interval=10, timeout=timedelta(minutes=10))
+    assert [str(warning.message).split()[2] for warning in caught] == ["poll_interval", "timeout"]
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         stop_operator(stream, deferrable=True, wait_for_completion=True, poll_interval=10, timeout=60)

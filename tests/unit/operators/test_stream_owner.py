@@ -30,16 +30,16 @@ def sent(simulator, connection, run_task):
     return run
 
 
-def test_no_owner_is_sent_by_default(sent):
-    assert sent(parameters={"language": "en"}) == {"language": "en"}
-
-
-def test_owner_is_added_to_the_parameters(sent):
-    assert sent(owner_parameters=True, parameters={"language": "en"}) == {"language": "en", **OWNER}
-
-
-def test_mapped_task_adds_its_index(sent):
-    assert sent(owner_parameters=True, map_index=3) == {**OWNER, "airflow_map_index": "3"}
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"parameters": {"language": "en"}}, {"language": "en"}),
+        ({"parameters": {"language": "en"}, "owner_parameters": True}, {"language": "en", **OWNER}),
+        ({"owner_parameters": True, "map_index": 3}, {**OWNER, "airflow_map_index": "3"}),
+    ],
+)
+def test_owner_is_added_to_the_parameters_if_the_task_says_so(sent, arguments, expected):
+    assert sent(**arguments) == expected
 
 
 def test_run_adds_when_the_stream_is_meant_to_end(sent, clock):

@@ -34,3 +34,15 @@ class Store(TaskStateStore):
 @pytest.fixture
 def store():
     return Store()
+
+
+@pytest.fixture
+def seed_rows(simulator):
+    """Add calls with a stream each, and return the rows of a batch."""
+
+    def seed(count):
+        streams = [{"name": "audio", "url": "wss://bot.example.com/"}]
+        calls = simulator.seed(count=count, age_seconds=3600, streams=streams)
+        return [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]
+
+    return seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tracemalloc
 from types import MappingProxyType
@@ -217,11 +218,10 @@ def test_file_that_cannot_exist_is_a_configuration_error(path):
         read(path)
 
 
-class BreakingFile:
+class BreakingFile(io.BytesIO):
     """A file on an object store whose connection breaks after the first read."""
 
-    def __init__(self, error):
-        self.error = error
+    error = None
 
     def __str__(self):
         return "s3://key:p4ssw0rd@bucket/streams.jsonl"
@@ -229,25 +229,20 @@ class BreakingFile:
     def open(self, mode):
         return self
 
-    def __enter__(self):
-        self.parts = [JSON_LINES.encode()]
-        return self
-
-    def __exit__(self, *_):
-        pass
-
     def read(self, size):
-        if not self.parts:
-            raise self.error
-        return self.parts.pop()
+        if content := super().read(size):
+            return content
+        raise self.error
 
 
 @pytest.mark.parametrize(
     "error", [ConnectionResetError("reset p4ssw0rd"), RuntimeError("slow down p4ssw0rd")], ids=repr
 )
 def test_transient_read_error_is_retriable_and_keeps_secrets(error):
+    file = BreakingFile(JSON_LINES.encode())
+    file.error = error
     with pytest.raises(SignalWireError, match=r"Could not read the file 's3://key:\*\*\*@bucket.* A retry") as raised:
-        read(BreakingFile(error))
+        read(file)
     assert not isinstance(raised.value, AirflowFailException)
     assert "p4ssw0rd" not in str(raised.value)
 

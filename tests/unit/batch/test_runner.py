@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -60,7 +61,8 @@ class Worker:
             while not when():
                 time.sleep(0.02)
             signalled_at.append(time.time())  # the thread may start late
-            os.kill(child, signum)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(child, signum)
 
         timer = threading.Timer(after, send_signal)
         killer = threading.Timer(after + SECONDS_TO_END, os.kill, (child, signal.SIGKILL))
@@ -92,21 +94,15 @@ def worker(shared_simulator):
     worker.end()
 
 
-def seeded(simulator, count):
-    streams = [{"name": "audio", "url": "wss://bot.example.com/"}]
-    calls = simulator.seed(count=count, age_seconds=3600, streams=streams)
-    return [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]
-
-
 @pytest.mark.parametrize(
     ("signum", "error"),
     [(signal.SIGTERM, "SignalWireError: The "), (signal.SIGALRM, "AirflowTaskTimeout: Timeout")],
     ids=["kill", "execution_timeout"],
 )
-def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(worker, simulator, signum, error):
+def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(worker, simulator, seed_rows, signum, error):
     simulator.reset(latency_ms=20, stop_delay_ms=0)
     chance = random.Random(signum)
-    rows = seeded(simulator, 1000)
+    rows = seed_rows(1000)
     ended = []
     for number in range(12):
         job = {"kind": ["rows", "slow rows", "cleanup", "unreachable Airflow"][number % 4], "streams": rows}
@@ -120,8 +116,8 @@ def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(worker, simulator
     assert sum(end.was_executing for end in ended) >= 6
 
 
-def test_killed_batch_repeats_only_the_work_since_its_last_save(worker, simulator, tmp_path):
-    hanging, failing, *_ = rows = seeded(simulator, 500)
+def test_killed_batch_repeats_only_the_work_since_its_last_save(worker, simulator, seed_rows, tmp_path):
+    hanging, failing, *_ = rows = seed_rows(500)
     simulator.set_faults(
         [
             {"match": {"path_contains": hanging["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None},
@@ -147,8 +143,8 @@ def test_killed_batch_repeats_only_the_work_since_its_last_save(worker, simulato
     assert simulator.state.snapshot()["counts"]["running_streams"] == 0
 
 
-def test_kill_before_execute_sends_nothing(simulator):
-    operator = StopCallStreamsOperator(task_id="stop", streams=seeded(simulator, 3))
+def test_kill_before_execute_sends_nothing(simulator, seed_rows):
+    operator = StopCallStreamsOperator(task_id="stop", streams=seed_rows(3))
     operator.on_kill()
     with pytest.raises(SignalWireError, match=r"The batch was cancelled\. No stream was stopped"):
         operator.execute({})
@@ -170,8 +166,8 @@ def test_kill_ends_the_reading_of_rows(simulator):
     assert (len(yielded), simulator.requests()) == (11, [])
 
 
-def test_kill_from_another_thread_says_how_far_the_batch_came(simulator):
-    rows = seeded(simulator, 50)
+def test_kill_from_another_thread_says_how_far_the_batch_came(simulator, seed_rows):
+    rows = seed_rows(50)
     hanging = {"match": {"path_contains": rows[25]["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None}
     simulator.set_faults([hanging])
     operator = StopCallStreamsOperator(task_id="stop", streams=rows, max_concurrency=1)
@@ -189,8 +185,8 @@ def test_kill_from_another_thread_says_how_far_the_batch_came(simulator):
     assert len(simulator.requests()) == 26
 
 
-def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator, store):
-    rows = seeded(simulator, 3)
+def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator, seed_rows, store):
+    rows = seed_rows(3)
     operator = StopCallStreamsOperator(task_id="stop", streams=rows)
     delete = store.delete
     store.delete = lambda key: (operator.on_kill(), delete(key))
@@ -201,7 +197,7 @@ def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator, store):
     assert (summary["stopped"], len(simulator.requests())) == (3, 3)
 
 
-async def test_batch_runs_where_a_loop_is_running(simulator):
+async def test_batch_runs_where_a_loop_is_running(simulator, seed_rows):
     assert asyncio.get_running_loop().is_running()
-    summary = StopCallStreamsOperator(task_id="stop", streams=seeded(simulator, 5)).execute({})
+    summary = StopCallStreamsOperator(task_id="stop", streams=seed_rows(5)).execute({})
     assert summary["stopped"] == 5

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from airflow.exceptions import AirflowProviderDeprecationWarning
+from simulated import running
 
 from airflow_provider_signalwire import metrics
 from airflow_provider_signalwire.batch import checkpoint, runner
@@ -21,26 +22,15 @@ from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreams
 
 pytestmark = pytest.mark.usefixtures("connection")
 
-Rows = list[dict[str, str]]
-
-
-def seeded(simulator, count):
-    calls = simulator.seed(count=count, streams=[{"name": "audio", "url": "wss://bot.example.com/"}])
-    return [{"call_sid": call["sid"], "stream_sid": call["streams"][0]["sid"]} for call in calls]
-
-
-def running(simulator):
-    return int(simulator.state.snapshot()["counts"]["running_streams"])
-
 
 def stop(context, streams, **arguments):
     return StopCallStreamsOperator(task_id="stop", streams=streams, **arguments).execute(context)
 
 
-def test_every_stream_is_stopped_once_without_a_task_instance(simulator):
-    rows = seeded(simulator, 300)
+def test_every_stream_is_stopped_once_without_a_task_instance(simulator, seed_rows):
+    rows = seed_rows(300)
     summary = stop({}, [*rows, *rows[:5]])
-    assert running(simulator) == 0
+    assert len(running(simulator)) == 0
     assert len(simulator.requests()) == 300
     seconds = summary.pop("seconds")
     assert 0 < seconds < 60
@@ -57,12 +47,12 @@ def test_every_stream_is_stopped_once_without_a_task_instance(simulator):
     }
 
 
-def test_streams_of_calls_and_of_conferences_are_stopped(simulator, context):
+def test_streams_of_calls_and_of_conferences_are_stopped(simulator, seed_rows, context):
     conferences = simulator.seed_conferences(count=3, streams=[{"name": "audio"}])
     [ended] = simulator.seed_conferences(streams=[{"name": "audio"}], status="completed")
     rows = [{"conference_sid": one["sid"], "stream_sid": "audio"} for one in [*conferences, ended]]
     missing = {"conference_sid": conferences[0]["sid"], "stream_sid": "gone"}
-    summary = stop(context, [*seeded(simulator, 2), *rows, missing], fail_on_error=False, return_records=True)
+    summary = stop(context, [*seed_rows(2), *rows, missing], fail_on_error=False, return_records=True)
     assert (summary["stopped"], summary["already_ended"], summary["missing"]) == (5, 1, 1)
     assert {record["conference_sid"] for record in summary["records"] if "conference_sid" in record} == {
         row["conference_sid"] for row in rows
@@ -71,7 +61,7 @@ def test_streams_of_calls_and_of_conferences_are_stopped(simulator, context):
     [failure] = summary["failures"]
     assert missing.items() <= failure.items()
     assert f"stream 'gone' on conference {missing['conference_sid']!r}" in failure["message"]
-    assert running(simulator) == 0
+    assert len(running(simulator)) == 0
 
 
 def test_empty_list_is_a_success(simulator, context, caplog):
@@ -82,9 +72,9 @@ def test_empty_list_is_a_success(simulator, context, caplog):
     assert simulator.requests() == []
 
 
-def test_one_bad_stream_does_not_affect_the_others(simulator, context, caplog):
-    good = seeded(simulator, 30)
-    ended = seeded(simulator, 1)[0]
+def test_one_bad_stream_does_not_affect_the_others(simulator, seed_rows, context, caplog):
+    good = seed_rows(30)
+    ended = seed_rows(1)[0]
     simulator.state.end_call(ended["call_sid"])
     unknown = {"call_sid": good[0]["call_sid"], "stream_sid": "unknown"}
     with pytest.raises(SignalWireBatchRefusedError, match="1 of 32 streams could not be stopped") as raised:
@@ -93,15 +83,15 @@ def test_one_bad_stream_does_not_affect_the_others(simulator, context, caplog):
     assert "this task's XCom lists them" in str(raised.value)
     assert "30 stopped, 1 already ended, 1 missing, 0 failed." in caplog.text
     assert caplog.text.count("stop stream 'unknown'") == 1
-    assert running(simulator) == 0
+    assert len(running(simulator)) == 0
     summary = context["ti"].pushed["return_value"]
     assert (summary["stopped"], summary["already_ended"], summary["missing"], summary["failed"]) == (30, 1, 1, 0)
     assert [failure["error"] for failure in summary["failures"]] == ["SignalWireNotFoundError"]
     assert summary["failures"][0]["stream_sid"] == "unknown"
 
 
-def test_missing_streams_that_are_ignored_are_warned_about(simulator, context, caplog):
-    [row] = seeded(simulator, 1)
+def test_missing_streams_that_are_ignored_are_warned_about(simulator, seed_rows, context, caplog):
+    [row] = seed_rows(1)
     missing = [{**row, "stream_sid": f"+1555123{number}"} for number in range(4000, 4012)]
     summary = stop(context, [row, *missing], ignore_if_missing=True, max_concurrency=1)
     assert (summary["missing"], summary["failures"]) == (12, [])
@@ -111,20 +101,18 @@ def test_missing_streams_that_are_ignored_are_warned_about(simulator, context, c
     assert (len(lines), lines[-1]) == (12, "… and 2 more.")
 
 
-def test_xcom_push_is_turned_off(simulator, context):
+def test_failures_are_in_the_log_if_xcom_is_turned_off_or_fails(simulator, context):
+    rows = [{"call_sid": "unknown", "stream_sid": "unknown"}]
     with pytest.raises(SignalWireBatchRefusedError, match="this task's log lists them"):
-        stop(context, [{"call_sid": "unknown", "stream_sid": "unknown"}], do_xcom_push=False)
+        stop(context, rows, do_xcom_push=False)
     assert not hasattr(context["ti"], "pushed")
-
-
-def test_failed_xcom_push_does_not_hide_the_failures(simulator, context):
     context["ti"].xcom_push = None
     with pytest.raises(SignalWireBatchRefusedError, match="this task's log lists them"):
-        stop(context, [{"call_sid": "unknown", "stream_sid": "unknown"}])
+        stop(context, rows)
 
 
-def test_unexpected_exception_is_that_streams_failure(simulator, context, monkeypatch, caplog):
-    rows = seeded(simulator, 5)
+def test_unexpected_exception_is_that_streams_failure(simulator, seed_rows, context, monkeypatch, caplog):
+    rows = seed_rows(5)
     stop_stream = stop_flows.stop_stream
 
     def broken_flow(account_sid, call_sid, stream_sid, **options):
@@ -136,12 +124,12 @@ def test_unexpected_exception_is_that_streams_failure(simulator, context, monkey
     with pytest.raises(SignalWireBatchError, match=r"2 of 5 .*unexpected KeyError: '\+\*\*\*4567'") as raised:
         stop(context, rows, max_concurrency=1)
     assert not isinstance(raised.value, SignalWireBatchRefusedError)
-    assert running(simulator) == 2
+    assert len(running(simulator)) == 2
     assert caplog.text.count("Traceback") == 1
 
 
-def test_one_429_pauses_all_requests(simulator, context):
-    rows = seeded(simulator, 200)
+def test_one_429_pauses_all_requests(simulator, seed_rows, context):
+    rows = seed_rows(200)
     limited = {"match": {"method": "POST"}, "kind": "status", "status": 429, "headers": {"Retry-After": "1"}}
     simulator.set_faults([{**limited, "skip": 20, "times": 1}])
     summary = stop(context, rows, max_concurrency=5)
@@ -152,9 +140,9 @@ def test_one_429_pauses_all_requests(simulator, context):
     assert (summary["stopped"], summary["retried_requests"]) == (200, 1)
 
 
-def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator, context):
+def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator, seed_rows, context):
     simulator.reset(rate_limit="100/1", latency_ms=20)
-    summary = stop(context, seeded(simulator, 150), max_requests=100, period=1)
+    summary = stop(context, seed_rows(150), max_requests=100, period=1)
     arrivals = [request["timestamp"] for request in simulator.requests()]
     assert {request["status"] for request in simulator.requests()} == {200}
     assert arrivals[99] - arrivals[0] < 0.9  # the first hundred do not wait
@@ -170,28 +158,28 @@ def test_deprecated_rate_becomes_a_window(simulator, context):
     assert operator.max_requests / operator.period == pytest.approx(1.6)
 
 
-def test_concurrency_is_kept(simulator, context):
+def test_concurrency_is_kept(simulator, seed_rows, context):
     simulator.reset(latency_ms=50, stop_delay_ms=0)
-    rows = seeded(simulator, 40)
+    rows = seed_rows(40)
     started = time.monotonic()
     stop(context, rows, max_concurrency=4)
     assert time.monotonic() - started >= 0.45  # forty at 50 ms, four at a time
 
 
-def test_progress_is_logged(simulator, context, monkeypatch, caplog):
+def test_progress_is_logged(simulator, seed_rows, context, monkeypatch, caplog):
     monkeypatch.setattr(runner, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO):
-        stop(context, seeded(simulator, 60), max_requests=30, period=0.5)
+        stop(context, seed_rows(60), max_requests=30, period=0.5)
     lines = [record.getMessage() for record in caplog.records if "of 60 streams done" in record.getMessage()]
     assert len(lines) >= 2
     assert any(" s left." in line for line in lines[:-1])
     assert lines[-1].startswith("60 of 60 streams done: 60 stopped, 0 already ended, 0 missing, 0 failed. ")
 
 
-def test_next_try_does_not_repeat_what_is_finished(simulator, context, make_connection, store):
+def test_next_try_does_not_repeat_what_is_finished(simulator, seed_rows, context, make_connection, store):
     make_connection(extra={"max_attempts": 1})
     context["task_state_store"] = store
-    rows = seeded(simulator, 20)
+    rows = seed_rows(20)
     broken = rows[7]["stream_sid"]
     simulator.set_faults([{"match": {"path_contains": broken}, "kind": "status", "status": 503, "times": 1}])
     with pytest.raises(SignalWireBatchError, match="1 of 20") as raised:
@@ -205,9 +193,9 @@ def test_next_try_does_not_repeat_what_is_finished(simulator, context, make_conn
     assert store.entries == {}
 
 
-def test_other_options_start_over(simulator, context, store):
+def test_other_options_start_over(simulator, seed_rows, context, store):
     context["task_state_store"] = store
-    rows = [*seeded(simulator, 3), {"call_sid": "unknown", "stream_sid": "unknown"}]
+    rows = [*seed_rows(3), {"call_sid": "unknown", "stream_sid": "unknown"}]
     with pytest.raises(SignalWireBatchRefusedError):
         stop(context, rows)
     already_sent = len(simulator.requests())
@@ -215,16 +203,16 @@ def test_other_options_start_over(simulator, context, store):
     assert len(simulator.requests()) > already_sent + 3
 
 
-def test_retry_that_returns_records_repeats_all_stops(simulator, context, store):
+def test_retry_that_returns_records_repeats_all_stops(simulator, seed_rows, context, store):
     context["task_state_store"] = store
-    rows = [*seeded(simulator, 3), {"call_sid": "unknown", "stream_sid": "unknown"}]
+    rows = [*seed_rows(3), {"call_sid": "unknown", "stream_sid": "unknown"}]
     for _ in range(2):
         with pytest.raises(SignalWireBatchRefusedError):
             stop(context, rows, return_records=True)
         assert len(context["ti"].pushed["return_value"]["records"]) == 3
 
 
-def test_unavailable_bookkeeping_does_not_affect_the_work(simulator, context, monkeypatch, store):
+def test_unavailable_bookkeeping_does_not_affect_the_work(simulator, seed_rows, context, monkeypatch, store):
     """The store and the metrics block until every stream is stopped, and then fail."""
 
     def block(*_, **__):
@@ -239,19 +227,19 @@ def test_unavailable_bookkeeping_does_not_affect_the_work(simulator, context, mo
     monkeypatch.setattr(store, "set", block)
     monkeypatch.setattr(metrics.Stats, "incr", block)
     context["task_state_store"] = store
-    rows = seeded(simulator, 400)
+    rows = seed_rows(400)
     started = time.monotonic()
     summary = stop(context, rows, max_requests=200, period=0.5)
     assert summary["stopped"] == len(simulator.requests()) == 400
     assert time.monotonic() - started < 10
 
 
-def test_login_refused_later_ends_the_batch_at_once(simulator, context):
-    rows = seeded(simulator, 20)
+def test_login_refused_later_ends_the_batch_at_once(simulator, seed_rows, context):
+    rows = seed_rows(20)
     simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 401, "skip": 10, "times": 1}])
     with pytest.raises(SignalWireAuthenticationError, match=r"The batch ended\. 10 of 20 streams done"):
         stop(context, rows, max_concurrency=1)
-    assert running(simulator) == 10
+    assert len(running(simulator)) == 10
 
 
 @pytest.mark.parametrize(
@@ -273,7 +261,7 @@ def test_invalid_parameter_is_refused_when_the_dag_is_parsed(arguments, message)
 
 
 @pytest.mark.parametrize("account_sid", ["None", "..", 0], ids=repr)
-def test_invalid_account_fails_the_task_whatever_is_ignored(simulator, context, account_sid):
+def test_invalid_account_fails_the_task_whatever_is_ignored(simulator, seed_rows, context, account_sid):
     with pytest.raises(SignalWireConfigurationError, match="'account_sid' is"):
-        stop(context, seeded(simulator, 3), account_sid=account_sid, fail_on_error=False, ignore_if_missing=True)
+        stop(context, seed_rows(3), account_sid=account_sid, fail_on_error=False, ignore_if_missing=True)
     assert simulator.requests() == []

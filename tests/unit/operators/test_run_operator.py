@@ -144,23 +144,18 @@ def test_outage_does_not_end_the_wait(simulator, run, run_task):
     assert_one_stream_that_has_stopped(simulator)
 
 
-@pytest.mark.parametrize("next_kwargs", [{"error": "Trigger timeout"}, {"error": "Trigger failure"}])
-def test_stream_of_a_trigger_that_is_gone_is_stopped(simulator, defer, make_task, run_task, next_kwargs):
-    defer()
-    with pytest.raises(Exception, match=r"(?i)trigger"):
-        make_task().resume_execution("__fail__", next_kwargs, run_task.context())
-    assert_one_stream_that_has_stopped(simulator)
-    assert run_task.store.get("signalwire_run") is None
-
-
-def test_stream_of_a_trigger_that_is_gone_is_stopped_by_name_before_airflow_3_3(simulator, make_task, run_task):
+@pytest.mark.parametrize("error", ["Trigger timeout", "Trigger failure"])
+@pytest.mark.parametrize("has_store", [True, False], ids=["by sid", "by name, before Airflow 3.3"])
+def test_stream_of_a_trigger_that_is_gone_is_stopped(simulator, make_task, run_task, error, has_store):
     context = run_task.context()
-    del context["task_state_store"]
+    if not has_store:
+        del context["task_state_store"]
     with pytest.raises(TaskDeferred):
         make_task().execute(context)
     with pytest.raises(Exception, match=r"(?i)trigger"):
-        make_task().resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+        make_task().resume_execution("__fail__", {"error": error}, context)
     assert_one_stream_that_has_stopped(simulator)
+    assert run_task.store.get("signalwire_run") is None
 
 
 @pytest.mark.parametrize("event", [None, {}, {"status": "success", "record": {}}, {"status": "success"}, "text"])
@@ -211,20 +206,13 @@ def test_resumed_stream_whose_time_is_up_is_stopped(simulator, defer, run, run_t
     assert ("reason", "max_duration") in run_task.pushed
 
 
-def test_cleared_task_stops_the_earlier_stream_and_starts_another(simulator, defer):
-    defer(max_tries=0)
-    [first] = running(simulator)
-    defer(max_tries=1)
-    [second] = running(simulator)
-    assert first != second
-
-
-def test_cleared_task_whose_stream_was_stopped_starts_another(simulator, defer):
+@pytest.mark.parametrize("is_stopped_by_trigger", [False, True])
+def test_cleared_task_starts_another_stream_when_the_earlier_one_is_stopped(simulator, defer, is_stopped_by_trigger):
     _, deferral = defer(max_tries=0)
-    asyncio.run(rebuild(deferral.trigger).on_kill())
+    if is_stopped_by_trigger:
+        asyncio.run(rebuild(deferral.trigger).on_kill())
     defer(max_tries=1)
-    assert len(running(simulator)) == 1
-    assert len(streams(simulator)) == 2
+    assert (len(running(simulator)), len(streams(simulator))) == (1, 2)
 
 
 def test_cleared_task_stops_the_stream_that_its_trigger_could_not_stop(simulator, defer, run_task, monkeypatch):

@@ -5,6 +5,8 @@ Every test runs for a stream of a call and for one of a conference.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from airflow_masking import redact
 from simulated import STARTS, http_status, methods, running, streams
@@ -140,8 +142,8 @@ def test_key_that_cannot_be_one_of_an_xcom_is_in_the_record_only(simulator, star
     assert run_task.pushed == [*known, ("return_value", record)]
 
 
-@pytest.mark.usefixtures("clearing_discards_state")
-def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent, seed):
+def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent, seed, monkeypatch):
+    monkeypatch.setattr(start_guard, "CLEARING_DISCARDS_STATE", True)
     seeded = seed(streams=[{"name": "adhoc_airflow.media"}])
     advice = f"already runs on this {parent.noun}, stop it or choose another name"
     for try_number in (1, 2):
@@ -150,35 +152,21 @@ def test_name_in_use_is_refused_and_its_stream_goes_on(simulator, start, parent,
     assert running(simulator) == [seeded["streams"][0]["sid"]]
 
 
-@pytest.fixture
-def clearing_discards_state(monkeypatch):
-    monkeypatch.setattr("airflow_provider_signalwire.operators.start_guard.CLEARING_DISCARDS_STATE", True)
-
-
-@pytest.mark.usefixtures("clearing_discards_state")
-def test_cleared_task_replaces_the_stream_of_its_default_name(simulator, start, run_task):
-    start()
+@pytest.mark.parametrize(
+    ("name", "discards_state", "is_replaced"), [(None, True, True), ("my stream", True, False), (None, False, False)]
+)
+def test_cleared_task_replaces_only_the_stream_of_its_default_name(
+    simulator, start, run_task, monkeypatch, name, discards_state, is_replaced
+):
+    monkeypatch.setattr(start_guard, "CLEARING_DISCARDS_STATE", discards_state)
+    first = start(name=name)
     run_task.store.entries.clear()  # what Airflow 3.4 does when a task is cleared
-    record = start(try_number=2)
-    assert running(simulator) == [record["sid"]]
-    assert len(streams(simulator)) == 2
-
-
-@pytest.mark.usefixtures("clearing_discards_state")
-def test_cleared_task_stops_no_stream_of_a_name_that_others_may_use(simulator, start, run_task):
-    record = start(name="my stream")
-    run_task.store.entries.clear()
-    with pytest.raises(SignalWireRequestError, match="stop it or choose another name"):
-        start(name="my stream", try_number=2)
-    assert running(simulator) == [record["sid"]]
-
-
-def test_cleared_task_stops_nothing_where_airflow_keeps_its_state(simulator, start, parent, seed, monkeypatch):
-    monkeypatch.setattr("airflow_provider_signalwire.operators.start_guard.CLEARING_DISCARDS_STATE", False)
-    seeded = seed(streams=[{"name": "adhoc_airflow.media"}])
-    with pytest.raises(SignalWireRequestError, match="stop it or choose another name"):
-        start(**{parent.id_name: seeded["sid"]}, try_number=2)
-    assert running(simulator) == [seeded["streams"][0]["sid"]]
+    refusal = pytest.raises(SignalWireRequestError, match="stop it or choose another name")
+    with nullcontext() if is_replaced else refusal:
+        start(name=name, try_number=2)
+    assert [stream["status"] for stream in streams(simulator)].count("stopped") == is_replaced
+    assert len(running(simulator)) == 1
+    assert (running(simulator) == [first["sid"]]) is not is_replaced
 
 
 def test_stored_intent_has_no_telephone_number(simulator, start, run_task, make_connection):

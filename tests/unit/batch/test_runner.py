@@ -143,11 +143,15 @@ def test_killed_batch_repeats_only_the_work_since_its_last_save(worker, simulato
     assert simulator.state.snapshot()["counts"]["running_streams"] == 0
 
 
-def test_kill_before_execute_sends_nothing(simulator, seed_rows):
+@pytest.mark.parametrize("moment", ["before execute", "while the checkpoint is read"])
+def test_kill_before_the_first_request_sends_nothing(simulator, seed_rows, store, moment):
     operator = StopCallStreamsOperator(task_id="stop", streams=seed_rows(3))
-    operator.on_kill()
+    if moment == "before execute":
+        operator.on_kill()
+    else:
+        store.get = lambda key: operator.on_kill()
     with pytest.raises(SignalWireError, match=r"The batch was cancelled\. No stream was stopped"):
-        operator.execute({})
+        operator.execute({"task_state_store": store})
     assert simulator.requests() == []
 
 

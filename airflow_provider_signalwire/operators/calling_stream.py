@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.policy.steps import ApiResponse
     from airflow_provider_signalwire.client.protocol.records import CallingCallRecord
     from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
-    from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,13 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         # Only this task uses the default control id, so a stream with it is left over from an earlier try.
         is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
         guard = _CallingStartGuard(
-            context, self.hook, start, call_id=self.call_id, control_id=control_id, stop_first=is_later_try
+            context=context,
+            hook=self.hook,
+            stream=f"A stream on call {self.call_id!r}",
+            start=start,
+            call_id=self.call_id,
+            control_id=control_id,
+            stop_first=is_later_try,
         )
         self._guard = guard
         if self._is_killed:
@@ -145,6 +151,7 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         return CallingStreamStart(request, stop, call_id=self.call_id, control_id=control_id)
 
 
+@dataclass(kw_only=True, repr=False)
 class _CallingStartGuard(StartGuard["CallingCallRecord"]):
     """A start by the Calling API.
 
@@ -154,38 +161,28 @@ class _CallingStartGuard(StartGuard["CallingCallRecord"]):
     :param stop_first: Whether an earlier try may have left a stream of the same control id.
     """
 
-    def __init__(
-        self,
-        context: Any,
-        hook: SignalWireHook,
-        start: CallingStreamStart,
-        *,
-        call_id: str,
-        control_id: str,
-        stop_first: bool,
-    ) -> None:
-        super().__init__(context, hook, stream=f"A stream on call {call_id!r}")
-        self._start = start
-        self._call_id = call_id
-        self._control_id = control_id
-        self._stop_first = stop_first
-        self._is_sent = False
+    start: CallingStreamStart
+    call_id: str
+    control_id: str
+    stop_first: bool
+
+    _is_sent = False
 
     def _send(self) -> CallingCallRecord:
-        client = self._hook.get_conn()
-        log.info("Starting the stream with the control id %s on call %r.", _masked(self._control_id), self._call_id)
+        client = self.hook.get_conn()
+        log.info("Starting the stream with the control id %s on call %r.", _masked(self.control_id), self.call_id)
         self._is_sent = True
         with client:
-            response = client.run(self._start.run(stop_first=self._stop_first))
-        return _accepted("start", response, self._control_id, self._call_id)
+            response = client.run(self.start.run(stop_first=self.stop_first))
+        return _accepted("start", response, self.control_id, self.call_id)
 
     def _warning(self) -> str | None:
-        return self._start.warning if self._is_sent else None
+        return self.start.warning if self._is_sent else None
 
     def _stop(self, client: SignalWireClient, seconds: float) -> str | None:
-        if not is_current_try(self._context):
+        if not is_current_try(self.context):
             return "Nothing was stopped: the try was given up, and the control id belongs to the next one."
-        if client.run(self._start.stop(seconds=seconds)):
+        if client.run(self.start.stop(seconds=seconds)):
             log.info("The stop was accepted.")
             return None
         return ""

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_signalwire._compat import CLEARING_DISCARDS_STATE
@@ -45,6 +46,7 @@ class TaskKilled(BaseException):
         super().__init__(message)
 
 
+@dataclass(kw_only=True, repr=False)
 class StartGuard(ABC, Generic[R]):
     """One start by a task. If the task does not succeed, what was started is stopped, or an error says that it may run.
 
@@ -53,13 +55,13 @@ class StartGuard(ABC, Generic[R]):
     :param stream: Names the stream in the log.
     """
 
-    def __init__(self, context: Any, hook: SignalWireHook, *, stream: str) -> None:
-        self._context = context
-        self._hook = hook
-        self._stream = stream
-        self._is_killed = False
-        self._has_returned = False  # the record is stored: from here on, on_kill() stops the stream itself
-        self._is_ending = False  # the stream is being stopped, or has been
+    context: Any
+    hook: SignalWireHook
+    stream: str
+
+    _is_killed = False
+    _has_returned = False  # the record is stored: from here on, on_kill() stops the stream itself
+    _is_ending = False  # the stream is being stopped, or has been
 
     @abstractmethod
     def _send(self) -> R:
@@ -103,7 +105,7 @@ class StartGuard(ABC, Generic[R]):
 
     def on_kill(self) -> None:
         """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
-        if self._is_ending or is_success_reported(self._context, self._stream):
+        if self._is_ending or is_success_reported(self.context, self.stream):
             return
         self._is_killed = True
         killed = TaskKilled()
@@ -124,7 +126,7 @@ class StartGuard(ABC, Generic[R]):
         log.warning("The task ends (%s). %s Stopping it now.", type(error).__name__, warning)
         try:
             # A new client, because the task's client may be in the middle of a request.
-            with self._hook.make_client(timeout=_CLEANUP_SECONDS) as client:
+            with self.hook.make_client(timeout=_CLEANUP_SECONDS) as client:
                 problem = self._stop(client, _CLEANUP_SECONDS)
         except Exception as failure:
             problem = f"The attempt to stop it failed: {failure}"
@@ -134,50 +136,41 @@ class StartGuard(ABC, Generic[R]):
             error.add_note(problem)
 
 
+@dataclass(kw_only=True, repr=False)
 class StreamStartGuard(StartGuard["StreamRecord"]):
     """A start whose intent is stored before the request.
 
-    :param context: The task's context.
-    :param hook: The hook to use.
     :param request: The start.
     :param parent: What the stream belongs to.
     :param parent_sid: SID of the call or conference.
     :param name: The stream's name.
     :param is_default_name: Whether the name is the operator's default. Only this task uses it, so a stream of that name
         is left over from an earlier try.
-    :param journal_intent: The intent for a cleanup by journal.
     :param push_record: Whether the record belongs in XCom.
+    :param journal_intent: The intent for a cleanup by journal.
     """
 
-    def __init__(
-        self,
-        context: Any,
-        hook: SignalWireHook,
-        request: ApiRequest[StreamRecord],
-        *,
-        parent: StreamParent,
-        parent_sid: str,
-        name: str,
-        is_default_name: bool,
-        push_record: bool,
-        journal_intent: StartIntent,
-    ) -> None:
-        self._place = f"{parent.noun} {parent_sid!r}"
-        super().__init__(context, hook, stream=f"Stream {name!r} on {self._place}")
-        self.has_pushed = False
-        self._name = name
-        self._push_record = push_record
-        self._intent = TaskState(context, _INTENT_KEY)
-        self._intended = {parent.id_name: parent_sid, "name": mask_phone_numbers(name)}
-        self._journal_intent = journal_intent
+    request: ApiRequest[StreamRecord]
+    parent: StreamParent
+    parent_sid: str
+    name: str
+    is_default_name: bool
+    push_record: bool
+    journal_intent: StartIntent
+
+    has_pushed = False
+
+    def __post_init__(self) -> None:
+        self._intent = TaskState(self.context, _INTENT_KEY)
+        self._intended = {self.parent.id_name: self.parent_sid, "name": mask_phone_numbers(self.name)}
         self._start = StreamStart(
-            request,
-            account_sid=hook.account_sid,
-            parent=parent,
-            parent_sid=parent_sid,
-            name=name,
-            may_stop=lambda: is_current_try(context),
-            unproven_since=self._unproven_since(is_default_name),
+            self.request,
+            account_sid=self.hook.account_sid,
+            parent=self.parent,
+            parent_sid=self.parent_sid,
+            name=self.name,
+            may_stop=lambda: is_current_try(self.context),
+            unproven_since=self._unproven_since(),
         )
 
     @property
@@ -189,12 +182,12 @@ class StreamStartGuard(StartGuard["StreamRecord"]):
         """Start the stream. Its intent stays stored: if this try does not succeed, the next one stops what it finds."""
         since = self._start.possibly_running_since or time.time()
         self._intent.save({**self._intended, "since": since})
-        self._journal_intent.save()
-        with self._hook.get_conn() as client:
+        self.journal_intent.save()
+        with self.hook.get_conn() as client:
             record, stats = client.run(self._start.run())
         log.info(
-            "Stream is %s: %r (%r) on %s. Start: attempts %d, %.0f ms, request id %s.",
-            *(record["status"], record["sid"], self._name, self._place),
+            "Stream is %s: %r (%r) on %s %r. Start: attempts %d, %.0f ms, request id %s.",
+            *(record["status"], record["sid"], self.name, self.parent.noun, self.parent_sid),
             *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
         )
         self._push(record)
@@ -202,8 +195,8 @@ class StreamStartGuard(StartGuard["StreamRecord"]):
 
     def _push(self, record: StreamRecord) -> None:
         """Store the record in XCom while the stream can still be stopped if that fails."""
-        ti = self._context.get("ti")
-        if ti is not None and self._push_record:
+        ti = self.context.get("ti")
+        if ti is not None and self.push_record:
             keys = {key: value for key, value in record.items() if _XCOM_KEY.fullmatch(key)}
             values: Mapping[str, Any] = {**keys, "return_value": record}
             for key, value in values.items():
@@ -218,7 +211,7 @@ class StreamStartGuard(StartGuard["StreamRecord"]):
     def _stop(self, client: SignalWireClient, seconds: float) -> str | None:
         if client.run(self._start.abandon(seconds=seconds)) == "not_allowed":
             return "Nothing was stopped: the try was given up, and the name belongs to the next one."
-        log.info("Stream is stopped: %r on %s.", self._name, self._place)
+        log.info("Stream is stopped: %r on %s %r.", self.name, self.parent.noun, self.parent_sid)
         if self._start.possibly_running_since is not None:
             return "One stream was stopped; an earlier start may still be processed."
         run_briefly(self._forget)
@@ -226,16 +219,16 @@ class StreamStartGuard(StartGuard["StreamRecord"]):
 
     def _forget(self) -> None:
         self._intent.save({})  # not removed: the next try can tell that there is no stream from a state that is lost
-        self._journal_intent.clear()
+        self.journal_intent.clear()
 
-    def _unproven_since(self, is_default_name: bool) -> float | None:
+    def _unproven_since(self) -> float | None:
         """Return when an earlier try sent a start whose outcome is unknown."""
-        ti = self._context.get("ti")
+        ti = self.context.get("ti")
         if (intent := self._intent.load()) is not None:
             return float(intent["since"]) if self._intended.items() <= intent.items() else None
         if self._intent.is_available and not CLEARING_DISCARDS_STATE:
             return None
-        if is_default_name and getattr(ti, "try_number", 1) > 1:
+        if self.is_default_name and getattr(ti, "try_number", 1) > 1:
             start_date = getattr(ti, "start_date", None)
             return start_date.timestamp() if start_date is not None else time.time()
         return None

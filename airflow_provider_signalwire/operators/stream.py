@@ -204,9 +204,10 @@ class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
             **self.more_options(),
         )
         guard = StreamStartGuard(
-            context,
-            self.hook,
-            request,
+            context=context,
+            hook=self.hook,
+            stream=f"Stream {name!r} on {self.parent.noun} {self.parent_sid!r}",
+            request=request,
             parent=self.parent,
             parent_sid=self.parent_sid,
             name=name,

@@ -93,9 +93,10 @@ def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator,
     hook = SignalWireHook(connection)
     url = "wss://media.example.com/stream"
     guard = StreamStartGuard(
-        context,
-        hook,
-        endpoints.start_call_stream(hook.account_sid, call["sid"], url=url, name="bot"),
+        context=context,
+        hook=hook,
+        stream="Stream 'bot'",
+        request=endpoints.start_call_stream(hook.account_sid, call["sid"], url=url, name="bot"),
         parent=CALL,
         parent_sid=call["sid"],
         name="bot",
@@ -128,7 +129,7 @@ class KilledInFinalizer(StartGuard):
 
 
 def test_kill_whose_exception_is_ignored_ends_the_task_and_stops_the_stream(connection):
-    guard = KilledInFinalizer({}, SignalWireHook(connection), stream="A stream")
+    guard = KilledInFinalizer(context={}, hook=SignalWireHook(connection), stream="A stream")
     with pytest.raises(TaskKilled):
         guard.run()
     assert guard.has_stopped

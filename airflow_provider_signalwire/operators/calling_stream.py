@@ -111,19 +111,13 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
             ti.xcom_push(key="control_id", value=control_id)
         # Only this task uses the default control id, so a stream with it is left over from an earlier try.
         is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
-        guard = _CallingStartGuard(
-            context=context,
-            hook=self.hook,
-            stream=f"A stream on call {self.call_id!r}",
-            start=start,
-            call_id=self.call_id,
-            control_id=control_id,
-            stop_first=is_later_try,
-        )
+        stream = f"A stream on call {self.call_id!r}"
+        guard = _CallingStartGuard(context=context, hook=self.hook, stream=stream, start=start, stop_first=is_later_try)
         self._guard = guard
         if self._is_killed:
             raise TaskKilled()
-        return guard.run()
+        log.info("Starting the stream with the control id %s on call %r.", _masked(control_id), self.call_id)
+        return _accepted("start", guard.run(), control_id, self.call_id)
 
     def on_kill(self) -> None:
         """Stop the stream that was or may have been started, and end the task."""
@@ -152,29 +146,22 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
 
 
 @dataclass(kw_only=True, repr=False)
-class _CallingStartGuard(StartGuard["CallingCallRecord"]):
+class _CallingStartGuard(StartGuard["ApiResponse[CallingCallRecord]"]):
     """A start by the Calling API.
 
     :param start: The start.
-    :param call_id: The call.
-    :param control_id: The stream's control id.
     :param stop_first: Whether an earlier try may have left a stream of the same control id.
     """
 
     start: CallingStreamStart
-    call_id: str
-    control_id: str
     stop_first: bool
 
     _is_sent = False
 
-    def _send(self) -> CallingCallRecord:
-        client = self.hook.get_conn()
-        log.info("Starting the stream with the control id %s on call %r.", _masked(self.control_id), self.call_id)
-        self._is_sent = True
-        with client:
-            response = client.run(self.start.run(stop_first=self.stop_first))
-        return _accepted("start", response, self.control_id, self.call_id)
+    def _send(self) -> ApiResponse[CallingCallRecord]:
+        with self.hook.get_conn() as client:
+            self._is_sent = True
+            return client.run(self.start.run(stop_first=self.stop_first))
 
     def _warning(self) -> str | None:
         return self.start.warning if self._is_sent else None

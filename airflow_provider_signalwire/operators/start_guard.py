@@ -65,7 +65,7 @@ class StartGuard(ABC, Generic[R]):
 
     @abstractmethod
     def _send(self) -> R:
-        """Start the stream, and store and return its record."""
+        """Start the stream, and return its record."""
 
     @abstractmethod
     def _warning(self) -> str | None:

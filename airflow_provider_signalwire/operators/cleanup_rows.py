@@ -53,21 +53,3 @@ def validate_age(name: str, value: Any) -> timedelta:
     """Return an age: seconds, a timedelta, or what a template rendered."""
     seconds = validate_duration(name, value, minimum=0, maximum=_MAX_AGE_SECONDS, templated=True)
     return timedelta(seconds=seconds)
-
-
-def check_combination(
-    *, has_journal: bool, has_names: bool, for_journal: dict[str, Any], for_names: dict[str, Any]
-) -> None:
-    """Refuse a cleanup that has nothing to search, and parameters of a search that it does not make.
-
-    :param for_journal: Parameters without effect if there is no journal; None and empty values are not given.
-    :param for_names: Parameters without effect if there are no names.
-    """
-    if not has_journal and not has_names:
-        raise SignalWireConfigurationError(
-            "Parameter 'stream_names' is None, and so is 'journal': give one of them, or both."
-        )
-    for other, is_given, parameters in (("journal", has_journal, for_journal), ("stream_names", has_names, for_names)):
-        for name, value in parameters.items():
-            if value and not is_given:
-                raise SignalWireConfigurationError(f"Parameter {name!r} needs {other!r}.")

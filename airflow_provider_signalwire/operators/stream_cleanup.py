@@ -21,13 +21,7 @@ from airflow_provider_signalwire.client.protocol.validation import (
     validate_integer,
 )
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
-from airflow_provider_signalwire.operators.cleanup_rows import (
-    check_combination,
-    list_rows,
-    rows_to_stop,
-    validate_age,
-    validate_names,
-)
+from airflow_provider_signalwire.operators.cleanup_rows import list_rows, rows_to_stop, validate_age, validate_names
 from airflow_provider_signalwire.operators.journal_search import JournalSearch, search_journal, validate_journal
 from airflow_provider_signalwire.operators.stop_call_streams import StopCallStreamsOperator
 from airflow_provider_signalwire.operators.stop_limit import (
@@ -160,24 +154,28 @@ class CallStreamCleanupOperator(BatchOperator):
         self.add_outlets(asset for asset in self.journal if asset not in self.outlets)
 
     def _check_parameters(self) -> None:
-        check_combination(
-            has_journal=bool(self.journal),
-            has_names=self.stream_names is not None,
-            for_journal={
-                "min_stream_age": self.min_stream_age,
-                "max_stream_age": self.max_stream_age != _MAX_STREAM_AGE,
-                "owner_ended": not self.owner_ended,
-            },
-            for_names={"min_call_age": self.min_call_age, "call_filters": self.call_filters},
-        )
-        if self.journal and not self.owner_ended and self.min_stream_age is None:
+        has_names, asks = self.stream_names is not None, self.on_limit == "approve"
+        has_timeout = self.response_timeout != _RESPONSE_TIMEOUT.total_seconds()
+        if not self.journal and not has_names:
+            raise SignalWireConfigurationError(
+                "Parameter 'stream_names' is None, and so is 'journal': give one of them, or both."
+            )
+        for name, is_given, needed, has_needed in (
+            ("min_stream_age", self.min_stream_age, "'journal'", self.journal),
+            ("max_stream_age", self.max_stream_age != _MAX_STREAM_AGE, "'journal'", self.journal),
+            ("owner_ended", not self.owner_ended, "'journal'", self.journal),
+            ("min_call_age", self.min_call_age, "'stream_names'", has_names),
+            ("call_filters", self.call_filters, "'stream_names'", has_names),
+            ("response_timeout", has_timeout, "on_limit='approve'", asks),
+        ):
+            if is_given and not has_needed:
+                raise SignalWireConfigurationError(f"Parameter {name!r} needs {needed}.")
+        if not self.owner_ended and self.min_stream_age is None:
             raise SignalWireConfigurationError("Parameter 'owner_ended' is False: give a 'min_stream_age'.")
-        if self.on_limit == "approve":
+        if asks:
             check_approval_supported()
             if self.max_stops is None:
                 raise SignalWireConfigurationError("Parameter 'on_limit' needs 'max_stops', which is None.")
-        elif self.response_timeout != _RESPONSE_TIMEOUT.total_seconds():
-            raise SignalWireConfigurationError("Parameter 'response_timeout' needs on_limit='approve'.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the streams, stop them, and return the summary."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -21,19 +20,9 @@ def context():
     return {"ti": FakeTaskInstance()}
 
 
-class Store(TaskStateStore):
-    """Knows how long its last entry is to be kept."""
-
-    retention: timedelta | None = None
-
-    def set(self, key, value, *, retention=None):
-        super().set(key, value)
-        self.retention = retention
-
-
 @pytest.fixture
 def store():
-    return Store()
+    return TaskStateStore()
 
 
 @pytest.fixture

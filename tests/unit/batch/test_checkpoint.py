@@ -44,16 +44,16 @@ def test_missing_and_failed_rows_are_repeated_until_they_are_stopped(store):
     assert resumed.counts == {"stopped": 3, "already_ended": 0}
 
 
-def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store):
+def test_nothing_is_written_before_a_row_has_ended_and_only_changes_after(store, monkeypatch):
+    written = []
+    monkeypatch.setattr(store, "set", lambda key, value, *, retention: written.append(retention))
     checkpoint = new_checkpoint(store)
     checkpoint.save()
-    assert store.entries == {}
+    assert written == []
     checkpoint.record(0, "stopped")
     checkpoint.save()
-    store.entries.clear()
     checkpoint.save()
-    assert store.entries == {}
-    assert store.retention == timedelta(hours=6)
+    assert written == [timedelta(hours=6)]
 
 
 def test_value_stays_small_when_everything_fails(store):

@@ -8,6 +8,7 @@ import pytest
 from simulated import http_status, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
+from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConnectionError,
@@ -66,17 +67,13 @@ def commands(simulator):
 
 def interrupt(monkeypatch, error, *, when):
     """Let the transport raise an error before or after it sends its first request."""
-    from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
-
-    send, errors = SyncTransport.send, [error]
+    send = SyncTransport.send
 
     def interrupted(self, request):
-        if errors and when == "before":
-            raise errors.pop()
-        response = send(self, request)
-        if errors:
-            raise errors.pop()
-        return response
+        monkeypatch.setattr(SyncTransport, "send", send)
+        if when == "after":
+            send(self, request)
+        raise error
 
     monkeypatch.setattr(SyncTransport, "send", interrupted)
 

@@ -36,7 +36,6 @@ class Question:
         (StopLimit(None, approved_streams=APPROVED), 2, None),
         (StopLimit(3, are_names_approved=True), 3, None),
     ],
-    ids=str,
 )
 def test_streams_within_the_limit_are_stopped(limit, stopped, max_accepted):
     allowed = limit.apply(search(3))
@@ -51,7 +50,6 @@ def test_streams_within_the_limit_are_stopped(limit, stopped, max_accepted):
         (StopLimit(2, Question()), InterruptedError),
         (StopLimit(2, are_names_approved=True), SignalWireBatchRefusedError),
     ],
-    ids=str,
 )
 def test_above_the_limit_a_person_is_asked_or_the_task_fails(limit, error):
     with pytest.raises(error, match=r"lists 3 forgotten streams, more than 'max_stops' \(2\)"):

@@ -12,7 +12,7 @@ from yarl import URL
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES, HttpRequest, HttpResponse
 from airflow_provider_signalwire.client.transport.async_connection import Connector
-from airflow_provider_signalwire.client.transport.attempt import Attempt, current_attempt
+from airflow_provider_signalwire.client.transport.attempt import Attempt, TunnelRefused, current_attempt
 from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes, proxy_headers
 from airflow_provider_signalwire.client.transport.tls import ssl_context
 
@@ -72,6 +72,8 @@ class AsyncTransport:
             try:
                 async with asyncio.timeout(request.timeout):
                     return await self._send(self._session, request, attempt)
+            except aiohttp.ClientHttpProxyError as error:
+                failure = attempt.failure(TunnelRefused(error.status))
             except Exception as error:
                 failure = attempt.failure(error)
             finally:

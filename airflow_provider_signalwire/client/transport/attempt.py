@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from airflow_provider_signalwire.client.protocol.http import AttemptFailed, FailureKind, HttpResponse
 from airflow_provider_signalwire.client.transport.response_parser import ResponseParser
 
+_CLOSED = "Connection closed"
+_TIMED_OUT = "Timed out"
+
 
 class TunnelRefused(Exception):
     """The proxy makes no tunnel.
@@ -78,32 +81,24 @@ class Attempt:
         )
 
     def _kind_and_reason(self, causes: list[BaseException]) -> tuple[FailureKind, str]:
-        if self.sent:
-            if self.parser.error:
-                return self.parser.error.kind, self.parser.error.reason
-            timed_out = any(isinstance(cause, TimeoutError) for cause in causes)
-            return ("timeout", "Timed out") if timed_out else ("lost", _reason(causes))
-        for cause in causes:
-            if isinstance(cause, socket.gaierror):
-                is_unknown = cause.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
-                return "dns" if is_unknown else "dns_unavailable", _reason([cause])
-            if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-                return "connect", _CLOSED  # nothing is wrong with the certificate
-            if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
-                return "tls", _reason(causes)
-            if status := getattr(cause, "status", None):  # of TunnelRefused, or of aiohttp's error
-                return "connect", f"The proxy returned {status}"
-        return "connect", _reason(causes)
+        if not self.sent:
+            return _connect_failure(causes)
+        if self.parser.error:
+            return self.parser.error.kind, self.parser.error.reason
+        if any(isinstance(cause, TimeoutError) for cause in causes):
+            return "timeout", _TIMED_OUT
+        return "lost", _reason(causes)
 
-
-_CLOSED = "Connection closed"
 
 # The HTTP libraries create the connections, and cannot pass arguments of ours to them.
 current_attempt: ContextVar[Attempt] = ContextVar("current_attempt")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an HTTP library's error and what caused it: causes, contexts and wrapped arguments."""
+    """Yield an HTTP library's error and those that it was raised from or wraps.
+
+    A context is left out: it may be an error that the caller handles, and that has nothing to do with the request.
+    """
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -112,17 +107,34 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(cause))
         yield cause
-        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+        waiting += [cause.__cause__, getattr(cause, "reason", None), *cause.args]
+
+
+def _connect_failure(causes: list[BaseException]) -> tuple[FailureKind, str]:
+    """Return why there is no connection: the first cause that is more than a general error says it."""
+    for cause in causes:
+        match cause:
+            case socket.gaierror(errno=socket.EAI_NONAME | socket.EAI_NODATA):
+                return "dns", _reason([cause])
+            case socket.gaierror():
+                return "dns_unavailable", _reason([cause])
+            case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+                return "connect", _CLOSED  # nothing is wrong with the certificate
+            case ssl.SSLError():
+                return "tls", _reason(causes)
+            case TunnelRefused(status=status):
+                return "connect", f"The proxy returned {status}"
+    return "connect", _reason(causes)
 
 
 def _reason(causes: list[BaseException]) -> str:
     """Return the operating system's message; those of the libraries contain URLs and addresses of objects."""
     for cause in causes:
-        # aiohttp has an error of the same kind without these words.
-        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
-            return cause.verify_message
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+        match cause:
+            case ssl.SSLCertVerificationError(verify_message=message):  # aiohttp's error of this kind has no message
+                return message
+            case OSError(strerror=str(message)):
+                return message
     if any(isinstance(cause, TimeoutError) for cause in causes):
-        return "Timed out"
+        return _TIMED_OUT
     return _CLOSED  # each library has its own errors for this

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import ssl
 import subprocess
 import threading
 
@@ -168,3 +169,15 @@ def _subject_hash(path):
     return subprocess.run(
         ["openssl", "x509", "-hash", "-noout", "-in", str(path)], capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "handled", [TimeoutError(), ssl.SSLError(1, "other"), socket.gaierror(socket.EAI_NONAME, "other")]
+)
+def test_error_that_the_caller_handles_is_no_cause(connect, serve, handled):
+    server = serve(lambda server, connection: server.read_request(connection) and reset(connection))
+    lost, unconnected = connect(server.origin), connect("http://127.0.0.1:1")
+    try:
+        raise handled
+    except OSError:
+        assert (lost.fail().kind, unconnected.fail().kind) == ("lost", "connect")

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
+from airflow_provider_signalwire.client.protocol.filters import parse_datetime
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
-from airflow_provider_signalwire.client.protocol.validation import parse_datetime
 
 JOURNAL_KEY = "signalwire_streams"
 

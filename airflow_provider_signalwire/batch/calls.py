@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
 from airflow_provider_signalwire.batch.observer import QueuedObserver
+from airflow_provider_signalwire.client.protocol.filters import parse_datetime
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
-from airflow_provider_signalwire.client.protocol.validation import parse_datetime
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_signalwire.batch.calls import call_listing
 from airflow_provider_signalwire.batch.operator import BatchOperator
+from airflow_provider_signalwire.client.protocol.filters import validate_call_filters
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
-    validate_call_filters,
     validate_choice,
     validate_duration,
     validate_integer,

@@ -5,7 +5,6 @@ Operators, all modes of the sensors, triggers and restarts of a stream use the s
 
 from __future__ import annotations
 
-import itertools
 import logging
 import random
 import time
@@ -85,6 +84,11 @@ class PollSchedule:
             seconds = min(seconds, self.max_wait)
         return seconds * random.uniform(*(_JITTER if number else _FIRST_JITTER))  # noqa: S311 - not for secrecy
 
+    def pause(self, number: int, retry_after: float) -> Pause:
+        """Return the pause between two polls: as long as a response asked for, but at most until the deadline."""
+        left = max(0.0, self.deadline - time.monotonic())
+        return Pause(min(max(self.interval(number), retry_after), left))
+
     def tolerates(self, error: SignalWireError) -> bool:
         """Return whether the wait goes on after a failed poll."""
         return error.is_transient or (self.silent_fail and not error.ends_task)
@@ -135,18 +139,19 @@ def wait_until(
     :raises SignalWireTimeoutError: at the deadline.
     """
     failure: SignalWireError | None = None
-    for number in itertools.count(0 if polled_before else -1):
-        if number >= 0:
-            left = max(0.0, schedule.deadline - time.monotonic())
-            # A wait that goes on after its deadline, because the triggerer was away, still polls once.
-            if left == 0 and not (polled_before and number == 0):
-                break
-            yield Pause(min(max(schedule.interval(number), retry_after), left))
+    pauses = 0
+    if polled_before:
+        yield schedule.pause(pauses, retry_after)
+        pauses += 1
+    while True:
+        # A wait that goes on after its deadline, because the triggerer was away, still polls once.
         result, failure = yield from poll_once(poller, schedule, previous=failure)
         if result is not None:
             return result
-        retry_after = retry_after_of(failure)
-    raise timeout_error(poller, schedule.limit, failure)
+        if time.monotonic() >= schedule.deadline:
+            raise timeout_error(poller, schedule.limit, failure)
+        yield schedule.pause(pauses, retry_after_of(failure))
+        pauses += 1
 
 
 def retry_after_of(failure: SignalWireError | None) -> float:
@@ -244,7 +249,11 @@ class CallPoller:
     @property
     def condition(self) -> str:
         """What is waited for, for messages."""
-        return f"call {self.call_sid!r} to be {' or '.join(map(repr, self.target_statuses))}"
+        return f"call {self.call_sid!r} to be {self._targets}"
+
+    @property
+    def _targets(self) -> str:
+        return " or ".join(map(repr, self.target_statuses))
 
     def poll(self, deadline: float | None) -> Flow[CallRecord | None]:
         """Read the call.
@@ -259,9 +268,8 @@ class CallPoller:
             return call
         if call_has_ended(call):
             raise SignalWireCallEndedError(
-                f"Call {self.call_sid!r} has ended as {call['status']!r}, so it will never be "
-                f"{' or '.join(map(repr, self.target_statuses))}. If that status is acceptable, add it to "
-                "target_statuses."
+                f"Call {self.call_sid!r} has ended as {call['status']!r}, so it will never be {self._targets}. If that "
+                "status is acceptable, add it to target_statuses."
             )
         if call["status"] != self.last_status:
             log.info("Call is %s: waiting for %s.", call["status"], self.condition)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
-from airflow_provider_signalwire.client.protocol import records
+from airflow_provider_signalwire.client.protocol import filters, records
 from airflow_provider_signalwire.client.protocol import validation as inputs
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
@@ -132,15 +132,15 @@ def list_calls(
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[CallRecord]]:
     """Read the first page of the calls that match every filter given."""
-    filters: Options = (
+    options: Options = (
         ("Status", "status", status, partial(inputs.validate_choice, allowed=CALL_STATUSES)),
         ("To", "to", to, inputs.validate_phone_number),
         ("From", "from_", from_, inputs.validate_phone_number),
         ("ParentCallSid", "parent_call_sid", parent_call_sid, inputs.validate_sid),
-        ("StartTime<", "started_before", started_before, inputs.format_datetime),
-        ("StartTime>", "started_after", started_after, inputs.format_datetime),
-        ("EndTime<", "ended_before", ended_before, inputs.format_datetime),
-        ("EndTime>", "ended_after", ended_after, inputs.format_datetime),
+        ("StartTime<", "started_before", started_before, filters.format_datetime),
+        ("StartTime>", "started_after", started_after, filters.format_datetime),
+        ("EndTime<", "ended_before", ended_before, filters.format_datetime),
+        ("EndTime>", "ended_after", ended_after, filters.format_datetime),
     )
     return ApiRequest(
         operation="list_calls",
@@ -148,7 +148,7 @@ def list_calls(
         path=f"{account_path(account_sid)}/Calls",
         description="list calls",
         read_record=records.page_of_calls,
-        query=_page_query(filters, page_size),
+        query=_page_query(options, page_size),
     )
 
 
@@ -165,13 +165,13 @@ def list_conferences(
     page_size: int = MAX_PAGE_SIZE,
 ) -> ApiRequest[RecordPage[ConferenceRecord]]:
     """Read the first page of the conferences that match every filter given."""
-    filters: Options = (
+    options: Options = (
         ("Status", "status", status, partial(inputs.validate_choice, allowed=CONFERENCE_STATUSES)),
         ("FriendlyName", "friendly_name", friendly_name, inputs.validate_text),
-        ("DateCreated<", "created_before", created_before, inputs.format_date),
-        ("DateCreated>", "created_after", created_after, inputs.format_date),
-        ("DateUpdated<", "updated_before", updated_before, inputs.format_date),
-        ("DateUpdated>", "updated_after", updated_after, inputs.format_date),
+        ("DateCreated<", "created_before", created_before, filters.format_date),
+        ("DateCreated>", "created_after", created_after, filters.format_date),
+        ("DateUpdated<", "updated_before", updated_before, filters.format_date),
+        ("DateUpdated>", "updated_after", updated_after, filters.format_date),
     )
     return ApiRequest(
         operation="list_conferences",
@@ -179,7 +179,7 @@ def list_conferences(
         path=f"{account_path(account_sid)}/{CONFERENCE.collection}",
         description="list conferences",
         read_record=records.page_of_conferences,
-        query=_page_query(filters, page_size),
+        query=_page_query(options, page_size),
     )
 
 
@@ -248,6 +248,6 @@ start_call_stream = partial(start_stream, CALL)
 stop_call_stream = partial(stop_stream, CALL)
 
 
-def _page_query(filters: Options, page_size: int) -> Fields:
+def _page_query(options: Options, page_size: int) -> Fields:
     size = inputs.validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
-    return (*given_fields(filters), ("PageSize", str(size)))
+    return (*given_fields(options), ("PageSize", str(size)))

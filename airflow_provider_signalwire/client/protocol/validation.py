@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from email.utils import format_datetime as rfc_2822
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeGuard
+from datetime import timedelta
+from typing import TypeGuard
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
@@ -53,12 +51,12 @@ def validate_sid(name: str, value: object) -> str:
         )
     text = _plain_text(name, value, expected)
     if _has_space_around(text):
-        raise _invalid(name, value, f"{expected} without white space around it")
+        raise invalid_value(name, value, f"{expected} without white space around it")
     if text in (".", "..") or "/" in text or "\\" in text:
-        raise _invalid(name, value, f"{expected} without '/' and '\\', and neither '.' nor '..'")
+        raise invalid_value(name, value, f"{expected} without '/' and '\\', and neither '.' nor '..'")
     if text.endswith(".json"):
         # The API removes `.json` from the end of a path, so this would reach another resource.
-        raise _invalid(name, value, f"{expected} that does not end in '.json'")
+        raise invalid_value(name, value, f"{expected} that does not end in '.json'")
     return text
 
 
@@ -77,7 +75,7 @@ def validate_phone_number(name: str, value: object) -> str:
     expected = "a telephone number such as '+15551230100' or a SIP address, as a string"
     text = _plain_text(name, value, expected, _masked_repr)
     if _has_space_around(text):
-        raise _invalid(name, value, f"{expected}, without white space around it", _masked_repr)
+        raise invalid_value(name, value, f"{expected}, without white space around it", _masked_repr)
     return text
 
 
@@ -87,7 +85,7 @@ def validate_url(name: str, value: object, *, schemes: Iterable[str]) -> str:
     schemes = tuple(schemes)
     expected = " or ".join(f"'{scheme}://…'" for scheme in schemes)
     if _is_missing(value):
-        raise _invalid(name, value, expected)
+        raise invalid_value(name, value, expected)
     if problem := _url_problem(value, schemes):
         raise SignalWireConfigurationError(f"Parameter '{name}' {problem}: expected {expected}.")
     return str(value)
@@ -97,7 +95,7 @@ def validate_url(name: str, value: object, *, schemes: Iterable[str]) -> str:
 def validate_choice(name: str, value: object, allowed: Collection[str]) -> str:
     """Return a string that is one of those allowed."""
     if not isinstance(value, str) or value not in allowed:
-        raise _invalid(name, value, " or ".join(repr(choice) for choice in sorted(allowed)))
+        raise invalid_value(name, value, " or ".join(repr(choice) for choice in sorted(allowed)))
     return value
 
 
@@ -110,7 +108,7 @@ def validate_number(
     :param unit: What it counts, for the message, e.g. ``seconds``.
     """
     if not _is_number(value, minimum, maximum) or value == math.inf:
-        raise _invalid(name, value, f"a number{f' of {unit}' if unit else ''}{_limits(minimum, maximum)}")
+        raise invalid_value(name, value, f"a number{f' of {unit}' if unit else ''}{_limits(minimum, maximum)}")
     return value
 
 
@@ -122,7 +120,7 @@ def validate_integer(name: str, value: object, *, minimum: int, maximum: int, te
     """
     number = int(value) if templated and isinstance(value, str) and _DIGITS.fullmatch(value) else value
     if not _is_number(number, minimum, maximum) or not isinstance(number, int):
-        raise _invalid(name, value, f"an integer{_limits(minimum, maximum)}", templated=templated)
+        raise invalid_value(name, value, f"an integer{_limits(minimum, maximum)}", templated=templated)
     return number
 
 
@@ -141,7 +139,9 @@ def validate_duration(
     elif templated and isinstance(value, str) and _NUMERIC.fullmatch(value):
         seconds = float(value)
     if not _is_number(seconds, minimum, maximum):
-        raise _invalid(name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds", templated=templated)
+        raise invalid_value(
+            name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds", templated=templated
+        )
     return float(seconds)
 
 
@@ -154,80 +154,32 @@ def validate_boolean(name: str, value: object, *, templated: bool = False) -> bo
     text = value.strip().lower() if templated and isinstance(value, str) else ""
     if isinstance(value, bool) or text in ("true", "false"):
         return value is True or text == "true"
-    raise _invalid(name, value, "True or False", templated=templated)
+    raise invalid_value(name, value, "True or False", templated=templated)
 
 
-def parse_datetime(text: str) -> datetime | None:
-    """Read a point in time in ISO 8601 or RFC 2822, or return None."""
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            return parse(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-    return None
+def invalid_value(
+    name: str,
+    value: object,
+    expected: str,
+    quote_value: Callable[[object], str] = short_repr,
+    *,
+    templated: bool = True,
+) -> SignalWireConfigurationError:
+    """Return the error for a value that is not valid.
 
-
-@clears_locals
-def validate_datetime(name: str, value: object) -> datetime:
-    """Return a point in time with a time zone.
-
-    :param value: An aware datetime, or a string in ISO 8601 or RFC 2822 with a zone.
+    :param expected: What is expected, for the message.
+    :param quote_value: How to quote the value in the message.
+    :param templated: Whether a template may have rendered it, so that an upstream task may be why it is missing.
     """
-    expected = "a datetime with a time zone, or such a string: '2026-01-31T12:00:00Z' (ISO 8601) or RFC 2822"
-    moment = parse_datetime(value) if isinstance(value, str) else value
-    try:
-        if isinstance(moment, datetime) and moment.utcoffset() is not None:
-            moment.astimezone(UTC)
-            return moment
-    except (ValueError, OverflowError):  # out of range in UTC
-        pass
-    raise _invalid(name, value, expected)
-
-
-def format_datetime(name: str, value: object) -> str:
-    """Return a point in time as the API's filters expect it: RFC 2822, GMT."""
-    return rfc_2822(validate_datetime(name, value).astimezone(UTC), usegmt=True)
-
-
-def format_date(name: str, value: object) -> str:
-    """Return a date as ``YYYY-MM-DD``. A datetime is refused, because its time would be lost."""
-    try:
-        day = date.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        day = None
-    if not isinstance(day, date) or isinstance(day, datetime):
-        raise _invalid(name, value, "a date, or such a string: '2026-01-31'")
-    return day.isoformat()
-
-
-@clears_locals
-def validate_call_filters(filters: object) -> dict[str, Any]:
-    """Return filters for ``list_calls``; a missing value is refused, because it would match every call.
-
-    :param filters: Any of ``to``, ``from_``, ``parent_call_sid`` and ``started_after``.
-    """
-    if not isinstance(filters, Mapping):
-        raise _invalid("call_filters", filters, "a mapping such as {'to': '+15551230100'}")
-    unknown = [key for key in filters if key not in _CALL_FILTERS]
-    if unknown:
-        names = ", ".join(short_repr(key, limit=60) for key in unknown[:5])
-        raise SignalWireConfigurationError(
-            f"Parameter 'call_filters' has the unknown key {names}: expected some of {', '.join(_CALL_FILTERS)}."
-        )
-    return {key: _CALL_FILTERS[key](f"call_filters[{key!r}]", value) for key, value in filters.items()}
+    is_missing = _is_missing(value)
+    got = short_repr(value) if is_missing else quote_value(value)
+    hint = _HINT_MISSING if is_missing and templated else ""
+    return SignalWireConfigurationError(f"Parameter '{name}' is {got}: expected {expected}.{hint}")
 
 
 def missing_value(name: str) -> SignalWireConfigurationError:
     """Return the error for a parameter that was set in the DAG, but whose value turned out to be None."""
-    return _invalid(name, None, "a value")
-
-
-_CALL_FILTERS = {
-    "to": validate_phone_number,
-    "from_": validate_phone_number,
-    "parent_call_sid": validate_sid,
-    "started_after": validate_datetime,
-}
+    return invalid_value(name, None, "a value")
 
 
 def _is_missing(value: object) -> bool:
@@ -241,9 +193,9 @@ def _has_space_around(text: str) -> bool:
 
 def _plain_text(name: str, value: object, expected: str, quote_value: Callable[[object], str] = short_repr) -> str:
     if not isinstance(value, str) or _is_missing(value):
-        raise _invalid(name, value, expected, quote_value)
+        raise invalid_value(name, value, expected, quote_value)
     if _NOT_PLAIN.search(value):
-        raise _invalid(name, value, f"{expected} without control characters", quote_value)
+        raise invalid_value(name, value, f"{expected} without control characters", quote_value)
     return value
 
 
@@ -273,20 +225,6 @@ def _limits(minimum: float, maximum: float) -> str:
 
 def _plain(number: float) -> str:
     return str(int(number)) if number == int(number) else f"{number:g}"
-
-
-def _invalid(
-    name: str,
-    value: object,
-    expected: str,
-    quote_value: Callable[[object], str] = short_repr,
-    *,
-    templated: bool = True,
-) -> SignalWireConfigurationError:
-    is_missing = _is_missing(value)
-    got = short_repr(value) if is_missing else quote_value(value)
-    hint = _HINT_MISSING if is_missing and templated else ""
-    return SignalWireConfigurationError(f"Parameter '{name}' is {got}: expected {expected}.{hint}")
 
 
 def _type_only(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.protocol import endpoints, validation
+from airflow_provider_signalwire.client.protocol import endpoints, filters
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 TOKEN, PROXY_PASSWORD, BEARER, KEY = "PT-3f9a", "pr0xy-w0rd", "bearer-77", "signed-key-99"
@@ -46,7 +46,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "sip_auth_password": lambda: endpoints.create_call(**CREATE | {"sip_auth_password": f"{BEARER}\n"}),
     "to": lambda: endpoints.create_call(**CREATE | {"to": f"{NUMBER}\n"}),
     "page_size": lambda: endpoints.list_calls(**LIST | {"page_size": 0}),
-    "call_filters": lambda: validation.validate_call_filters(FILTERS | {"to": f"{NUMBER} "}),
+    "call_filters": lambda: filters.validate_call_filters(FILTERS | {"to": f"{NUMBER} "}),
     "call_sid": lambda: endpoints.stop_call_stream("project", {"sid": "x", "to": NUMBER}, "stream"),
 }
 

@@ -10,6 +10,11 @@ import pytest
 
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol import validation as inputs
+from airflow_provider_signalwire.client.protocol.filters import (
+    format_datetime,
+    validate_call_filters,
+    validate_datetime,
+)
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 URL = "wss://media.example.com"
@@ -187,14 +192,14 @@ MISSING = [None, "None", "null", "", "  ", "\u3000"]
         inputs.validate_phone_number,
         partial(inputs.validate_url, schemes=("wss",)),
         partial(inputs.validate_choice, allowed={"a"}),
-        inputs.validate_datetime,
-        inputs.format_datetime,
+        validate_datetime,
+        format_datetime,
         partial(inputs.validate_duration, templated=True),
         partial(inputs.validate_boolean, templated=True),
-        lambda name, value: inputs.validate_call_filters({"to": value}),
-        lambda name, value: inputs.validate_call_filters({"started_after": value}),
-        lambda name, value: inputs.validate_call_filters({"parent_call_sid": value}),
-        lambda name, value: inputs.validate_call_filters(value),
+        lambda name, value: validate_call_filters({"to": value}),
+        lambda name, value: validate_call_filters({"started_after": value}),
+        lambda name, value: validate_call_filters({"parent_call_sid": value}),
+        lambda name, value: validate_call_filters(value),
     ],
 )
 def test_missing_value_is_refused_with_a_hint(validate, value):
@@ -246,7 +251,7 @@ def test_invalid_sid_is_refused_with_advice(value, words):
     ],
 )
 def test_datetimes_are_sent_as_rfc_2822(value, text):
-    assert inputs.format_datetime("started_after", value) == text
+    assert format_datetime("started_after", value) == text
 
 
 @pytest.mark.parametrize(
@@ -270,11 +275,11 @@ def test_datetime_without_zone_or_out_of_range_is_refused(name, value):
 def test_call_filters_are_validated():
     started_after = datetime(2026, 1, 2, tzinfo=UTC)
     filters = {"to": "+15551234567", "from_": "sip:a@example.com", "parent_call_sid": "call"}
-    assert inputs.validate_call_filters(filters | {"started_after": started_after.isoformat()}) == {
+    assert validate_call_filters(filters | {"started_after": started_after.isoformat()}) == {
         **filters,
         "started_after": started_after,
     }
-    assert inputs.validate_call_filters({}) == {}
+    assert validate_call_filters({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -288,7 +293,7 @@ def test_call_filters_are_validated():
     ],
 )
 def test_invalid_call_filters_are_refused_with_numbers_masked(filters, words):
-    assert "5551234567" not in refused(inputs.validate_call_filters, words, filters)
+    assert "5551234567" not in refused(validate_call_filters, words, filters)
 
 
 @pytest.mark.parametrize("value", [-1, True, "5", None, float("nan"), float("inf")])

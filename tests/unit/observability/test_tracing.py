@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from airflow_provider_signalwire.client.policy.tracing import batch_span
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError, SignalWireNotFoundError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
@@ -67,6 +68,7 @@ def test_each_attempt_is_a_span_of_its_operation(simulator: SimulatorServer, exp
     assert good.attributes == {**common, "http.request.resend_count": 1, "http.response.status_code": 200}
     assert {span.parent.span_id for span in (failed, good)} == {operation.context.span_id}
     assert (failed.status.is_ok, good.status.is_ok, operation.status.is_ok) == (False, True, True)
+    assert {span.instrumentation_scope.name for span in (operation, failed)} == {"airflow_provider_signalwire"}
 
 
 def test_batch_is_one_trace(
@@ -79,6 +81,14 @@ def test_batch_is_one_trace(
     operations = spans["signalwire.stop_stream"]
     assert {span.parent.span_id for span in operations} == {batch.context.span_id}
     assert len(spans["POST stop_call_stream"]) == len(operations) == 3
+
+
+def test_failure_is_named_without_its_message(exporter: InMemorySpanExporter) -> None:
+    with pytest.raises(ValueError, match=r"\+1555"), batch_span().as_current():
+        raise ValueError(NUMBER)
+    [span] = exporter.get_finished_spans()
+    assert span.attributes == {"error.type": "ValueError"}
+    assert (span.status.is_ok, span.status.description, span.events) == (False, None, ())
 
 
 def test_spans_hold_no_secret_and_no_telephone_number(
@@ -97,6 +107,10 @@ def test_spans_hold_no_secret_and_no_telephone_number(
     assert '"error.type": "connection_error"' in exported
     assert '"error.type": "not_found"' in exported
     assert [text for text in (*hook.settings.secrets, "secret-in", NUMBER, NUMBER[1:]) if text in exported] == []
+
+
+def test_without_a_provider_no_span_is_started() -> None:
+    assert batch_span().span is None
 
 
 def test_without_a_provider_opentelemetry_is_not_imported() -> None:

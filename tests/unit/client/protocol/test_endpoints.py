@@ -200,10 +200,7 @@ def test_any_text_arrives_unchanged_or_is_refused(text):
 
 
 @pytest.mark.parametrize("parameter", ["account_sid", "call_sid", "stream_sid"])
-@pytest.mark.parametrize(
-    "sid",
-    [".", "..", "a/b", "..\\..", "a\nb", "a\x00", "\x7f", "\x85", "\u2028", "\ud800", ".json", "call ", b"a", ["a"]],
-)
+@pytest.mark.parametrize("sid", ["..", "a/b", "..\\..", "a\nb", ".json", "call ", b"a", ["a"]])
 def test_id_that_would_not_arrive_is_refused_by_name(parameter, sid):
     ids = {"account_sid": "project", "call_sid": "call", "stream_sid": "stream"} | {parameter: sid}
     with pytest.raises(SignalWireConfigurationError, match=f"^Parameter '{parameter}' is .*: expected ") as caught:

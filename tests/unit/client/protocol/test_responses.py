@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from airflow_provider_signalwire.client.protocol import endpoints, responses
 from airflow_provider_signalwire.client.protocol.http import HttpResponse
 from airflow_provider_signalwire.exceptions import (
-    SignalWireApiError,
     SignalWireAuthenticationError,
     SignalWireError,
     SignalWireNotFoundError,
@@ -26,31 +22,8 @@ from airflow_provider_signalwire.exceptions import (
 STOP = endpoints.stop_call_stream("project", "call", "stream")
 GET_CALL = endpoints.get_call("project", "call")
 DELETE_CALL = endpoints.delete_call("project", "call")
-REQUESTS = [
-    STOP,
-    GET_CALL,
-    DELETE_CALL,
-    endpoints.create_call("project", to="+1", from_="+2"),
-    endpoints.list_calls("project"),
-    endpoints.get_account("project"),
-    endpoints.start_call_recording("project", "call"),
-    endpoints.start_call_stream("project", "call", url="wss://x", name="stream", parameters={"a": "b"}),
-]
-TRANSIENT = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+TRANSIENT = {408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-patient = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
-
-keys = st.sampled_from(
-    ["sid", "status", "name", "call_sid", "calls", "next_page_uri", "errors", "code", "message", "more_info", "x"]
-)
-plain_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["call", "stream"])
-json_values = st.recursive(
-    plain_values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=10
-)
-bodies = st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode())
-header_values = st.text(st.characters(codec="latin-1"), max_size=40)
-headers = st.dictionaries(st.sampled_from(["retry-after", "x-request-id", "request-id", "date"]), header_values)
 
 
 def read(request, status, body=b"", headers=None, secrets=()):
@@ -65,61 +38,31 @@ def error_of(request, status, body=b"", headers=None, secrets=()):
     return caught.value
 
 
-def expected_facts(status):
-    """Whether a failure with this status is transient, and whether the request was processed."""
-    if status == 429:
-        return True, "not_processed"
-    if status in TRANSIENT or 200 <= status <= 299:
-        return True, "unknown"
-    return False, "refused" if 400 <= status <= 499 else "unknown"
-
-
-class TestClassify:
-    @pytest.mark.parametrize("sent", [True, False])
-    def test_every_status(self, sent):
-        for status in range(100, 600):
-            assert responses.classify(sent=sent, status=status) == expected_facts(status), status
-
-    def test_no_status(self):
-        assert responses.classify(sent=False, status=None) == (True, "not_processed")
-        assert responses.classify(sent=True, status=None) == (True, "unknown")
-
-    def test_every_error_carries_these_facts(self):
-        for status in range(100, 600):
-            error = error_of(STOP, status)
-            assert (error.is_transient, error.outcome) == expected_facts(status), status
-            assert error.http_status == status
-
-
-def expected_class(status):
-    special = {401: SignalWireAuthenticationError, 403: SignalWireAuthenticationError, 404: SignalWireNotFoundError}
-    special |= {429: SignalWireRateLimitError, 408: SignalWireServerError, 425: SignalWireServerError}
+def expected(status):
+    """The class of the error with this status, whether it is transient, and whether the request was processed."""
     if status < 400:
-        return SignalWireResponseError
-    return special.get(status, SignalWireRequestError if status < 500 else SignalWireServerError)
+        is_success = 200 <= status < 300  # its body is what is wrong
+        return SignalWireResponseError, is_success, "unknown"
+    special = {401: SignalWireAuthenticationError, 403: SignalWireAuthenticationError, 404: SignalWireNotFoundError}
+    if status in special:
+        return special[status], False, "refused"
+    if status == 429:
+        return SignalWireRateLimitError, True, "not_processed"
+    if status in TRANSIENT or status >= 500:
+        return SignalWireServerError, status in TRANSIENT, "unknown"
+    return SignalWireRequestError, False, "refused"
 
 
-def test_every_status_has_its_error_class():
-    for status in [*range(100, 200), *range(300, 600), 799]:
-        assert type(error_of(STOP, status)) is expected_class(status), status
+def test_every_status_has_its_error():
+    for status in [*range(100, 600), 799]:
+        error = error_of(STOP, status)
+        assert (type(error), error.is_transient, error.outcome) == expected(status), status
+        assert error.http_status == status
 
 
-@patient
-@given(request=st.sampled_from(REQUESTS), status=st.integers(100, 999), headers=headers, body=bodies)
-def test_any_response_is_a_record_or_an_error(request, status, headers, body):
-    try:
-        record, failure = read(request, status, body, headers), None
-    except SignalWireError as error:
-        record, failure = None, error
-    if failure is not None:
-        assert isinstance(failure, SignalWireApiError if status >= 400 else SignalWireResponseError)
-        assert failure.http_status == status
-        assert str(failure).startswith(f"Could not {request.log_description}: ")
-        assert str(failure).isprintable()
-        json.dumps(failure.to_event())
-    else:
-        assert 200 <= status < 300
-        assert record == (json.loads(body) if request.expects_body else None)
+def test_without_a_response_it_matters_whether_the_request_was_sent():
+    assert responses.classify(sent=False, status=None) == (True, "not_processed")
+    assert responses.classify(sent=True, status=None) == (True, "unknown")
 
 
 # None can be one segment of a path, or is short enough to be stored while a task waits.
@@ -284,6 +227,7 @@ class TestRetryAfter:
             ("0", 0),
             ("120", 120),
             (" 7 ", 7),
+            ("9" * 400, 999_999_999),
             ("Fri, 02 Jan 2026 03:04:35 GMT", 30),
             ("Fri, 02 Jan 2026 04:04:35 +0100", 30),
             ("Fri, 02 Jan 2026 03:04:35 -0000", 30),
@@ -307,21 +251,3 @@ class TestRetryAfter:
 
     def test_no_header(self):
         assert responses.retry_after({}) is None
-
-    @patient
-    @given(seconds=st.integers(0, 10**30))
-    def test_seconds_are_bounded(self, seconds):
-        wait = responses.retry_after({"retry-after": str(seconds)})
-        assert wait == seconds if seconds < 10**9 else 10**8 <= wait < 10**9
-
-    @patient
-    @given(seconds=st.integers(-(10**9), 10**9))
-    def test_any_date(self, seconds):
-        until = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-        assert responses.retry_after({"retry-after": until}, now=NOW) == max(0, seconds)
-
-    @patient
-    @given(value=st.text(max_size=60) | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ ([+-]\d+|GMT)?"))
-    def test_any_string(self, value):
-        wait = responses.retry_after({"retry-after": value, "date": value}, now=NOW)
-        assert wait is None or 0 <= wait < 10**12

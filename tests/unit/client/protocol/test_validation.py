@@ -34,10 +34,18 @@ refused_start = partial(refused, lambda **changes: endpoints.start_call_stream(*
 
 
 @pytest.mark.parametrize(
-    "url", ["ws://x", "x", "", "wss://", "wss://x y", "wss://x\n", " wss://x", "wss://[x", "wss://x/\ud800", None, 5]
+    "url",
+    [
+        *("ws://user:secret@x", "secret", "", "wss://", "wss://user:secret@x y", "wss://x\n", " wss://x"),
+        *("wss://[secret", "wss://x/\ud800", None, 5),
+    ],
 )
-def test_stream_needs_a_wss_url(url):
-    refused_start(r"^Parameter 'url' .*: expected 'wss://…'\.", url=url)
+def test_stream_needs_a_wss_url_and_any_other_is_not_quoted(url):
+    assert "secret" not in refused_start(r"^Parameter 'url' .*: expected 'wss://…'\.", url=url)
+    if url is not None:
+        assert "secret" not in refused_start(
+            "^Parameter 'status_callback' .*: expected 'https://…'", status_callback=url
+        )
 
 
 @pytest.mark.parametrize("url", ["wss://x", "WSS://x.example:8443/path?a=b", "wss://user:password@x"])
@@ -45,18 +53,11 @@ def test_wss_url_is_accepted(url):
     assert ("Url", url) in endpoints.start_call_stream(**(START | {"url": url})).form
 
 
-@pytest.mark.parametrize("url", ["ws://user:secret@x", "wss://user:secret@x y", "secret", "wss://[secret"])
-def test_invalid_url_is_not_quoted(url):
-    assert "secret" not in refused_start("'url'", url=url)
-    assert "secret" not in refused_start("'status_callback'", status_callback=url)
-
-
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
         ("track", "inbound", "'both_tracks' or 'inbound_track' or 'outbound_track'"),
         ("track", ["both_tracks"], "'both_tracks'"),
-        ("status_callback", "wss://x", "'https://…' or 'http://…'"),
         ("name", 5, "a SID or a name as a string"),
         ("name", "a/b", "without '/'"),
         ("authorization_bearer_token", "", "a string. An upstream task probably returned nothing"),
@@ -64,7 +65,6 @@ def test_invalid_url_is_not_quoted(url):
         ("authorization_bearer_token", 5, "a string"),
         ("parameters", [("a", "secret")], "a mapping"),
         ("parameters", "", "a mapping"),
-        ("parameters", {str(number): "secret" for number in range(100)}, "at most 99"),
     ],
 )
 def test_invalid_argument_of_a_start_is_named(name, value, expected):
@@ -197,8 +197,6 @@ MISSING = [None, "None", "null", "", "  ", "\u3000"]
         partial(inputs.validate_duration, templated=True),
         partial(inputs.validate_boolean, templated=True),
         lambda name, value: validate_call_filters({"to": value}),
-        lambda name, value: validate_call_filters({"started_after": value}),
-        lambda name, value: validate_call_filters({"parent_call_sid": value}),
         lambda name, value: validate_call_filters(value),
     ],
 )
@@ -265,11 +263,8 @@ def test_datetimes_are_sent_as_rfc_2822(value, text):
         *("2026-13-02T03:04:05Z", "0001-01-01T00:00:00+05:00", "yesterday", "\ud800"),
     ],
 )
-@pytest.mark.parametrize("name", ["started_before", "started_after", "ended_before", "ended_after"])
-def test_datetime_without_zone_or_out_of_range_is_refused(name, value):
-    refused(
-        endpoints.list_calls, f"^Parameter '{name}' is .*: expected a datetime with a time zone", "p", **{name: value}
-    )
+def test_datetime_without_zone_or_out_of_range_is_refused(value):
+    refused(format_datetime, "^Parameter 'x' is .*: expected a datetime with a time zone", "x", value)
 
 
 def test_call_filters_are_validated():

@@ -72,12 +72,10 @@ def test_status_that_was_received_counts_even_if_the_body_breaks_off():
     error = error_of("lost", sent=True, status=429, headers=headers)
     assert type(error) is SignalWireRateLimitError
     assert (error.retry_after, error.request_id, error.outcome) == (7, "r-1", "not_processed")
-
-
-def test_success_whose_body_breaks_off_has_an_unknown_outcome():
-    error = error_of("lost", sent=True, status=200)
-    assert type(error) is SignalWireConnectionError
-    assert (error.is_transient, error.outcome) == (True, "unknown")
+    for success in (200, 299):
+        error = error_of("lost", sent=True, status=success)
+        assert (type(error), error.is_transient, error.outcome) == (SignalWireConnectionError, True, "unknown")
+    assert type(error_of("lost", sent=True, status=300)) is SignalWireResponseError
 
 
 def test_body_above_the_limit_is_an_invalid_response():
@@ -90,7 +88,6 @@ def test_body_above_the_limit_is_an_invalid_response():
 @pytest.mark.parametrize(("origin", "is_hint"), [("https://127.0.0.1:8787", True), ("https://192.0.2.1:8787", False)])
 def test_tls_failure_on_this_machine_names_plain_http(origin, is_hint):
     message = str(error_of("tls", sent=False, settings=dataclasses.replace(SETTINGS, origin=origin)))
-
     assert ("If the simulator listens there, write 'http://127.0.0.1:8787'" in message) is is_hint
     assert ("network inspects TLS" in message) is not is_hint
     assert "set ca_bundle to your CA's PEM file." in message

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_signalwire.client.config.network import parse_proxy
-from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.provider_info import EXTRAS, Extra
 
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 _NAME = re.compile("[A-Za-z_]{1,40}")
 
 
-@clears_locals
 def read_extras(extra: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the values of the extras that are given. No message quotes one: it may be a pasted token.
 

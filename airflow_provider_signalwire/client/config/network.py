@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from airflow_provider_signalwire.client.config.space import is_loopback
-from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
@@ -29,7 +28,6 @@ class Proxy:
     password: str | None = None
 
 
-@clears_locals
 def parse_proxy(source: str, value: object) -> Proxy:
     """Read a proxy's URL.
 
@@ -58,7 +56,6 @@ def parse_proxy(source: str, value: object) -> Proxy:
     )
 
 
-@clears_locals
 def environment_proxy(origin: str) -> Proxy | None:
     """Return the proxy that ``requests`` would use for an origin; none for a loopback host."""
     if is_loopback(urlsplit(origin).hostname or ""):

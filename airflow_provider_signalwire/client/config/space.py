@@ -6,7 +6,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
@@ -14,7 +14,6 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _EXPECTED = "expected a Space such as 'acme', 'acme.signalwire.com' or 'https://acme.signalwire.com'"
 
 
-@clears_locals
 def space_origin(*, host: str | None, schema: str | None = None, port: int | None = None) -> str:
     """Return ``scheme://host[:port]`` of a Space.
 

@@ -23,7 +23,6 @@ def parse_datetime(text: str) -> datetime | None:
     return None
 
 
-@clears_locals
 def validate_datetime(name: str, value: object) -> datetime:
     """Return a point in time with a time zone.
 

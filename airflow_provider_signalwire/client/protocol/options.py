@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, TypedDict, get_args, get_type_hints
 
-from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
+from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.client.protocol.request import Fields, may_be_secret
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
@@ -100,7 +100,6 @@ def boolean_text(name: str, value: object) -> str:
     return str(validate_boolean(name, value)).lower()
 
 
-@clears_locals
 def encode_form(options: Mapping[str, object], known: type) -> Fields:
     """Write options as form fields; None means that the option was not given.
 
@@ -120,7 +119,6 @@ def encode_form(options: Mapping[str, object], known: type) -> Fields:
     )
 
 
-@clears_locals
 def validate_parameters(name: str, value: object, *, maximum: int) -> dict[str, str]:
     """Return custom parameters, a mapping of strings to strings. A message quotes no value: it may be a secret."""
     if not isinstance(value, Mapping):

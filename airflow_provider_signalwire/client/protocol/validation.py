@@ -25,7 +25,6 @@ _KNOWN_SCHEMES = frozenset({"http", "https", "ws", "wss"})
 _HINT_MISSING = " An upstream task probably returned nothing: it was skipped, or it pushed no XCom."
 
 
-@clears_locals
 def encode_path_segment(name: str, value: object) -> str:
     """Validate a SID or a name and percent-encode it as one segment of a path.
 
@@ -69,7 +68,6 @@ def validate_text(name: str, value: object, *, may_be_secret: bool = False) -> s
     return _plain_text(name, value, "a string", _type_only if may_be_secret else short_repr)
 
 
-@clears_locals
 def validate_phone_number(name: str, value: object) -> str:
     """Return a telephone number or a SIP address. A message shows at most its last four digits."""
     expected = "a telephone number such as '+15551230100' or a SIP address, as a string"
@@ -79,7 +77,6 @@ def validate_phone_number(name: str, value: object) -> str:
     return text
 
 
-@clears_locals
 def validate_url(name: str, value: object, *, schemes: Iterable[str]) -> str:
     """Return a URL with a host and one of the schemes. A message never quotes it: it may hold a secret."""
     schemes = tuple(schemes)
@@ -91,7 +88,6 @@ def validate_url(name: str, value: object, *, schemes: Iterable[str]) -> str:
     return str(value)
 
 
-@clears_locals
 def validate_choice(name: str, value: object, allowed: Collection[str]) -> str:
     """Return a string that is one of those allowed."""
     if not isinstance(value, str) or value not in allowed:
@@ -99,7 +95,6 @@ def validate_choice(name: str, value: object, allowed: Collection[str]) -> str:
     return value
 
 
-@clears_locals
 def validate_number(
     name: str, value: object, *, minimum: float = 0.0, maximum: float = math.inf, unit: str = ""
 ) -> float:
@@ -112,7 +107,6 @@ def validate_number(
     return value
 
 
-@clears_locals
 def validate_integer(name: str, value: object, *, minimum: int, maximum: int, templated: bool = False) -> int:
     """Return an integer within limits.
 
@@ -124,7 +118,6 @@ def validate_integer(name: str, value: object, *, minimum: int, maximum: int, te
     return number
 
 
-@clears_locals
 def validate_duration(
     name: str, value: object, *, minimum: float = 0.0, maximum: float = ONE_YEAR, templated: bool = False
 ) -> float:
@@ -145,7 +138,6 @@ def validate_duration(
     return float(seconds)
 
 
-@clears_locals
 def validate_boolean(name: str, value: object, *, templated: bool = False) -> bool:
     """Return a boolean.
 

@@ -56,7 +56,14 @@ def test_scheme_and_port_are_part_of_the_host_or_in_their_fields(fields, origin)
         *(({"host": host}, "not a host name") for host in ("a..example.com", "a" * 64, "::1", "[::1", "[nonsense]")),
         ({"host": ".".join(["abcdefgh"] * 29)}, "not a host name"),
         ({"host": "acme corp"}, "is 'acme corp', not a host name"),
-        *(({"host": host}, "must be a host name without a path: expected") for host in ("acme/api", "acme?x=1", "a#x")),
+        *(
+            ({"host": host}, "must be a host name without a path: expected")
+            for host in ("https://acme/secret", "acme/?token=secret", "acme#secret")
+        ),
+        *(
+            ({"host": host}, "contains a login: enter the Project ID")
+            for host in ("user:secret@acme", "https://user:secret@acme.signalwire.com", "secret@acme")
+        ),
         *(({"host": host}, "has a port that is not a number") for host in ("acme:port", "acme:99999")),
         ({"host": "acme:0"}, "Port is 0: expected 1 to 65535"),
         ({"host": "acme", "port": 65536}, "Port is 65536: expected 1 to 65535"),
@@ -71,23 +78,10 @@ def test_scheme_and_port_are_part_of_the_host_or_in_their_fields(fields, origin)
         *(({"host": f"http://{host}"}, "plain http") for host in ("192.0.2.1", "127.0.0.1.example.com", "0.0.0.0")),
     ],
 )
-def test_invalid_space_is_refused(fields, words):
+def test_invalid_space_is_refused_without_showing_a_secret(fields, words):
     with pytest.raises(SignalWireConfigurationError, match=words) as caught:
         space_origin(**fields)
     assert str(caught.value).startswith("The connection")
-
-
-@pytest.mark.parametrize("host", ["user:secret@acme", "https://user:secret@acme.signalwire.com", "secret@acme"])
-def test_login_in_the_host_is_refused_and_not_quoted(host):
-    with pytest.raises(SignalWireConfigurationError, match="contains a login: enter the Project ID") as caught:
-        space_origin(host=host)
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("host", ["acme/?token=secret", "https://acme/secret", "acme#secret"])
-def test_path_is_not_quoted(host):
-    with pytest.raises(SignalWireConfigurationError) as caught:
-        space_origin(host=host)
     assert "secret" not in str(caught.value)
 
 

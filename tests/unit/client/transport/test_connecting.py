@@ -21,15 +21,15 @@ class TestTls:
         os.symlink(authority / "ca.pem", tmp_path / f"{_subject_hash(authority / 'ca.pem')}.0")
         assert connect(server.origin, ca_bundle=str(tmp_path)).send().body == b"ok"
 
-    def test_certificate_of_an_unknown_authority_is_refused(self, connect, serve, server_context):
+    @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+    def test_certificate_of_an_unknown_authority_is_refused_unless_verify_is_false(
+        self, connect, serve, server_context
+    ):
         server = serve(GOOD_RESPONSE, context=server_context)
         failure = connect(server.origin).fail()
         assert (failure.kind, failure.sent) == ("tls", False)
         assert "certificate" in failure.reason
-
-    @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-    def test_verify_false_accepts_any_certificate(self, connect, serve, server_context):
-        assert connect(serve(GOOD_RESPONSE, context=server_context).origin, verify=False).send().body == b"ok"
+        assert connect(server.origin, verify=False).send().body == b"ok"
 
     @pytest.mark.parametrize("end", ["hang", "close", "reset"])
     def test_handshake_that_fails_sends_nothing(self, connect, serve, end):
@@ -65,12 +65,7 @@ class TestProxy:
     @pytest.mark.parametrize(
         ("said", "then", "reason"),
         [
-            (
-                b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n",
-                "end",
-                "The proxy returned 407",
-            ),
-            (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "end", "The proxy returned 502"),
+            (b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n", "end", "The proxy returned 407"),
             (b"not HTTP\r\n\r\n", "end", "Connection closed"),
             (b"HTTP/1.1 200 OK\r\n\r\n", "end", "Connection closed"),
             (b"", "end", "Connection closed"),
@@ -146,10 +141,8 @@ class TestNames:
     @pytest.mark.parametrize(
         ("errno", "kind"),
         [
-            (socket.EAI_NONAME, "dns"),
-            (socket.EAI_NODATA, "dns"),
-            (socket.EAI_AGAIN, "dns_unavailable"),
-            (socket.EAI_FAIL, "dns_unavailable"),
+            *((errno, "dns") for errno in (socket.EAI_NONAME, socket.EAI_NODATA)),
+            *((errno, "dns_unavailable") for errno in (socket.EAI_AGAIN, socket.EAI_FAIL)),
         ],
     )
     def test_unknown_name_and_failed_lookup_differ(self, connect, monkeypatch, errno, kind):

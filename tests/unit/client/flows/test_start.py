@@ -234,24 +234,18 @@ class TestLeftoverOfAnEarlierTry:
 
 
 class TestPossiblyRunningSince:
-    def test_is_the_time_of_the_request_while_it_is_sent(self):
+    @pytest.mark.parametrize("failure", [response(429), unsent()])
+    def test_is_the_time_of_the_request_until_it_is_known_to_be_not_processed(self, failure):
         one = new_start()
         assert one.possibly_running_since is None
         attempts = RetryPolicy(SETTINGS).drive(one.run())
         next(attempts)
         assert one.possibly_running_since is not None
-        attempts.close()  # the task is killed
-        assert one.possibly_running_since is not None
-
-    @pytest.mark.parametrize("failure", [response(429), unsent()])
-    def test_is_unknown_during_the_pause_after_an_attempt_that_was_not_processed(self, failure):
-        one = new_start()
-        attempts = RetryPolicy(SETTINGS).drive(one.run())
-        next(attempts)
         pause = attempts.throw(failure) if isinstance(failure, AttemptFailed) else attempts.send(failure)
         assert isinstance(pause, Pause)
         assert one.possibly_running_since is None
         next(attempts)
+        attempts.close()  # the task is killed
         assert one.possibly_running_since is not None
 
     @pytest.mark.parametrize(
@@ -288,10 +282,6 @@ class TestAbandon:
         attempts.close()
         assert run(one.abandon(seconds=8), LEFTOVER_QUEUED).result == "stopped"
         assert one.possibly_running_since == WALL
-
-    def test_ends_with_the_first_stop_that_is_accepted(self):
-        outcome = run(killed_start().abandon(seconds=8), LEFTOVER_QUEUED)
-        assert (outcome.result, outcome.stopped_by) == ("stopped", [NAME])
 
     @pytest.mark.parametrize("second", [LIVE, NOT_FOUND])
     def test_keeps_looking_for_a_stream_that_is_not_found(self, second):

@@ -68,7 +68,6 @@ class TestProxy:
             (b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n", "end", "The proxy returned 407"),
             (b"not HTTP\r\n\r\n", "end", "Connection closed"),
             (b"HTTP/1.1 200 OK\r\n\r\n", "end", "Connection closed"),
-            (b"", "end", "Connection closed"),
             (b"", "reset", "Connection reset by peer"),
             (b"", "hang", "Timed out"),
         ],
@@ -153,9 +152,8 @@ class TestNames:
         failure = connect("https://acme.example.com").fail()
         assert (failure.kind, failure.sent, failure.reason) == (kind, False, "no such name")
 
-    @pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..b"])
-    def test_impossible_name_is_reported_as_a_failure(self, connect, host):
-        assert not connect(f"https://{host}").fail(timeout=3).sent
+    def test_impossible_name_is_reported_as_a_failure(self, connect):
+        assert not connect("https://a..b").fail(timeout=3).sent
 
 
 def _subject_hash(path):

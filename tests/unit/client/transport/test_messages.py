@@ -12,6 +12,7 @@ from raw_server import GOOD_RESPONSE, reset, stay_silent
 from transports import Async, Sync, settings_for
 
 from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES
+from airflow_provider_signalwire.client.transport.response_parser import ResponseError, ResponseParser
 
 COMPRESSED = gzip.compress(b"{}")
 
@@ -63,9 +64,8 @@ class TestRequest:
 
 
 class TestResponse:
-    @pytest.mark.parametrize("location", [b"/x", b"//127.0.0.1:1/"])
-    def test_redirect_is_a_response(self, connect, serve, location):
-        server = serve(b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 2\r\n\r\nok")
+    def test_redirect_is_a_response(self, connect, serve):
+        server = serve(b"HTTP/1.1 302 Found\r\nLocation: //127.0.0.1:1/\r\nContent-Length: 2\r\n\r\nok")
         assert connect(server.origin).send().status == 302
         assert len(server.requests) == 1
 
@@ -93,18 +93,17 @@ class TestResponse:
         headers = connect(serve(wire).origin).send().headers
         assert (headers["retry-after"], headers["x-request-id"]) == ("1, 2", "ä")
 
-    @pytest.mark.parametrize("status", [b"200 OK", b"302 Found"])
     @pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked", b"X: y", b"Content-Length: 16777217"])
-    def test_body_without_end_is_too_large(self, connect, serve, status, framing):
+    def test_body_without_end_is_too_large(self, connect, serve, framing):
         def flood(server, connection):
             server.read_request(connection)
-            connection.sendall(b"HTTP/1.1 " + status + b"\r\n" + framing + b"\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 302 Found\r\n" + framing + b"\r\n\r\n")
             block = b"x" * 2**20
             while True:
                 connection.sendall(b"100000\r\n" + block + b"\r\n" if b"chunked" in framing else block)
 
         failure = connect(serve(flood).origin).fail()
-        assert (failure.kind, failure.sent, failure.status) == ("too_large", True, int(status[:3]))
+        assert (failure.kind, failure.sent, failure.status) == ("too_large", True, 302)
 
     @pytest.mark.parametrize("end", ["close", "reset", "stall"])
     def test_head_is_kept_if_the_body_breaks_off(self, connect, serve, end):
@@ -137,8 +136,13 @@ class TestResponse:
             b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n",
         ],
     )
-    def test_malformed_one_is_refused_at_once(self, connect, serve, wire):
-        failure = connect(serve(wire).origin).fail()
+    def test_malformed_one_is_refused(self, wire):
+        with pytest.raises(ResponseError) as caught:
+            ResponseParser().feed(wire)
+        assert caught.value.kind == "malformed"
+
+    def test_malformed_one_ends_the_request_at_once(self, connect, serve):
+        failure = connect(serve(b"SSH-2.0-OpenSSH\r\n").origin).fail()
         assert (failure.kind, failure.sent) == ("malformed", True)
 
 

@@ -12,8 +12,12 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from scripted import SETTINGS
 
+from airflow_provider_signalwire.client.policy.retry import RetryPolicy
+from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.policy.tracing import batch_span
+from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError, SignalWireNotFoundError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
@@ -81,6 +85,15 @@ def test_batch_is_one_trace(
     operations = spans["signalwire.stop_stream"]
     assert {span.parent.span_id for span in operations} == {batch.context.span_id}
     assert len(spans["POST stop_call_stream"]) == len(operations) == 3
+
+
+def test_interrupted_attempt_is_ended(exporter: InMemorySpanExporter) -> None:
+    attempts = RetryPolicy(SETTINGS).drive(send(endpoints.get_call("project", "call")))
+    next(attempts)
+    attempts.close()
+    spans = by_name(exporter)
+    assert spans["GET get_call"][0].attributes["error.type"] == "GeneratorExit"
+    assert len(spans) == 2
 
 
 def test_failure_is_named_without_its_message(exporter: InMemorySpanExporter) -> None:

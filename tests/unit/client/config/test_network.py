@@ -30,7 +30,7 @@ def environment(monkeypatch):
         ({}, "acme", {}, None),
         ({"HTTPS_PROXY": "http://user:password@proxy.example.com:3128"}, "acme", {}, PROXY),
         ({"HTTPS_PROXY": "proxy.example.com:3128"}, "acme", {}, PROXY),
-        ({"ALL_PROXY": PROXY}, "acme", {}, PROXY),
+        ({"ALL_PROXY": "http://proxy.example.com"}, "acme", {}, "http://proxy.example.com"),
         ({"ALL_PROXY": OTHER, "HTTPS_PROXY": PROXY}, "acme", {}, PROXY),
         *(({"HTTPS_PROXY": PROXY}, "acme", {"proxy": nothing}, PROXY) for nothing in (None, "")),
         *(({"HTTPS_PROXY": OTHER, "NO_PROXY": "*"}, host, {"proxy": PROXY}, PROXY) for host in ("acme", "localhost")),

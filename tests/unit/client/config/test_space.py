@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_signalwire.client.config.space import is_loopback, space_origin
+from airflow_provider_signalwire.client.config.space import space_origin
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 ACME = "https://acme.signalwire.com"
@@ -83,11 +83,3 @@ def test_invalid_space_is_refused_without_showing_a_secret(fields, words):
         space_origin(**fields)
     assert str(caught.value).startswith("The connection")
     assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [("localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("", False)],
-)
-def test_is_loopback(host, expected):
-    assert is_loopback(host) is expected

@@ -29,11 +29,6 @@ async def send(limiter: RateLimiter, seconds: float = 0.0) -> float:
     return sent_at
 
 
-async def test_requests_below_the_maximum_do_not_wait() -> None:
-    limiter = RateLimiter(100, A_MINUTE)
-    await asyncio.wait_for(asyncio.gather(*(send(limiter) for _ in range(100))), 10)
-
-
 def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     @functools.wraps(test)
     def run(**arguments: Any) -> None:

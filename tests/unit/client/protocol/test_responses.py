@@ -243,6 +243,3 @@ class TestRetryAfter:
     def test_date_is_relative_to_the_date_of_the_response(self, date, seconds):
         headers = {"retry-after": "Fri, 02 Jan 2026 03:01:00 GMT"} | ({"date": date} if date else {})
         assert responses.retry_after(headers, now=NOW) == seconds
-
-    def test_no_header(self):
-        assert responses.retry_after({}) is None

@@ -203,7 +203,7 @@ class TestInterval:
         assert endless.interval(10_000) <= 5 * 2**32 * 1.1
 
     def test_resumed_wait_begins_with_a_pause(self):
-        assert wait(STOPPED, polled_before=True, draw=max).pauses == [5]
+        assert wait(QUEUED, LIVE, STOPPED, polled_before=True, draw=max).pauses == [5, 5.5]
 
 
 class TestCall:

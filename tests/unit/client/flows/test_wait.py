@@ -215,6 +215,13 @@ class TestCall:
         outcome = wait_for_call(call("queued"), call("ringing"), response(503), LIVE, call("completed"))
         assert (outcome.result["status"], len(outcome.pauses)) == ("completed", 4)
 
+    def test_status_is_logged_when_it_changes(self, caplog):
+        with caplog.at_level(logging.INFO):
+            wait_for_call(call("queued"), call("queued"), LIVE, call("completed"))
+        assert caplog.messages == [
+            f"Call is {status}: waiting for call 'call' to be 'completed'." for status in ("queued", "in-progress")
+        ]
+
     @pytest.mark.parametrize("status", ["busy", "failed", "no-answer", "canceled"])
     def test_another_end_fails_at_once(self, status):
         outcome = wait_for_call(call("ringing"), call(status), target_statuses=("in-progress", "completed"))
@@ -224,7 +231,9 @@ class TestCall:
         )
 
     def test_deadline(self):
-        error = wait_for_call(LIVE, LIVE, LIVE, poll_interval=50).expect(SignalWireTimeoutError)
+        outcome = wait_for_call(LIVE, LIVE, LIVE, poll_interval=50)
+        error = outcome.expect(SignalWireTimeoutError)
+        assert outcome.requests[-1].timeout == 2
         assert "call 'call' to be 'completed' at the deadline: its last status was 'in-progress'" in str(error)
 
     def test_record_of_another_call_is_warned_about_once(self, caplog):

@@ -20,12 +20,17 @@ COMPRESSED = gzip.compress(b"{}")
 class TestRequest:
     def test_is_sent_once_with_its_headers_and_body(self, connect, serve):
         server = serve(GOOD_RESPONSE)
-        response = connect(server.origin).send("POST", "/a%2Fb%252E~?StartTime%3C=x+y", body=b"Status=stopped")
+        response = connect(server.origin).send(
+            "POST", "/a%2Fb%252E~?StartTime%3C=x+y&PageToken=%3A%40'()!*", body=b"Status=stopped"
+        )
         assert (response.status, response.body) == (200, b"ok")
         [request] = server.requests
         head, _, body = request.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
-        assert (lines[0], body) == ("POST /a%2Fb%252E~?StartTime%3C=x+y HTTP/1.1", b"Status=stopped")
+        assert (lines[0], body) == (
+            "POST /a%2Fb%252E~?StartTime%3C=x+y&PageToken=%3A%40'()!* HTTP/1.1",
+            b"Status=stopped",
+        )
         assert {line.lower() for line in lines[1:]} == {
             f"host: {server.address}",
             "accept: application/json",
@@ -78,12 +83,13 @@ class TestResponse:
                 COMPRESSED,
             ),
             (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + GOOD_RESPONSE, b"ok"),
+            (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
             (
                 b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MAX_BODY_BYTES + b"x" * MAX_BODY_BYTES,
                 b"x" * MAX_BODY_BYTES,
             ),
         ],
-        ids=["compressed, left as it is", "informational responses", "16 MiB"],
+        ids=["compressed, left as it is", "informational responses", "none", "16 MiB"],
     )
     def test_body_is_read_as_it_is(self, connect, serve, wire, body):
         assert connect(serve(wire).origin).send().body == body

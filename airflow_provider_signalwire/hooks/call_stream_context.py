@@ -8,9 +8,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import PollSchedule, wait_until
@@ -21,30 +20,13 @@ from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.validation import validate_duration
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.hooks.connection import ConnectionHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
 _INTERRUPTED_SECONDS = 3.0
-
-
-class SettingsSource(Protocol):
-    """The part of the hook that is needed."""
-
-    @property
-    def settings(self) -> ClientSettings:
-        """The connection's settings."""
-
-    @property
-    def account_sid(self) -> str:
-        """The project or subproject to act in."""
-
-    async def get_async_settings(self) -> ClientSettings:
-        """Return the connection's settings without blocking the event loop."""
 
 
 class CallStreamContext:
@@ -59,7 +41,7 @@ class CallStreamContext:
 
     @clears_locals
     def __init__(
-        self, hook: SettingsSource, call_sid: str, *, name: str | None, timeout: Any, options: dict[str, Any]
+        self, hook: ConnectionHook, call_sid: str, *, name: str | None, timeout: Any, options: dict[str, Any]
     ) -> None:
         self._hook = hook
         self._call_sid = call_sid
@@ -92,13 +74,13 @@ class CallStreamContext:
         await self._hook.get_async_settings()  # looking the connection up later would block the event loop
         start = self._make_start()
         try:
-            async with self._make_async_client() as client:
+            async with await self._hook.get_async_conn() as client:
                 return (await client.run(start.run())).record
         except SignalWireError:
             raise
         except BaseException as error:
             with _adding_note(error, start):
-                async with self._make_async_client() as client:
+                async with await self._hook.get_async_conn() as client:
                     await client.run(start.abandon(seconds=_INTERRUPTED_SECONDS))
             raise
 
@@ -107,7 +89,7 @@ class CallStreamContext:
     ) -> None:
         start = self._started
         with _adding_note(error, start):
-            async with self._make_async_client() as client:
+            async with await self._hook.get_async_conn() as client:
                 self._finish(await client.run(self._stop(start)))
 
     @clears_locals
@@ -119,12 +101,6 @@ class CallStreamContext:
 
     def _make_client(self) -> SignalWireClient:
         return SignalWireClient(self._hook.settings, observer=AIRFLOW_STATS)
-
-    def _make_async_client(self) -> SignalWireAsyncClient:
-        # Imported here, so that a task that uses the synchronous client does not import aiohttp.
-        from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
-
-        return SignalWireAsyncClient(self._hook.settings, observer=AIRFLOW_STATS)
 
     @property
     def _started(self) -> StreamStart:

@@ -5,22 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import cast
 
 from airflow_provider_signalwire.client.flows.pages import RecordPager
-from airflow_provider_signalwire.client.flows.start import StreamStart
-from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.protocol import endpoints
-from airflow_provider_signalwire.client.protocol.records import (
-    ConferenceRecord,
-    StreamRecord,
-)
+from airflow_provider_signalwire.client.protocol.records import ConferenceRecord, StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
-from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
-from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE, StreamParent
+from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.client.protocol.validation import validate_integer
 from airflow_provider_signalwire.hooks.connection import ConnectionHook
-from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 
 class ConferenceMethods(ConnectionHook):
@@ -97,9 +89,8 @@ class ConferenceMethods(ConnectionHook):
         :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h``.
         :param real_time: Whether to stream in real time, the API's ``StreamRealTime``.
         """
-        request = start_stream(
+        return self._start_stream(
             CONFERENCE,
-            self.account_sid,
             conference_sid,
             url=url,
             name=name,
@@ -111,10 +102,6 @@ class ConferenceMethods(ConnectionHook):
             codec=codec,
             real_time=real_time,
         )
-        start = StreamStart(
-            request, account_sid=self.account_sid, parent_sid=conference_sid, name=name, parent=CONFERENCE
-        )
-        return self.get_conn().run(start.run()).record
 
     def stop_conference_stream(self, conference_sid: str, stream_sid: str) -> StreamRecord:
         """Request the stop of a conference's stream and return its record, whose status is usually ``queued``.
@@ -125,11 +112,6 @@ class ConferenceMethods(ConnectionHook):
         :param stream_sid: The stream's SID or its name.
         """
         return self._stop_stream(CONFERENCE, conference_sid, stream_sid)
-
-    def _stop_stream(self, parent: StreamParent, parent_sid: str, stream_sid: str) -> StreamRecord:
-        result = self.get_conn().run(stop_stream(self.account_sid, parent_sid, stream_sid, parent=parent))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
-        return cast("StreamRecord", result.record)  # only ignore_if_missing makes it None
 
 
 def page_size_within(page_size: int, limit: int | None) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, Connection
@@ -14,9 +14,14 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows.check_connection import check_connection
+from airflow_provider_signalwire.client.flows.start import StreamStart
+from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
+from airflow_provider_signalwire.client.protocol.records import StreamRecord
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
+from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
+from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
 from airflow_provider_signalwire.client.protocol.validation import validate_sid, validate_text
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
@@ -116,6 +121,17 @@ class ConnectionHook(BaseHook):
 
     def _send(self, request: ApiRequest[T]) -> T:
         return self.get_conn().run(send(request)).record
+
+    @clears_locals
+    def _start_stream(self, parent: StreamParent, parent_sid: str, *, name: str, **options: Any) -> StreamRecord:
+        request = start_stream(parent, self.account_sid, parent_sid, name=name, **options)
+        start = StreamStart(request, account_sid=self.account_sid, parent_sid=parent_sid, name=name, parent=parent)
+        return self.get_conn().run(start.run()).record
+
+    def _stop_stream(self, parent: StreamParent, parent_sid: str, stream_sid: str) -> StreamRecord:
+        result = self.get_conn().run(stop_stream(self.account_sid, parent_sid, stream_sid, parent=parent))
+        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        return cast("StreamRecord", result.record)  # only ignore_if_missing makes it None
 
     @property
     def _checked_conn_id(self) -> str:

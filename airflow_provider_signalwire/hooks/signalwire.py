@@ -9,7 +9,6 @@ from typing import Any, Unpack
 from airflow_provider_signalwire.client.flows import calls
 from airflow_provider_signalwire.client.flows.calling import run_command
 from airflow_provider_signalwire.client.flows.pages import RecordPager
-from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.protocol import calling, endpoints
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
@@ -96,8 +95,8 @@ class SignalWireHook(ConferenceMethods):
         :param parameters: Up to 99 custom parameters for the WebSocket server.
         :param authorization_bearer_token: Bearer token for the WebSocket server.
         """
-        request = endpoints.start_call_stream(
-            self.account_sid,
+        return self._start_stream(
+            CALL,
             call_sid,
             url=url,
             name=name,
@@ -107,8 +106,6 @@ class SignalWireHook(ConferenceMethods):
             parameters=parameters,
             authorization_bearer_token=authorization_bearer_token,
         )
-        start = StreamStart(request, account_sid=self.account_sid, parent_sid=call_sid, name=name)
-        return self.get_conn().run(start.run()).record
 
     @clears_locals
     def call_stream(

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from sample_errors import ERRORS
 
 from airflow_provider_signalwire import exceptions
-from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireConnectionError, SignalWireError
+from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireError
 
 every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 RETRYING_CANNOT_FIX = {"Configuration", "Authentication", "NotFound", "Request", "CallEnded"}
@@ -30,13 +30,6 @@ def test_error_that_retrying_cannot_fix_ends_the_task(error):
     assert isinstance(error, AirflowException)
     assert isinstance(error, AirflowFailException) is error.ends_task is (name in RETRYING_CANNOT_FIX)
     assert isinstance(error, SignalWireApiError) is (name in API_ERRORS)
-
-
-@pytest.mark.parametrize(("outcome", "was_sent"), [("not_processed", False), ("unknown", True)])
-def test_connection_error_says_whether_the_request_was_sent(outcome, was_sent):
-    error = SignalWireConnectionError("No response.", kind="lost")
-    error.outcome = outcome
-    assert error.request_was_sent is was_sent
 
 
 @every_error

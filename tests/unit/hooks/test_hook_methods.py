@@ -6,18 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConfigurationError,
     SignalWireNotFoundError,
-    SignalWireRequestError,
 )
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-from airflow_provider_signalwire.simulator.server import SimulatorServer
-
-SUBPROJECT = "5a1c0f6e-9d34-4b7a-8f21-c0ffee000002"
 
 
 @pytest.fixture
@@ -43,20 +37,26 @@ def test_stops_a_stream_by_name(simulator, hook, call_sid):
 
 
 def test_starts_a_stream(simulator, hook, call_sid):
-    record = hook.start_call_stream(
-        call_sid,
-        "wss://media.example.com",
-        name="second",
-        track="outbound_track",
-        status_callback="https://example.com/callback",
-        status_callback_method="POST",
-        parameters={"a": "b"},
-        authorization_bearer_token="bot-secret",
-    )
+    options = {
+        "track": "outbound_track",
+        "status_callback": "https://example.com/callback",
+        "status_callback_method": "POST",
+        "parameters": {"a": "b"},
+        "authorization_bearer_token": "bot-secret",
+    }
+    record = hook.start_call_stream(call_sid, "wss://media.example.com", name="second", **options)
 
     assert (record["name"], record["call_sid"]) == ("second", call_sid)
-    form = last_form(simulator)
-    assert (form["Track"], form["Parameter1.Name"], form["Parameter1.Value"]) == ("outbound_track", "a", "b")
+    assert last_form(simulator) == {
+        "Url": "wss://media.example.com",
+        "Name": "second",
+        "Track": "outbound_track",
+        "StatusCallback": "https://example.com/callback",
+        "StatusCallbackMethod": "POST",
+        "Parameter1.Name": "a",
+        "Parameter1.Value": "b",
+        "AuthorizationBearerToken": "redacted",  # by the simulator
+    }
 
 
 def test_creates_reads_changes_and_deletes_a_call(simulator, hook):
@@ -146,16 +146,9 @@ def test_stop_on_an_ended_conference_returns_a_derived_record(simulator, hook, c
 
     record = hook.stop_conference_stream(conference_sid, "media")
 
-    ended_at = hook.get_conference(conference_sid)["date_updated"]
-    assert record == {
-        "sid": "media",
-        "account_sid": simulator.project,
-        "conference_sid": conference_sid,
-        "name": None,
-        "status": "stopped",
-        "date_updated": ended_at,
-        "uri": f"/api/laml/2010-04-01/Accounts/{simulator.project}/Conferences/{conference_sid}/Streams/media.json",
-    }
+    assert (record["sid"], record["name"], record["status"]) == ("media", None, "stopped")
+    assert record["date_updated"] == hook.get_conference(conference_sid)["date_updated"]
+    assert record["uri"].endswith(f"/Conferences/{conference_sid}/Streams/media.json")
 
 
 def test_lists_conferences_by_filter_and_page(simulator, hook):
@@ -183,57 +176,29 @@ def test_calling_command_returns_the_call(hook, simulator):
     "use",
     [
         lambda hook: hook.get_conference("None"),
-        lambda hook: hook.stop_conference_stream(None, "stream"),
-        lambda hook: hook.stop_conference_stream("conference", ".."),
-        lambda hook: hook.start_conference_stream("", "wss://media.example.com", name="media"),
-        lambda hook: hook.start_conference_stream("conference", "wss://media.example.com", name="a", codec="OPUS"),
-        lambda hook: hook.start_conference_stream("conference", "wss://media.example.com", name="a", real_time="true"),
-        lambda hook: hook.list_conferences(status="ringing"),
-        lambda hook: hook.list_conferences(friendly_name=" "),
-        lambda hook: hook.list_conferences(created_before=datetime.now(UTC)),
-        lambda hook: hook.list_conferences(updated_after="yesterday"),
         lambda hook: hook.list_conferences(page_size=1001),
-        lambda hook: hook.get_call(None),
-        lambda hook: hook.stop_call_stream("None", "stream"),
         lambda hook: hook.stop_call_stream("call", ".."),
-        lambda hook: hook.start_call_stream(None, "wss://media.example.com", name="media"),
         lambda hook: hook.start_call_stream("call", "wss://media.example.com", name=""),
-        lambda hook: hook.create_call("+15550100001", "None"),
         lambda hook: hook.create_call("+15550100001", "+15550100002", urll="https://example.com"),
         lambda hook: hook.update_call("call"),
-        lambda hook: hook.delete_call("a/b"),
-        lambda hook: hook.start_call_recording(None),
-        lambda hook: hook.update_call_recording("call", None, status="stopped"),
-        lambda hook: hook.list_calls(parent_call_sid=" "),
-        lambda hook: hook.list_calls(started_before=datetime(2026, 1, 1)),
     ],
 )
 def test_invalid_argument_is_refused_before_any_request(simulator, hook, use):
     with pytest.raises(SignalWireConfigurationError):
         use(hook)
-
     assert simulator.requests() == []
 
 
-def test_refusal_is_an_error(hook):
-    with pytest.raises(SignalWireRequestError):
-        hook.create_call("+15550100001", "+15550100002")
+def test_acts_in_a_subproject(make_subproject):
+    server, subproject, connection = make_subproject
+    [call] = server.seed(account_sid=subproject, streams=[{"name": "media"}])
+    hook = SignalWireHook(connection, account_sid=subproject)
 
-
-async def test_acts_in_a_subproject(make_connection):
-    with SimulatorServer(subprojects=(SUBPROJECT,), stop_delay_ms=0) as server:
-        connection = make_connection("signalwire_sub", host=server.url)
-        [call] = server.seed(account_sid=SUBPROJECT, streams=[{"name": "media"}])
-        hook = SignalWireHook(connection, account_sid=SUBPROJECT)
-
-        assert hook.account_sid == SUBPROJECT
-        assert hook.stop_call_stream(call["sid"], "media")["account_sid"] == SUBPROJECT
-        assert [listed["sid"] for listed in hook.list_calls()] == [call["sid"]]
-        assert hook.test_connection()[0] is True
-        async with await SignalWireHook(connection, account_sid=SUBPROJECT).get_async_conn() as client:
-            record = (await client.run(send(endpoints.get_call(hook.account_sid, call["sid"])))).record
-        assert record["account_sid"] == SUBPROJECT
-        with pytest.raises(SignalWireNotFoundError):
-            SignalWireHook(connection).get_call(call["sid"])
-        with pytest.raises(SignalWireAuthenticationError):
-            SignalWireHook(connection, account_sid="of-somebody-else").get_call(call["sid"])
+    assert hook.account_sid == subproject
+    assert hook.stop_call_stream(call["sid"], "media")["account_sid"] == subproject
+    assert [listed["sid"] for listed in hook.list_calls()] == [call["sid"]]
+    assert hook.test_connection()[0] is True
+    with pytest.raises(SignalWireNotFoundError):
+        SignalWireHook(connection).get_call(call["sid"])
+    with pytest.raises(SignalWireAuthenticationError):
+        SignalWireHook(connection, account_sid="of-somebody-else").get_call(call["sid"])

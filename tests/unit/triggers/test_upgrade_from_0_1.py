@@ -15,7 +15,7 @@ from airflow.models.trigger import Trigger
 from airflow.providers.common.compat.sdk import AirflowException
 from task_runner import only_event
 
-from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireNotFoundError
+from airflow_provider_signalwire.exceptions import SignalWireNotFoundError
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 from airflow_provider_signalwire.sensors.call import CallStatusSensor
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
@@ -106,55 +106,37 @@ def stored(row: tuple[str, dict[str, Any]], **changes: Any) -> Any:
     return getattr(importlib.import_module(module), name)(**written.kwargs)
 
 
-async def test_stream_row_ends_with_the_stopped_stream(simulator, stream, clock):
-    trigger = stored(STREAM_ROW, **stream, deadline=clock.now + 150)
-    event = await only_event(trigger)
+async def test_stored_rows_end_with_the_stopped_stream_and_the_call(simulator, stream, clock):
+    event = await only_event(stored(STREAM_ROW, **stream, deadline=clock.now + 150))
     assert event["record"]["status"] == "stopped"
     assert resume(stop(**stream), event) == event["record"]
-
-
-async def test_call_row_ends_with_the_call(simulator, stream, clock):
-    trigger = stored(CALL_ROW, call_sid=stream["call_sid"], deadline=clock.now + 150)
-    event = await only_event(trigger)
+    event = await only_event(stored(CALL_ROW, call_sid=stream["call_sid"], deadline=clock.now + 150))
     assert event["record"]["status"] == "in-progress"
 
 
 @pytest.mark.parametrize(
-    ("record", "stream_sid"),
+    ("task", "record"),
     [
-        (STREAM_RECORD, STREAM_SID),
-        (STREAM_RECORD, "media"),
-        ({**STREAM_RECORD, "sid": "media", "name": None}, "media"),  # stopped by name after the call's end
+        (stop(), STREAM_RECORD),
+        (stop(stream_sid="media"), STREAM_RECORD),
+        (stop(stream_sid="media"), {**STREAM_RECORD, "sid": "media", "name": None}),  # after the call's end
+        (stop(ignore_if_missing=True), None),
+        (stream_sensor(), STREAM_RECORD),
+        (call_sensor(), CALL_RECORD),
     ],
-    ids=["by SID", "by name", "after the call's end"],
 )
-def test_stopped_stream_is_the_result(record, stream_sid):
-    assert resume(stop(stream_sid=stream_sid), {"status": "success", "record": record}) == record
+def test_stored_record_is_the_result(task, record):
+    assert resume(task, {"status": "success", "record": record}) == record
 
 
-def test_ignored_missing_stream_is_none():
-    assert resume(stop(ignore_if_missing=True), {"status": "success", "record": None}) is None
-
-
-def test_sensors_return_the_record():
-    assert resume(stream_sensor(), {"status": "success", "record": STREAM_RECORD}) == STREAM_RECORD
-    assert resume(call_sensor(), {"status": "success", "record": CALL_RECORD}) == CALL_RECORD
-
-
-def test_refusal_is_raised_with_every_attribute_of_this_version():
+def test_stored_refusal_is_raised_with_every_attribute_of_this_version():
     with pytest.raises(SignalWireNotFoundError, match="404 Not Found") as caught:
         resume(stop(), NOT_FOUND_EVENT)
     assert (caught.value.http_status, caught.value.retry_after) == (404, None)
 
 
-@pytest.mark.parametrize("make_task", [stop, stream_sensor, call_sensor])
-def test_timeout_is_raised_as_a_timeout(make_task):
+@pytest.mark.parametrize("task", [stop(), stream_sensor(), call_sensor()])
+def test_stored_timeout_is_raised_as_a_timeout(task):
     with pytest.raises(AirflowException, match="its last status was 'in-progress'") as caught:
-        resume(make_task(), TIMEOUT_EVENT)
+        resume(task, TIMEOUT_EVENT)
     assert "Timeout" in type(caught.value).__name__
-
-
-def test_ended_call_is_raised():
-    event = {"status": "error", "error": "SignalWireCallEndedError", "message": "Call ended.", "attributes": {}}
-    with pytest.raises(SignalWireError, match=r"Call ended\."):
-        resume(call_sensor(), event)

@@ -6,10 +6,9 @@ import re
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from simulated import http_status, stop_returns
+from simulated import stop_returns
 from task_runner import run_trigger
 
-from airflow_provider_signalwire.exceptions import SignalWireNotFoundError
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 
@@ -39,35 +38,6 @@ def test_stop_is_one_line_with_its_details(simulator, connection, stream, stop_l
     [line] = stop_lines()
     assert (line["status"], line["sid"], line["call"]) == ("stopped", stream["stream_sid"], stream["call_sid"])
     assert (line["name"], line["attempts"], [line["request_id"]]) == ("agent assist", "1", request_ids(simulator))
-
-
-def test_line_counts_attempts_and_the_whole_time(simulator, connection, stream, stop_lines, clock):
-    simulator.set_faults([http_status(429, times=1, headers={"Retry-After": "1"})])
-    stop(stream).execute({})
-    [line] = stop_lines()
-    assert line["attempts"] == "2"
-    assert 1000 <= int(line["milliseconds"]) < 60_000
-
-
-def test_line_says_that_the_call_has_ended(simulator, connection, stream, stop_lines):
-    simulator.state.end_call(stream["call_sid"])
-    simulator.set_faults([http_status(404)])
-    stop(stream).execute({})
-    [line] = stop_lines()
-    assert line["status"] == "stopped (its call has ended)"
-    assert [line["request_id"]] == request_ids(simulator)
-
-
-def test_line_says_that_a_missing_stream_is_ignored(connection, stream, stop_lines):
-    stop({**stream, "stream_sid": "unknown"}, ignore_if_missing=True).execute({})
-    [line] = stop_lines()
-    assert (line["status"], line["sid"]) == ("missing (ignored)", "unknown")
-
-
-def test_failed_stop_has_no_line(connection, stream, stop_lines):
-    with pytest.raises(SignalWireNotFoundError):
-        stop({**stream, "stream_sid": "unknown"}).execute({})
-    assert stop_lines() == []
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from simulated import STOPS, stop_returns
 from task_runner import run_trigger
 
 from airflow_provider_signalwire import metrics
 from airflow_provider_signalwire.client.policy.observer import OUTCOME_BY_ERROR
-from airflow_provider_signalwire.client.policy.steps import send as send_request
-from airflow_provider_signalwire.client.protocol import endpoints
-from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireNotFoundError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
@@ -28,24 +24,6 @@ from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTr
 DOCS = Path(__file__).parents[3] / "docs" / "observability.md"
 
 
-def send_sync(settings, flow):
-    with SignalWireClient(settings, observer=AIRFLOW_STATS) as client:
-        return client.run(flow)
-
-
-def send_async(settings, flow):
-    async def send():
-        async with SignalWireAsyncClient(settings, observer=AIRFLOW_STATS) as client:
-            return await client.run(flow)
-
-    return asyncio.run(send())
-
-
-@pytest.fixture(params=[send_sync, send_async], ids=["sync", "async"])
-def send(request, settings):
-    return lambda flow: request.param(settings, flow)
-
-
 @pytest.fixture
 def trigger(connection, no_backoff):
     def make(**arguments):
@@ -56,47 +34,39 @@ def trigger(connection, no_backoff):
 
 
 class TestARequest:
-    def test_is_counted_and_timed(self, send, simulator, stats, stream):
-        send(send_request(endpoints.get_call(simulator.project, stream["call_sid"])))
-        assert stats.counts(metrics.REQUESTS) == {("get_call", "ok"): 1}
-        [duration] = stats.values(metrics.REQUEST_DURATION)
-        assert timedelta() < duration < timedelta(seconds=30)
-        assert stats.counts(metrics.RETRIES) == {}
-
     @pytest.mark.parametrize(
         ("fault", "outcome"),
         [
-            ({"kind": "status", "status": 401}, "authentication_failed"),
-            ({"kind": "status", "status": 404}, "not_found"),
-            ({"kind": "status", "status": 422}, "refused"),
-            ({"kind": "status", "status": 429, "headers": {"Retry-After": "0"}}, "rate_limited"),
-            ({"kind": "status", "status": 503}, "server_error"),
+            ({"status": 401}, "authentication_failed"),
+            ({"status": 404}, "not_found"),
+            ({"status": 422}, "refused"),
+            ({"status": 429, "headers": {"Retry-After": "0"}}, "rate_limited"),
+            ({"status": 503}, "server_error"),
             ({"kind": "html"}, "invalid_response"),
             ({"kind": "reset"}, "connection_error"),
         ],
     )
-    def test_that_fails_is_counted_by_outcome(self, send, simulator, stats, stream, no_backoff, fault, outcome):
-        simulator.set_faults([{**fault, "times": None}])
+    def test_that_fails_is_counted_by_outcome(self, simulator, connection, stats, stream, no_backoff, fault, outcome):
+        simulator.set_faults([{"kind": "status", **fault, "match": STOPS, "times": None}])
         with pytest.raises(SignalWireError):
-            send(send_request(endpoints.stop_call_stream(simulator.project, *stream.values())))
-        [((operation, counted), count)] = stats.counts(metrics.REQUESTS).items()
-        assert (operation, counted) == ("stop_call_stream", outcome)
-        assert count == len(simulator.requests()) == len(stats.values(metrics.REQUEST_DURATION))
+            SignalWireHook(connection).stop_call_stream(**stream)
+        counts = stats.counts(metrics.REQUESTS)
+        counts.pop(("get_call", "ok"), None)  # read after a refusal
+        assert counts == {("stop_call_stream", outcome): len(simulator.requests("/Streams/"))}
         assert outcome in OUTCOME_BY_ERROR.values()
 
-    def test_that_is_retried_is_counted_each_time(self, send, simulator, stats, stream, no_backoff):
-        simulator.set_faults([{"kind": "status", "status": 503, "times": 2}])
-        send(send_request(endpoints.get_call(simulator.project, stream["call_sid"])))
-        assert stats.counts(metrics.REQUESTS) == {("get_call", "server_error"): 2, ("get_call", "ok"): 1}
+    def test_that_is_retried_is_counted_and_timed_each_time(self, simulator, connection, stats, stream, clock):
+        rate_limit = {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}
+        simulator.set_faults([{"kind": "status", "status": 503}, rate_limit])
+        SignalWireHook(connection).get_call(stream["call_sid"])
+        outcomes = ("server_error", "rate_limited", "ok")
+        assert stats.counts(metrics.REQUESTS) == {("get_call", outcome): 1 for outcome in outcomes}
         assert stats.counts(metrics.RETRIES) == {("get_call",): 2}
-        assert stats.counts(metrics.RATE_LIMIT_WAITS) == {}
-
-    def test_that_waits_for_the_rate_limit_is_timed(self, send, simulator, stats, stream, clock):
-        simulator.set_faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}])
-        send(send_request(endpoints.get_call(simulator.project, stream["call_sid"])))
         assert stats.counts(metrics.RATE_LIMIT_WAITS) == {("get_call",): 1}
         assert stats.values(metrics.RATE_LIMIT_WAIT_DURATION) == [timedelta(seconds=1)]
-        assert stats.counts(metrics.RETRIES) == {("get_call",): 1}
+        durations = stats.values(metrics.REQUEST_DURATION)
+        assert len(durations) == 3
+        assert all(timedelta() < duration < timedelta(seconds=30) for duration in durations)
 
     def test_has_the_name_of_the_hooks_method(self, simulator, connection, stats, stream):
         hook = SignalWireHook(connection)
@@ -144,31 +114,17 @@ class TestAStop:
         assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped", "stopped"): 1}
         assert stats.counts(metrics.REQUESTS) == {("stop_call_stream", "ok"): 1}
 
-    def test_of_a_stream_that_ended_with_its_call(self, simulator, connection, stats, stream):
-        simulator.state.end_call(stream["call_sid"])
-        SignalWireHook(connection).stop_call_stream(**stream)
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("already_ended", "already_ended"): 1}
-
-    def test_of_a_missing_stream(self, connection, stats, stream, context):
-        missing = {**stream, "stream_sid": "missing"}
-        StopCallStreamOperator(task_id="stop", ignore_if_missing=True, **missing).execute(context)
-        assert stats.counts(metrics.STREAMS_STOPPED) == {("missing", "missing"): 1}
-
     def test_that_fails_is_not_counted(self, connection, stats, stream):
         with pytest.raises(SignalWireNotFoundError):
             SignalWireHook(connection).stop_call_stream(stream["call_sid"], "missing")
         assert stats.counts(metrics.STREAMS_STOPPED) == {}
         assert stats.counts(metrics.REQUESTS) == {("stop_call_stream", "not_found"): 1, ("get_call", "ok"): 1}
 
-    def test_that_is_waited_for(self, simulator, connection, stats, stream, context):
-        simulator.reset(stop_delay_ms=300)
-        [call] = simulator.seed(streams=[{"name": "slow"}])
-        operator = StopCallStreamOperator(
-            task_id="stop", call_sid=call["sid"], stream_sid="slow", wait_for_completion=True, poll_interval=0.1
-        )
-        assert operator.execute(context)["status"] == "stopped"
+    def test_that_is_waited_for(self, simulator, connection, stats, stream, context, clock):
+        simulator.set_faults(stop_returns("queued"))
+        StopCallStreamOperator(task_id="stop", **stream, wait_for_completion=True).execute(context)
         assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped", "stopped"): 1}
-        assert stats.counts(metrics.REQUESTS)["stop_call_stream", "ok"] >= 2
+        assert stats.counts(metrics.REQUESTS)["stop_call_stream", "ok"] == 2
 
     def test_by_a_batch(self, simulator, connection, stats, context):
         running = simulator.seed(count=20, streams=[{"name": "media"}])

@@ -8,7 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
@@ -80,11 +80,12 @@ WITHOUT_REQUESTS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def safe_repr(value: object) -> str:
+def secrets_shown_by(value: object, hidden: tuple[str, ...]) -> list[str]:
     try:
-        return repr(value)
-    except AttributeError:  # of an operator that is not constructed yet
-        return ""
+        text = repr(value)
+    except Exception:  # of an object that is not constructed yet
+        return []
+    return [secret for secret in hidden if secret in text]
 
 
 def leaks_of(error: BaseException, hidden: tuple[str, ...]) -> set[tuple[str, str]]:
@@ -101,8 +102,8 @@ def leaks_of(error: BaseException, hidden: tuple[str, ...]) -> set[tuple[str, st
             code = frame.f_code
             if code.co_filename.startswith(PACKAGE):
                 place = f"{code.co_filename.removeprefix(PACKAGE)}:{line}:{code.co_name}"
-                shown = {name: safe_repr(value) for name, value in frame.f_locals.items()}
-                leaks |= {(f"{place}.{name}", s) for name, text in shown.items() for s in hidden if s in text}
+                for name, value in frame.f_locals.items():
+                    leaks |= {(f"{place}.{name}", secret) for secret in secrets_shown_by(value, hidden)}
         links += [link.__cause__, link.__context__]
     return leaks
 
@@ -128,8 +129,8 @@ class Interrupted(BaseException):
     """Raised where a signal handler could raise."""
 
 
-def run_traced(call: Callable[[], Any], visit: Callable[[str, int], None]) -> BaseException | None:
-    """Run a call in a new thread; visit each line of ours before it is executed, and return what the call raised."""
+def run_traced(call: Callable[[], Any], visit: Callable[[FrameType], None]) -> BaseException | None:
+    """Run a call in a new thread; visit frames of ours before each line, and return what the call raised."""
     errors: list[BaseException] = []
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -141,7 +142,7 @@ def run_traced(call: Callable[[], Any], visit: Callable[[str, int], None]) -> Ba
             return trace if is_other_thread else None
         # The decorator itself has its arguments until it has handled the exception.
         if event == "line" and code.co_qualname != "clears_locals.<locals>.call":
-            visit(code.co_filename, frame.f_lineno)
+            visit(frame)
         return trace
 
     def run() -> None:
@@ -164,12 +165,14 @@ def run_traced(call: Callable[[], Any], visit: Callable[[str, int], None]) -> Ba
     return errors[0] if errors else None
 
 
-def test_exception_at_any_line_shows_no_secret(simulator, make_connection, monkeypatch):
+def test_exception_wherever_a_secret_is_at_hand_shows_none(simulator, make_connection, monkeypatch):
+    """Raise at each line whose frame shows a secret, and once in every other function, to see its callers."""
     monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.1)
     monkeypatch.setattr(start, "_CLEANUP_SECONDS", 0.1)
     make_connection(extra={"max_attempts": 1, "timeout": 2})
     hidden = (*HIDDEN, simulator.token)
-    interrupted: set[tuple[str, int]] = set()
+    interrupted: set[tuple[CodeType, int]] = set()
+    functions: set[CodeType] = set()
     leaks: set[tuple[str, str]] = set()
     for operation in (CASES | WITHOUT_REQUESTS).values():
 
@@ -178,11 +181,21 @@ def test_exception_at_any_line_shows_no_secret(simulator, make_connection, monke
             [call] = simulator.seed(streams=[{"name": "media"}])
             operation(call["sid"])
 
-        lines: dict[tuple[str, int], None] = {}
-        assert run_traced(perform, lambda *line, lines=lines: lines.setdefault(line)) is None
-        for target in lines.keys() - interrupted:
+        targets: dict[tuple[CodeType, int], None] = {}
 
-            def interrupt(*line, target=target):
+        def choose(frame, targets=targets):
+            line = (frame.f_code, frame.f_lineno)
+            if line in targets or line in interrupted:
+                return
+            if frame.f_code not in functions or any(secrets_shown_by(v, hidden) for v in frame.f_locals.values()):
+                functions.add(frame.f_code)
+                targets[line] = None
+
+        assert run_traced(perform, choose) is None
+        for target in targets:
+
+            def interrupt(frame, target=target):
+                line = (frame.f_code, frame.f_lineno)
                 if line == target and target not in interrupted:
                     interrupted.add(target)
                     raise Interrupted
@@ -190,4 +203,4 @@ def test_exception_at_any_line_shows_no_secret(simulator, make_connection, monke
             if error := run_traced(perform, interrupt):
                 leaks |= leaks_of(error, hidden)
     assert sorted(leaks) == []
-    assert len(interrupted) > 1000
+    assert len(interrupted) > 100

@@ -37,7 +37,7 @@ def test_stop_is_one_line_with_its_details(simulator, connection, stream, stop_l
     task(stream).execute({})
     [line] = stop_lines()
     assert (line["status"], line["sid"], line["call"]) == ("stopped", stream["stream_sid"], stream["call_sid"])
-    assert (line["name"], line["attempts"], [line["request_id"]]) == ("agent assist", "1", request_ids(simulator))
+    assert (line["name"], line["attempts"], [line["request_id"]]) == ("media", "1", request_ids(simulator))
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -57,12 +57,8 @@ def test_importing_it_on_an_older_airflow_says_which_version_is_needed(monkeypat
 class TestPolicy:
     @pytest.fixture
     def policy_class(self):
-        module = pytest.importorskip(
-            MODULE,
-            reason="Airflow before 3.3 has no retry policies",
-            exc_type=ImportError,
-        )
-        return module.SignalWireRetryPolicy
+        reason = "Airflow before 3.3 has no retry policies"
+        return pytest.importorskip(MODULE, reason=reason, exc_type=ImportError).SignalWireRetryPolicy
 
     @pytest.fixture
     def decide(self, policy_class):
@@ -77,10 +73,6 @@ class TestPolicy:
         assert (decision.action.value, decision.retry_delay) == ("retry", timedelta(seconds=seconds))
         assert decision.reason
 
-    def test_the_error_of_a_trigger_keeps_what_was_asked(self, decide):
-        rebuilt = SignalWireError.from_event(rate_limit(7.0).to_event())
-        assert decide(rebuilt).retry_delay == timedelta(seconds=7)
-
     @pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
     def test_after_an_outage_it_backs_off(self, decide, error):
         for try_number, longest in [(1, 10), (2, 20), (3, 40), (4, 60), (1000, 60)]:
@@ -94,11 +86,11 @@ class TestPolicy:
     def test_other_errors_are_left_to_the_task(self, decide, error):
         assert decide(error).action.value == "default"
 
-    @pytest.mark.parametrize("argument", ["backoff", "max_backoff"])
-    @pytest.mark.parametrize("value", [0, -1, "30", None, True])
-    def test_invalid_duration_is_refused(self, policy_class, argument, value):
-        with pytest.raises(SignalWireConfigurationError, match=f"'{argument}'"):
-            policy_class(**{argument: value})
+    @pytest.mark.parametrize("arguments", [{"backoff": 0}, {"max_backoff": 0}, {"backoff": "30"}], ids=repr)
+    def test_invalid_duration_is_refused(self, policy_class, arguments):
+        [name] = arguments
+        with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
+            policy_class(**arguments)
 
     def test_it_can_be_one_of_a_chain(self, policy_class):
         sdk = pytest.importorskip("airflow.providers.common.compat.sdk")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
 
-from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE, StreamParent
 from airflow_provider_signalwire.journal import (
     JOURNAL_KEY,
     RunningStream,
@@ -22,8 +23,13 @@ OWNER = StreamOwner("dag", "run", "task")
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def event(kind: str, sid: str, *, call: str = "call", name: str | None = "bot", at: datetime = AT) -> StreamEvent:
-    return StreamEvent(kind, "project", call, sid, name, at)
+def event(
+    kind: str, sid: str, *, of: str = "call", name: str | None = "bot", at: datetime = AT, parent: StreamParent = CALL
+) -> StreamEvent:
+    return StreamEvent(kind, "project", of, sid, name, at, parent=parent)
+
+
+conference_event = partial(event, of="conference", parent=CONFERENCE)
 
 
 def journal_of(*extras: Any) -> StreamJournal:
@@ -33,21 +39,20 @@ def journal_of(*extras: Any) -> StreamJournal:
     return journal
 
 
-def running(*events: StreamEvent) -> list[str]:
-    return [stream.stream_sid for stream in journal_of(to_extra(events)).running_streams()]
-
-
-def test_started_stream_runs_until_it_is_stopped() -> None:
-    assert running(event("started", "a"), event("started", "b"), event("stopped", "a")) == ["b"]
-
-
-def test_same_name_or_another_call_is_another_stream() -> None:
-    assert running(event("started", "b"), event("stopped", "a"), event("stopped", "b", call="other")) == ["b"]
-
-
-def test_end_of_a_call_ends_all_its_streams() -> None:
-    other = event("started", "c", call="other")
-    assert running(event("started", "a"), event("started", "b"), other, event("ended", "bot")) == ["c"]
+@pytest.mark.parametrize(
+    ("events", "running"),
+    [
+        ([event("started", "a"), event("started", "b"), event("stopped", "a")], ["b"]),
+        ([event("started", "b"), event("stopped", "a"), event("stopped", "b", of="other")], ["b"]),
+        ([event("started", "a"), event("started", "b"), event("started", "c", of="other"), event("ended", "?")], ["c"]),
+        ([conference_event("started", "a"), conference_event("started", "b"), conference_event("stopped", "a")], ["b"]),
+        ([conference_event("started", "a"), conference_event("started", "b"), conference_event("ended", "a")], []),
+    ],
+)
+def test_stream_runs_until_it_is_stopped_or_its_call_or_conference_ends(
+    events: list[StreamEvent], running: list[str]
+) -> None:
+    assert [stream.stream_sid for stream in journal_of(to_extra(events)).running_streams()] == running
 
 
 def test_oldest_stream_comes_first_with_its_owner_and_name() -> None:
@@ -104,22 +109,6 @@ def test_invalid_entry_is_counted_and_the_others_are_read(change: dict[str, Any]
     assert ([stream.stream_sid for stream in journal.running_streams()], journal.skipped) == (["b"], 1)
 
 
-def unconfirmed(*minutes: float) -> list[RunningStream]:
-    starts = [AT + timedelta(minutes=each) for each in minutes]
-    return [RunningStream("project", "call", "bot", "bot", at, StreamOwner("dag", str(at), "task")) for at in starts]
-
-
-def with_unconfirmed(starts: list[RunningStream], *events: StreamEvent) -> list[RunningStream]:
-    journal = journal_of(to_extra(events))
-    for start in starts:
-        journal.add_unconfirmed(start)
-    return journal.running_streams()
-
-
-def conference_event(kind: str, sid: str) -> StreamEvent:
-    return StreamEvent(kind, "project", "conference", sid, "bot", AT, parent=CONFERENCE)
-
-
 def test_entry_of_a_conference_names_the_conference() -> None:
     [entry] = to_extra([conference_event("started", "a")])[JOURNAL_KEY]["entries"]
     assert (entry["conference_sid"], "call_sid" in entry) == ("conference", False)
@@ -128,31 +117,29 @@ def test_entry_of_a_conference_names_the_conference() -> None:
     assert RunningStream.from_dict(json.loads(json.dumps(stream.as_dict()))) == stream
 
 
-def test_end_of_a_conference_ends_all_its_streams() -> None:
-    started = [conference_event("started", "a"), conference_event("started", "b")]
-    assert running(*started, conference_event("stopped", "a")) == ["b"]
-    assert running(*started, conference_event("ended", "a")) == []
+ANOTHER_CALL = event("started", "b", of="other", at=AT + timedelta(hours=1))
 
 
-def test_start_without_event_may_be_running() -> None:
-    starts = unconfirmed(1)
-    before, other_call = event("started", "a"), event("started", "b", call="other", at=AT + timedelta(hours=1))
-    stopped = [event("stopped", "a"), event("stopped", "bot")]
-    assert starts[0] in with_unconfirmed(starts, before, other_call, *stopped)
-    assert starts[0].is_unconfirmed
-
-
-def test_event_of_the_start_or_of_a_later_one_confirms_it() -> None:
-    [stream] = with_unconfirmed(unconfirmed(0), event("started", "a"))
-    assert (stream.stream_sid, stream.is_unconfirmed) == ("a", False)
-    assert with_unconfirmed(unconfirmed(-1), event("started", "a"), event("stopped", "a")) == []
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_of_two_starts_of_a_name_the_latest_counts(order: int) -> None:
-    early, late = unconfirmed(0, 1)
-    assert with_unconfirmed([early, late][::order]) == [late]
-
-
-def test_end_of_a_call_ends_starts_without_event() -> None:
-    assert with_unconfirmed(unconfirmed(1), event("ended", "any")) == []
+@pytest.mark.parametrize(
+    ("minutes", "events", "running"),
+    [
+        ([1], [event("started", "a"), event("stopped", "a"), event("stopped", "bot")], ["bot at 1"]),
+        ([1], [ANOTHER_CALL], ["bot at 1", "b"]),
+        ([0], [event("started", "a")], ["a"]),
+        ([-1], [event("started", "a"), event("stopped", "a")], []),
+        ([0, 1], [], ["bot at 1"]),
+        ([1, 0], [], ["bot at 1"]),
+        ([1], [event("ended", "any")], []),
+    ],
+    ids=["no event", "another call's", "its event", "a later start's", "latest", "latest, first", "end of the call"],
+)
+def test_start_may_be_running_until_an_event_of_it_or_of_a_later_one(
+    minutes: list[int], events: list[StreamEvent], running: list[str]
+) -> None:
+    journal = journal_of(to_extra(events))
+    for minute in minutes:
+        journal.add_unconfirmed(RunningStream("project", "call", "bot", "bot", AT + timedelta(minutes=minute), OWNER))
+    assert [
+        f"bot at {(stream.started_at - AT).seconds // 60}" if stream.is_unconfirmed else stream.stream_sid
+        for stream in journal.running_streams()
+    ] == running

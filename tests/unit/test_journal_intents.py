@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -101,35 +102,23 @@ def test_without_store_nothing_is_recorded(context, make_intent):
     assert found(context) == []
 
 
-@pytest.fixture
-def execute(context, connection, simulator):
-    [call] = simulator.seed()
-
-    def run() -> None:
-        StartCallStreamOperator(
-            task_id="start", call_sid=call["sid"], url="wss://bot.example.com/", outlets=[JOURNAL]
-        ).execute(context)
-
-    return run
-
-
-def test_start_that_succeeded_stays_until_a_cleanup_has_read_its_event(context, execute):
-    execute()
-    assert found(context) == ["run"]
-
-
-def test_refused_start_leaves_no_intent(simulator, context, execute):
-    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 422}])
-    with pytest.raises(SignalWireRequestError):
-        execute()
-    assert found(context) == []
-
-
-def test_start_whose_stream_may_be_running_leaves_its_intent(simulator, context, execute, make_connection):
+@pytest.mark.parametrize(
+    ("fault", "error", "runs"),
+    [
+        (None, None, ["run"]),  # until a cleanup has read its event
+        ({"status": 422}, SignalWireRequestError, []),
+        ({"status": 503, "when": "after", "times": None}, SignalWireServerError, ["run"]),
+    ],
+    ids=["started", "refused", "may be running"],
+)
+def test_start_stays_unless_no_stream_can_be_running(simulator, context, make_connection, fault, error, runs):
     make_connection(extra={"max_attempts": 1})
-    simulator.set_faults(
-        [{"match": {"method": "POST"}, "kind": "status", "status": 503, "when": "after", "times": None}]
+    [call] = simulator.seed()
+    if fault:
+        simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", **fault}])
+    start = StartCallStreamOperator(
+        task_id="start", call_sid=call["sid"], url="wss://bot.example.com/", outlets=[JOURNAL]
     )
-    with pytest.raises(SignalWireServerError, match="may be running"):
-        execute()
-    assert found(context) == ["run"]
+    with pytest.raises(error) if error else nullcontext():
+        start.execute(context)
+    assert found(context) == runs

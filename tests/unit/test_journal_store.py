@@ -21,29 +21,21 @@ NOW = datetime.now(UTC)
 JOURNAL = Asset("streams")
 
 
-def event_at(kind: str, sid: str, *, hours: float = 0, at: datetime | None = None, size: int = 1) -> SimpleNamespace:
-    at = at or NOW - timedelta(hours=hours)
+def event_at(kind: str, sid: str, *, hours: float, size: int = 1) -> SimpleNamespace:
+    at = NOW - timedelta(hours=hours)
     extra = to_extra([StreamEvent(kind, "project", "call", sid, "bot", at)] * size)
     source = {"source_dag_id": "dag", "source_run_id": "run", "source_task_id": "task", "source_map_index": None}
     return SimpleNamespace(timestamp=at, extra=extra, size=size, **source)
 
 
 class Events:
-    """An asset's events, as Airflow returns them: the newest first, `before` includes its time.
+    """An asset's events, as Airflow returns them: the newest first, `before` includes its time."""
 
-    :param groups: The number of entries of each event, for each time.
-    """
-
-    def __init__(self, groups: list[list[int]]) -> None:
-        self.pages: list[int] = []
-        self.events: list[SimpleNamespace] = []
-        self.read: set[int] = set()
+    def __init__(self, events: list[SimpleNamespace]) -> None:
+        self.events = sorted(events, key=lambda event: event.timestamp, reverse=True)
+        self.pages: list[list[SimpleNamespace]] = []
         self._before = self._after = NOW
         self._limit = 0
-        for minutes, group in enumerate(groups):
-            at = NOW - timedelta(minutes=minutes)
-            for size in group:
-                self.events.append(event_at("started", str(len(self.events)), at=at, size=size))
 
     def after(self, since: str) -> Events:
         self._after = datetime.fromisoformat(since)
@@ -62,17 +54,30 @@ class Events:
         return self
 
     def __iter__(self) -> Any:
-        page = [event for event in self.events if self._after <= event.timestamp <= self._before]
-        page = page[: self._limit]
-        self.pages.append(sum(event.size for event in page))
-        self.read |= {id(event) for event in page}
+        page = [event for event in self.events if self._after <= event.timestamp <= self._before][: self._limit]
+        self.pages.append(page)
         return iter(page)
 
 
-def read(groups: list[list[int]]) -> tuple[int, list[int]]:
-    events = Events(groups)
-    journal = read_journal({"inlet_events": {JOURNAL: events}}, [JOURNAL], [], max_stream_age=timedelta(days=7))
-    return len(journal.running_streams()), events.pages
+def read(
+    events: list[SimpleNamespace], *, store: TaskStateStore | None = None, days: float = 7
+) -> tuple[list[str], Events]:
+    """Return the running streams, and the events with the pages that were read."""
+    accessor = Events(events)
+    context = {"inlet_events": {JOURNAL: accessor}} | ({} if store is None else {"asset_state_store": {JOURNAL: store}})
+    journal = read_journal(context, [JOURNAL], [], max_stream_age=timedelta(days=days))
+    return [stream.stream_sid for stream in journal.running_streams()], accessor
+
+
+def read_groups(groups: list[list[int]]) -> tuple[int, list[int]]:
+    """Read events of so many entries each, a group for each minute; return the streams and entries of each page."""
+    started = [(minutes, size) for minutes, group in enumerate(groups) for size in group]
+    events = [
+        event_at("started", str(number), hours=minutes / 60, size=size)
+        for number, (minutes, size) in enumerate(started)
+    ]
+    running, accessor = read(events)
+    return len(running), [sum(event.size for event in page) for page in accessor.pages]
 
 
 @pytest.mark.parametrize(
@@ -86,17 +91,17 @@ def read(groups: list[list[int]]) -> tuple[int, list[int]]:
     ],
 )
 def test_every_event_is_read(groups: list[list[int]]) -> None:
-    assert read(groups)[0] == sum(map(len, groups))
+    assert read_groups(groups)[0] == sum(map(len, groups))
 
 
 def test_page_holds_at_most_a_hundred_events_of_one_entry() -> None:
-    count, pages = read([[1]] * 1000)
+    count, pages = read_groups([[1]] * 1000)
     assert (count, max(pages)) == (1000, 100)
     assert len(pages) < 25
 
 
 def test_page_holds_at_most_two_of_the_largest_events() -> None:
-    count, pages = read([[2_501]] * 4)
+    count, pages = read_groups([[2_501]] * 4)
     assert (count, max(pages)) == (4, 5_002)
 
 
@@ -107,11 +112,8 @@ def store() -> TaskStateStore:
 
 def read_again(store: TaskStateStore, events: list[SimpleNamespace], *, days: float = 7) -> tuple[list[str], int]:
     """Return the running streams and the number of events that were read."""
-    accessor = Events([])
-    accessor.events = sorted(events, key=lambda event: event.timestamp, reverse=True)
-    context = {"inlet_events": {JOURNAL: accessor}, "asset_state_store": {JOURNAL: store}}
-    journal = read_journal(context, [JOURNAL], [], max_stream_age=timedelta(days=days))
-    return [stream.stream_sid for stream in journal.running_streams()], len(accessor.read)
+    running, accessor = read(events, store=store, days=days)
+    return running, len({id(event) for page in accessor.pages for event in page})
 
 
 OLD = [event_at("started", "a", hours=9), event_at("started", "b", hours=8), event_at("stopped", "a", hours=7)]

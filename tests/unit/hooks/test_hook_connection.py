@@ -20,37 +20,22 @@ def test_constructor_does_not_look_the_connection_up():
     assert hook.signalwire_conn_id == "there_is_no_such_connection"
 
 
-def test_connection_is_looked_up_once(simulator, connection):
-    looked_up = []
-
-    class CountingHook(SignalWireHook):
-        @classmethod
-        def get_connection(cls, conn_id):
-            looked_up.append(conn_id)
-            return super().get_connection(conn_id)
-
-    [call] = simulator.seed()
-    hook = CountingHook()
-    hook.get_call(call["sid"])
-    hook.get_call(call["sid"])
-    list(hook.list_calls())
-
-    assert looked_up == ["signalwire_default"]
+def test_connection_is_looked_up_once(simulator, stream, monkeypatch):
+    hook = SignalWireHook()
+    hook.get_call(stream["call_sid"])
+    monkeypatch.delenv(VARIABLE)
+    assert hook.get_call(stream["call_sid"])["sid"] == stream["call_sid"]
     assert hook.get_conn() is hook.get_conn()
 
 
-async def test_connection_is_looked_up_once_for_asynchronous_clients(simulator, connection, monkeypatch):
-    [call] = simulator.seed()
+async def test_connection_is_looked_up_once_for_asynchronous_clients(simulator, stream, monkeypatch):
     hook = SignalWireHook()
-    async with await hook.get_async_conn() as client:
-        await client.run(send(endpoints.get_call(hook.account_sid, call["sid"])))
-
+    settings = await hook.get_async_settings()
     monkeypatch.delenv(VARIABLE)
+    assert await hook.get_async_settings() is hook.settings is settings
     async with await hook.get_async_conn() as client:
-        record = (await client.run(send(endpoints.get_call(hook.account_sid, call["sid"])))).record
-
-    assert record["sid"] == call["sid"]
-    assert hook.get_call(call["sid"])["sid"] == call["sid"]
+        record = (await client.run(send(endpoints.get_call(hook.account_sid, stream["call_sid"])))).record
+    assert record["sid"] == stream["call_sid"]
 
 
 def test_every_field_of_the_connection_is_read(simulator, make_connection):
@@ -118,18 +103,17 @@ async def test_unreadable_connection_is_a_configuration_error_that_quotes_nothin
     if definition is not None:
         monkeypatch.setenv(VARIABLE, definition)
 
-    with pytest.raises(SignalWireConfigurationError) as of_hook:
-        SignalWireHook().get_conn()
-    with pytest.raises(SignalWireConfigurationError) as of_async_hook:
-        await SignalWireHook().get_async_conn()
     stop = StopCallStreamOperator(task_id="stop", call_sid="call", stream_sid="stream")
-    with pytest.raises(SignalWireConfigurationError) as of_operator:
-        stop.execute({})
+    messages = []
+    for use in (SignalWireHook().get_conn, lambda: stop.execute({})):
+        with pytest.raises(SignalWireConfigurationError, match="'signalwire_default'") as caught:
+            use()
+        assert caught.value.__cause__ is None
+        messages.append(str(caught.value))
+    with pytest.raises(SignalWireConfigurationError, match="'signalwire_default'") as caught:
+        await SignalWireHook().get_async_conn()
     works, message = SignalWireHook().test_connection()
 
     assert works is False
-    errors = [str(caught.value) for caught in (of_hook, of_async_hook, of_operator)]
-    assert all("'signalwire_default'" in error for error in errors)
-    assert not [shown for shown in (message, *errors) if SECRET in shown]
+    assert not [shown for shown in (*messages, str(caught.value), message) if SECRET in shown]
     assert SECRET not in caplog.text
-    assert of_hook.value.__cause__ is None

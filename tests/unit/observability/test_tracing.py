@@ -45,31 +45,22 @@ def by_name(exporter: InMemorySpanExporter) -> dict[str, list[ReadableSpan]]:
     return spans
 
 
-def stream_of(simulator: SimulatorServer) -> tuple[str, str]:
-    [call] = simulator.seed(count=1, streams=[{"name": "audio", "url": "wss://bot.example.com/"}])
-    return call["sid"], call["streams"][0]["sid"]
-
-
-def test_each_attempt_is_a_span_of_its_operation(simulator: SimulatorServer, exporter: InMemorySpanExporter) -> None:
-    call_sid, stream_sid = stream_of(simulator)
+def test_each_attempt_is_a_span_of_its_operation(
+    simulator: SimulatorServer, stream: dict[str, str], exporter: InMemorySpanExporter
+) -> None:
     simulator.set_faults([{"kind": "status", "status": 503, "times": 1}])
-    SignalWireHook().stop_call_stream(call_sid, stream_sid)
+    SignalWireHook().stop_call_stream(**stream)
     spans = by_name(exporter)
     [operation] = [span for name, [span, *_] in spans.items() if name.startswith("signalwire.")]
     failed, good = spans["POST stop_call_stream"]
     common = {
         "http.request.method": "POST",
         "signalwire.operation": "stop_call_stream",
-        "signalwire.call_sid": call_sid,
-        "signalwire.stream_sid": stream_sid,
+        **{f"signalwire.{name}": sid for name, sid in stream.items()},
     }
-    assert failed.attributes == {
-        **common,
-        "http.request.resend_count": 0,
-        "http.response.status_code": 503,
-        "error.type": "server_error",
-    }
-    assert good.attributes == {**common, "http.request.resend_count": 1, "http.response.status_code": 200}
+    first = {"http.request.resend_count": 0, "http.response.status_code": 503, "error.type": "server_error"}
+    assert failed.attributes == common | first
+    assert good.attributes == common | {"http.request.resend_count": 1, "http.response.status_code": 200}
     assert {span.parent.span_id for span in (failed, good)} == {operation.context.span_id}
     assert (failed.status.is_ok, good.status.is_ok, operation.status.is_ok) == (False, True, True)
     assert {span.instrumentation_scope.name for span in (operation, failed)} == {"airflow_provider_signalwire"}
@@ -78,7 +69,8 @@ def test_each_attempt_is_a_span_of_its_operation(simulator: SimulatorServer, exp
 def test_batch_is_one_trace(
     simulator: SimulatorServer, exporter: InMemorySpanExporter, context: dict[str, Any]
 ) -> None:
-    rows = [dict(zip(("call_sid", "stream_sid"), stream_of(simulator), strict=True)) for _ in range(3)]
+    calls = simulator.seed(count=3, streams=[{"name": "audio"}])
+    rows = [{"call_sid": call["sid"], "stream_sid": "audio"} for call in calls]
     StopCallStreamsOperator(task_id="stop", streams=rows).execute(context)
     spans = by_name(exporter)
     [batch] = spans["signalwire.batch"]
@@ -107,7 +99,8 @@ def test_failure_is_named_without_its_message(exporter: InMemorySpanExporter) ->
 def test_spans_hold_no_secret_and_no_telephone_number(
     simulator: SimulatorServer, exporter: InMemorySpanExporter, make_connection: Any
 ) -> None:
-    call_sid, _ = stream_of(simulator)
+    [call] = simulator.seed()
+    call_sid = call["sid"]
     hook = SignalWireHook()
     hook.create_call(to=NUMBER, from_=NUMBER, url="https://user:secret-in-url@example.com/?key=secret-in-query")
     hook.start_call_stream(call_sid, url="wss://user:secret-in-url@example.com/", name=NUMBER)

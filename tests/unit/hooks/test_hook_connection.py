@@ -1,9 +1,12 @@
-"""From an Airflow connection to a client: fields, and errors of the lookup."""
+"""From an Airflow connection to a client: fields, errors of the lookup, and secrets to mask."""
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow_masking import redact
 
 from airflow_provider_signalwire.client.policy.steps import send
 from airflow_provider_signalwire.client.protocol import endpoints
@@ -117,3 +120,16 @@ async def test_unreadable_connection_is_a_configuration_error_that_quotes_nothin
     assert works is False
     assert not [shown for shown in (*messages, str(caught.value), message) if SECRET in shown]
     assert SECRET not in caplog.text
+
+
+async def test_secrets_are_masked_in_every_encoding(simulator, make_connection):
+    token, proxy = "PT secret/of+the%hook", "http://user:proxy%23password@127.0.0.1:9"
+    make_connection(password=token, extra={"proxy": proxy})
+    SignalWireHook().get_conn()
+    make_connection("signalwire_async", password="PT-of-the-trigger")
+    await SignalWireHook("signalwire_async").get_async_conn()
+
+    logins = [f"{simulator.project}:{each}".encode() for each in (token, "PT-of-the-trigger")]
+    encoded = ["PT%20secret%2Fof%2Bthe%25hook", *(base64.b64encode(login).decode() for login in logins)]
+    for secret in (token, "PT-of-the-trigger", *encoded, "proxy#password", "proxy%23password"):
+        assert secret not in redact(f"before {secret} after"), secret

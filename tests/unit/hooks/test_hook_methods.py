@@ -84,26 +84,14 @@ def test_reads_the_project(simulator, hook):
     assert hook.get_account()["sid"] == simulator.project
 
 
-def test_list_calls_fetches_a_page_when_it_is_needed(simulator, hook):
+def test_listing_calls_begins_when_they_are_needed_and_ends_at_the_limit(simulator, hook):
     simulator.seed(count=5)
-
-    calls = hook.list_calls(page_size=2)
+    calls = hook.list_calls(page_size=2, limit=3)
     assert simulator.requests() == []
-
-    next(calls)
-    next(calls)
-    assert len(simulator.requests()) == 1
-    next(calls)
+    assert len(list(calls)) == 3
     assert len(simulator.requests()) == 2
-    assert len(list(calls)) == 2
-    assert len(simulator.requests()) == 3
-
-
-def test_listing_calls_ends_at_the_limit(simulator, hook):
-    simulator.seed(count=5)
-
-    assert len(list(hook.list_calls(page_size=2, limit=3))) == 3
-    assert len(simulator.requests()) == 2
+    assert len(list(hook.list_calls(limit=4))) == 4
+    assert simulator.requests()[-1]["query"] == "PageSize=4"
     assert list(hook.list_calls(limit=0)) == []
     for page_size in ("10", None, 1.5, [10]):
         with pytest.raises(SignalWireConfigurationError, match="'page_size' is"):

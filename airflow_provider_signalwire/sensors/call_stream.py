@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.sensors.stream import StreamStatusSensor
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
 
 
 class CallStreamStatusSensor(StreamStatusSensor):
@@ -55,10 +52,3 @@ class CallStreamStatusSensor(StreamStatusSensor):
         )
         self.call_sid = call_sid
         self.stream_sid = stream_sid
-
-    @property
-    def trigger_class(self) -> type[CallStreamStoppedTrigger]:
-        """The trigger that waits for the stream to stop."""
-        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
-
-        return CallStreamStoppedTrigger

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.sensors.stream import StreamStatusSensor
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
 
 
 class ConferenceStreamStatusSensor(StreamStatusSensor):
@@ -56,10 +53,3 @@ class ConferenceStreamStatusSensor(StreamStatusSensor):
         )
         self.conference_sid = conference_sid
         self.stream_sid = stream_sid
-
-    @property
-    def trigger_class(self) -> type[ConferenceStreamStoppedTrigger]:
-        """The trigger that waits for the stream to stop."""
-        from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
-
-        return ConferenceStreamStoppedTrigger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
 from airflow_provider_signalwire.triggers.events import stream_record_of
@@ -20,11 +21,6 @@ class StreamStatusSensor(StreamParentMixin, SignalWireSensor):
 
     stream_sid: str
 
-    @property
-    def trigger_class(self) -> type[StreamStoppedTrigger]:
-        """The trigger that waits for the stream to stop."""
-        raise NotImplementedError
-
     def announce(self) -> None:
         """Say what this sensor does to the stream."""
         self.log.info("This sensor stops the stream that it waits for: SignalWire has no other way to read its status.")
@@ -37,8 +33,12 @@ class StreamStatusSensor(StreamParentMixin, SignalWireSensor):
 
     def make_trigger(self, poller: StreamPoller, **arguments: Any) -> StreamStoppedTrigger:
         """Return the trigger that continues the wait."""
+        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
+        from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
+
+        trigger_class = CallStreamStoppedTrigger if self.parent is CALL else ConferenceStreamStoppedTrigger
         arguments[self.parent.id_name] = self.parent_sid
-        return self.trigger_class(stream_sid=self.stream_sid, known_sid=poller.stream_sid, **arguments)
+        return trigger_class(stream_sid=self.stream_sid, known_sid=poller.stream_sid, **arguments)
 
     def finish(self, result: StopResult) -> StreamRecord | None:
         """Log and count the stop, and return the stream's record."""

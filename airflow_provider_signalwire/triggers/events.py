@@ -73,9 +73,11 @@ def call_record_of(event: Any, *, call_sid: str, target_statuses: Collection[str
 
 def _record_of(event: Any) -> Any:
     """Return the record of a success; raise the error of a failure."""
-    if isinstance(event, dict) and event.get("status") == "success" and "record" in event:
+    if not isinstance(event, dict):
+        raise _invalid(event)
+    if event.get("status") == "success" and "record" in event:
         return event["record"]
-    if isinstance(event, dict) and event.get("status") == "error":
+    if event.get("status") == "error":
         error = SignalWireError.from_event(event)
         if isinstance(error, SignalWireTimeoutError) and error.limit == "execution_timeout":
             raise AirflowTaskTimeout(str(error))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_signalwire.client.flows.run_stream import MAX_DURATION, StreamEnd, run_stream, stop_running_stream
+from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import CallPoller, PollSchedule, StreamPoller
 from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.protocol.records import CALL_ENDED_STATUSES
@@ -84,7 +85,7 @@ class RunCallStreamTrigger(PollingTrigger):
     def _make_stream_poller(self, account_sid: str) -> StreamPoller:
         return StreamPoller(account_sid, self.call_sid, self.stream_sid, last_status=self.stream_status)
 
-    def _log_stop(self, stop: Any) -> None:
+    def _log_stop(self, stop: StopResult) -> None:
         log.log(stop.log_level, "%s", stop.describe(self.call_sid, self.stream_sid))
         AIRFLOW_STATS.on_stream_stopped(stop.outcome)
 

@@ -108,11 +108,15 @@ def leaks_of(error: BaseException, hidden: tuple[str, ...]) -> set[tuple[str, st
     return leaks
 
 
-@pytest.mark.parametrize("fault", [{"status": 422}, {"status": 500}, {"kind": "reset"}], ids=repr)
-@pytest.mark.parametrize("name", CASES)
-def test_failure_shows_no_secret(simulator, make_connection, monkeypatch, name, fault):
+@pytest.fixture(autouse=True)
+def short_cleanups(monkeypatch):
     monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.1)
     monkeypatch.setattr(start, "_CLEANUP_SECONDS", 0.1)
+
+
+@pytest.mark.parametrize("fault", [{"status": 422}, {"status": 500}, {"kind": "reset"}], ids=repr)
+@pytest.mark.parametrize("name", CASES)
+def test_failure_shows_no_secret(simulator, make_connection, name, fault):
     make_connection(extra={"max_attempts": 1})
     [call] = simulator.seed(streams=[{"name": "media"}])
     simulator.set_faults([{"kind": "status", "times": None, **fault}])
@@ -165,10 +169,8 @@ def run_traced(call: Callable[[], Any], visit: Callable[[FrameType], None]) -> B
     return errors[0] if errors else None
 
 
-def test_exception_wherever_a_secret_is_at_hand_shows_none(simulator, make_connection, monkeypatch):
+def test_exception_wherever_a_secret_is_at_hand_shows_none(simulator, make_connection):
     """Raise at each line whose frame shows a secret, and once in every other function, to see its callers."""
-    monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.1)
-    monkeypatch.setattr(start, "_CLEANUP_SECONDS", 0.1)
     make_connection(extra={"max_attempts": 1, "timeout": 2})
     hidden = (*HIDDEN, simulator.token)
     interrupted: set[tuple[CodeType, int]] = set()

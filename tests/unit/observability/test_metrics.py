@@ -84,20 +84,10 @@ class TestARequest:
         params = {"control_id": "control", "url": "wss://media.example.com"}
         hook.calling_command("calling.stream", call["sid"], params)
         StopCallingStreamOperator(task_id="stop", call_id=call["sid"], control_id="control").execute({})
-        counts = stats.counts(metrics.REQUESTS)
-        assert {outcome for _, outcome in counts} == {"ok"}
-        assert {operation: count for (operation, _), count in counts.items()} == {
-            "get_account": 1,
-            "start_call_stream": 1,
-            "start_call_recording": 1,
-            "update_call_recording": 1,
-            "list_calls": 2,
-            "update_call": 1,
-            "delete_call": 1,
-            "create_call": 1,
-            "calling_command": 1,
-            "stop_calling_stream": 1,
-        }
+        once = ["get_account", "start_call_stream", "start_call_recording", "update_call_recording", "update_call"]
+        once += ["delete_call", "create_call", "calling_command", "stop_calling_stream"]
+        expected = {**dict.fromkeys(once, 1), "list_calls": 2}
+        assert stats.counts(metrics.REQUESTS) == {(name, "ok"): count for name, count in expected.items()}
 
 
 class TestAStop:

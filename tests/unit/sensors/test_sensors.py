@@ -41,12 +41,6 @@ def sense(run_task, stream):
     return sense
 
 
-def deferral_of(sensor, context):
-    with pytest.raises(TaskDeferred) as caught:
-        sensor.execute(context)
-    return caught.value
-
-
 @every_mode
 @pytest.mark.parametrize(
     ("option", "faults", "error"),
@@ -142,12 +136,13 @@ def test_deadline_counts_from_before_the_first_poll(simulator, stream, context, 
     monkeypatch.setattr(sync_client.SignalWireClient, "run", slow)
     began = clock.now
     sensor = CallStreamStatusSensor(task_id="wait", **stream, timeout=100, poke_interval=0, deferrable=True)
-    deferral = deferral_of(sensor, context)
-    arguments = deferral.trigger.serialize()[1]
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute(context)
+    arguments = deferral.value.trigger.serialize()[1]
     assert arguments["deadline"] == began + 100
     assert arguments["poll_interval"] == 0.1  # the triggerer must not spin
     assert arguments["last_status"] == "in-progress"
-    assert deferral.timeout == timedelta(seconds=93 + 60)  # Airflow's timeout is the backstop
+    assert deferral.value.timeout == timedelta(seconds=93 + 60)  # Airflow's timeout is the backstop
 
 
 @pytest.mark.parametrize("soft_fail", [False, True])

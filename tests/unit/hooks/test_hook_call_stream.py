@@ -58,6 +58,14 @@ def test_block_gets_the_record_and_leaves_no_stream(simulator, run_block):
     assert running(simulator) == []
 
 
+def test_asynchronous_block_does_not_look_the_connection_up_in_its_event_loop(simulator, call_sid, monkeypatch):
+    def fail(conn_id):
+        pytest.fail("this blocks")
+
+    monkeypatch.setattr(SignalWireHook, "get_connection", fail)
+    assert run_async(call_sid, lambda record: None)["call_sid"] == call_sid
+
+
 def test_default_names_are_unique(run_block):
     names = {run_block(lambda record: None)["name"] for _ in range(2)}
     assert len(names) == 2

@@ -15,22 +15,29 @@ from airflow_provider_signalwire.client.policy.observer import OUTCOME_BY_ERROR
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireNotFoundError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+from airflow_provider_signalwire.notifications.call_stream import StopCallStreamNotifier
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
 from airflow_provider_signalwire.operators.calling_stream import StopCallingStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
+from airflow_provider_signalwire.triggers.run_call_stream import RunCallStreamTrigger
 
 DOCS = Path(__file__).parents[3] / "docs" / "observability.md"
 
 
 @pytest.fixture
-def trigger(connection, no_backoff):
-    def make(**arguments):
+def trigger(connection, stream, no_backoff):
+    def make(trigger_class=CallStreamStoppedTrigger, *, deadline=2e9, **arguments):
         common = {"account_sid": None, "signalwire_conn_id": connection, "poll_interval": 0.1, "last_status": None}
-        return CallStreamStoppedTrigger(deadline=2e9, **common, **arguments)
+        return trigger_class(deadline=deadline, **common, **stream, **arguments)
 
     return make
+
+
+def run_block(call_sid):
+    with SignalWireHook().call_stream(call_sid, "wss://media.example.com"):
+        pass
 
 
 class TestARequest:
@@ -93,16 +100,20 @@ class TestARequest:
 class TestAStop:
     """It is counted once, by its outcome."""
 
-    @pytest.mark.parametrize("by", ["hook", "sensor", "trigger"])
-    def test_by_hook_sensor_and_trigger(self, connection, stats, stream, trigger, context, by):
+    @pytest.mark.parametrize("by", ["hook", "block", "sensor", "trigger", "trigger of a run", "notifier"])
+    def test_by(self, stats, stream, trigger, context, by):
+        run = {"stream_status": None, "stop_timeout": 10, "deadline": 0}
         stop_by = {
-            "hook": lambda: SignalWireHook(connection).stop_call_stream(**stream),
+            "hook": lambda: SignalWireHook().stop_call_stream(**stream),
+            "block": lambda: run_block(stream["call_sid"]),
             "sensor": lambda: CallStreamStatusSensor(task_id="wait", **stream).poke(context),
-            "trigger": lambda: run_trigger(trigger(**stream)),
+            "trigger": lambda: run_trigger(trigger()),
+            "trigger of a run": lambda: run_trigger(trigger(RunCallStreamTrigger, **run)),
+            "notifier": lambda: StopCallStreamNotifier(**stream).notify(context),
         }
         stop_by[by]()
         assert stats.counts(metrics.STREAMS_STOPPED) == {("stopped", "stopped"): 1}
-        assert stats.counts(metrics.REQUESTS) == {("stop_call_stream", "ok"): 1}
+        assert stats.counts(metrics.REQUESTS)["stop_call_stream", "ok"] == 1
 
     def test_that_fails_is_not_counted(self, connection, stats, stream):
         with pytest.raises(SignalWireNotFoundError):
@@ -142,7 +153,7 @@ class TestABackendThatFails:
 
     def test_does_not_fail_a_stop(self, connection, stream, trigger, context, caplog):
         assert SignalWireHook(connection).stop_call_stream(**stream)["status"] == "stopped"
-        assert run_trigger(trigger(**stream))["status"] == "success"
+        assert run_trigger(trigger())["status"] == "success"
         summary = StopCallStreamsOperator(task_id="stop", streams=[stream]).execute(context)
         assert summary["stopped"] == 1
         [warning] = [record for record in caplog.records if record.name == metrics.__name__]

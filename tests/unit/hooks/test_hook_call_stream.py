@@ -59,10 +59,7 @@ def test_block_gets_the_record_and_leaves_no_stream(simulator, run_block):
 
 
 def test_asynchronous_block_does_not_look_the_connection_up_in_its_event_loop(simulator, call_sid, monkeypatch):
-    def fail(conn_id):
-        pytest.fail("this blocks")
-
-    monkeypatch.setattr(SignalWireHook, "get_connection", fail)
+    monkeypatch.setattr(SignalWireHook, "get_connection", lambda *_: pytest.fail("this blocks"))
     assert run_async(call_sid, lambda record: None)["call_sid"] == call_sid
 
 

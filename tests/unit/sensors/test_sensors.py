@@ -162,7 +162,7 @@ def test_wait_that_cannot_be_resumed_fails_and_only_a_timeout_is_skipped(method,
         CallStreamStatusSensor(task_id="wait", call_sid="c", stream_sid="s", soft_fail=soft_fail),
         CallStatusSensor(task_id="wait", call_sid="c", soft_fail=soft_fail),
     ):
-        with pytest.raises(AirflowSkipException if skips else error, match="soft_fail" if skips else message) as caught:
+        with pytest.raises(AirflowSkipException if skips else error, match=None if skips else message) as caught:
             sensor.resume_execution(method, arguments, {})
         assert isinstance(caught.value, AirflowSkipException) is skips
 

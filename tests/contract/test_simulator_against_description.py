@@ -112,7 +112,7 @@ def test_call_of_every_status_is_described(api):
 
 def test_page_between_two_others_is_described(api):
     api.server.seed(count=3)
-    first = api.send("GET", api.address(CALLS), params={"PageSize": "1"}).json()
+    first = api.send("GET", api.address(CALLS), params={"PageSize": "1", "StartTime>": "2026-01-01"}).json()
     response = api.session.get(api.server.url + first["next_page_uri"], timeout=10)
     assert response.json()["next_page_uri"]
     assert response.json()["previous_page_uri"]

@@ -16,6 +16,7 @@ from fault_list import ELSEWHERE, Fault
 from fault_model import ATTEMPTS
 from fault_scenarios import STREAM_NAME, STREAMS_IN_BATCH, Case, Seeded
 from fault_secrets import TOKEN
+from simulated import READS, STARTS, STOPS
 from tls_proxy import TlsProxy
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
@@ -23,10 +24,6 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 # A response takes some milliseconds; only a case without a response has to wait so long.
 _SHORT_TIMEOUT = 1.0
 _SHORT_RETRY_TIME = 2.5
-
-_STOPS = {"method": "POST", "path_contains": "/Streams/"}
-_STARTS = {"method": "POST", "path_contains": "/Streams"}
-_READS = {"method": "GET", "path_contains": "/Calls/"}
 
 
 class Environment:
@@ -152,9 +149,9 @@ class Environment:
 def _undisturbed_responses(case: Case) -> list[dict[str, Any]]:
     """Return SignalWire's responses to the requests that meet no fault, where the simulator's own differ."""
     if case.requests == ("stop", "call", "stop"):
-        return [{"match": _STOPS, "kind": "patch", "set": {"status": "queued"}}]
+        return [{"match": STOPS, "kind": "patch", "set": {"status": "queued"}}]
     if case.requests == ("call", "call"):
-        return [{"match": _READS, "kind": "patch", "set": {"status": "in-progress"}}]
+        return [{"match": READS, "kind": "patch", "set": {"status": "in-progress"}}]
     if case.requests == ("start", "stop", "start"):
-        return [{"match": _STARTS, "kind": "reset", "when": "after"}]
+        return [{"match": STARTS, "kind": "reset", "when": "after"}]
     return []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
 import logging
 import queue
@@ -30,14 +28,10 @@ from airflow.providers.common.compat.sdk import (
 from fault_environment import Environment
 from fault_model import Outcome
 from fault_scenarios import Case, make_operator
+from task_runner import AirflowRescheduleException, TaskStateStore, run_trigger
 
 from airflow_provider_signalwire.client.flows import start
 from airflow_provider_signalwire.operators import start_guard
-
-try:
-    from airflow.sdk.exceptions import AirflowRescheduleException
-except ImportError:  # before Airflow 3.2
-    from airflow.exceptions import AirflowRescheduleException
 
 _SHORT_WAIT = 0.02
 
@@ -59,16 +53,6 @@ class LogByThread(logging.Handler):
     def rest(self) -> str:
         """Return the lines that no thread has taken, which are those of the servers."""
         return "\n".join(line for lines in self._lines.values() for line in lines)
-
-
-class StateStore(dict[str, Any]):
-    """A task state store for one task."""
-
-    def set(self, key: str, value: Any, retention: Any = None) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
 
 
 class Task:
@@ -94,7 +78,7 @@ class Task:
             xcom_push=lambda key, value: self.stored.append(value),
             get_first_reschedule_date=lambda context: began if self.interruptions else None,
         )
-        self._context: Any = {"ti": ti, "task_state_store": StateStore()}
+        self._context: Any = {"ti": ti, "task_state_store": TaskStateStore()}
 
     def _execute(self) -> Any:
         self.operator = self._make_operator()
@@ -118,24 +102,16 @@ class Task:
                 return "success"
 
     def _resumption(self, deferral: TaskDeferred) -> Callable[[], Any]:
-        classpath, arguments = deferral.trigger.serialize()
-        module, _, name = classpath.rpartition(".")
-        trigger = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
-        event = json.loads(json.dumps(asyncio.run(_only_event(trigger))))
-        self.stored += [arguments, event]
+        event = run_trigger(deferral.trigger)
+        self.stored += [deferral.trigger.serialize()[1], event]
         return lambda: self._make_operator().resume_execution(deferral.method_name, {"event": event}, self._context)
 
 
 def _state_after(error: BaseException) -> str:
-    """Return the state that Airflow gives to a task with retries; ``test_fault_matrix_in_airflow`` checks it."""
+    """Return the state that Airflow gives to a task with retries left."""
     if isinstance(error, AirflowSkipException):
         return "skipped"
     return "failed" if isinstance(error, (AirflowFailException, AirflowSensorTimeout)) else "up_for_retry"
-
-
-async def _only_event(trigger: Any) -> Any:
-    [event] = [event async for event in trigger.run()]
-    return event.payload
 
 
 @dataclass(frozen=True)

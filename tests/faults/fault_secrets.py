@@ -1,9 +1,10 @@
-"""Secrets that can be recognized wherever they turn up, and the search for them."""
+"""Secrets that can be recognized wherever they turn up."""
 
 from __future__ import annotations
 
 import base64
-from urllib.parse import quote
+
+from secret_search import search
 
 from airflow_provider_signalwire.simulator.settings import DEFAULT_PROJECT
 
@@ -12,29 +13,10 @@ TOKEN = "PT+nobody/may=read&8c1f"
 BEARER = "bearer+nobody/may=read&77aa"
 URL_KEY = "url+key/nobody=may&read51d0"
 
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+BASIC = base64.b64encode(f"{DEFAULT_PROJECT}:{TOKEN}".encode()).decode()
 
 
-BASIC = _base64(f"{DEFAULT_PROJECT}:{TOKEN}")
-
-
-def _forms() -> dict[str, str]:
-    forms = {"token as Basic": BASIC, "token as Basic, URL-encoded": quote(BASIC, safe="")}
-    for name, secret in {"token": TOKEN, "bearer token": BEARER, "URL's key": URL_KEY}.items():
-        forms |= {
-            name: secret,
-            f"{name}, URL-encoded": quote(secret, safe=""),
-            f"{name}, partly URL-encoded": quote(secret),
-            f"{name} in Base64": _base64(secret),
-        }
-    return forms
-
-
-FORMS = _forms()
-
-
-def secrets_in(text: str) -> list[str]:
-    """Return the names of the secrets that a string shows, and in what form."""
-    return [name for name, form in FORMS.items() if form in text]
+def secrets_in(text: str) -> set[str]:
+    """Return the names of the secrets that a string shows in any form."""
+    secrets = {"token": TOKEN, "bearer token": BEARER, "URL's key": URL_KEY}
+    return {name for _, name in search([("output", text.encode())], secrets)}

@@ -6,9 +6,11 @@ import base64
 import html
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from urllib.parse import quote, quote_plus
 
 
+@cache
 def forms_of(secret: str) -> set[bytes]:
     """Return every form that is searched for; one that contains another is found by that one."""
     texts = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret), repr(secret)[1:-1]}

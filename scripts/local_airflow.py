@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,33 +113,53 @@ class LocalAirflow:
         return command
 
 
-class StandaloneAirflow:
-    """A running ``airflow standalone``."""
+class AirflowApi:
+    """The REST API of an Airflow that needs no login.
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-        self.process = process
+    :param url: Airflow's URL.
+    """
+
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.log = log
 
-    def wait_until_ready(self, dag_ids: Collection[str]) -> None:
-        """Wait until all components are healthy and these DAGs can be triggered."""
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready(dag_ids):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"Airflow did not start; the end of {self.log}:\n{self.log.read_text()[-3000:]}")
-            time.sleep(0.25)
-
-    def call_api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def call_api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send a request to the REST API and return the response."""
-        token = requests.get(f"{self.url}/auth/token", timeout=10).json()["access_token"]
+        token = requests.get(f"{self.url}/auth/token", timeout=60).json()["access_token"]
         with requests.Session() as session:
             # Airflow on SQLite returns 500 for a write while another one is in progress.
             retries = Retry(total=6, backoff_factor=0.3, status_forcelist=[500], allowed_methods=None)
             session.mount("http://", HTTPAdapter(max_retries=retries))
             headers = {"Authorization": f"Bearer {token}"}
             response = session.request(method, f"{self.url}/api/v2/{path}", headers=headers, json=body, timeout=60)
-        response.raise_for_status()
+        if not response.ok:
+            raise requests.HTTPError(f"{method} {path}: {response.status_code} {response.text}", response=response)
         return response.json() if response.content else None
+
+    def is_ready(self, components: Collection[str], dag_ids: Collection[str]) -> bool:
+        """Return whether these components are healthy and these DAGs can be triggered."""
+        try:
+            health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
+            is_healthy = all(health[name]["status"] == "healthy" for name in components)
+            return is_healthy and {*dag_ids} <= {dag["dag_id"] for dag in self.call_api("GET", "dags")["dags"]}
+        except requests.RequestException:
+            return False
+
+
+class StandaloneAirflow(AirflowApi):
+    """A running ``airflow standalone``."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+        super().__init__(url)
+        self.process = process
+        self.log = log
+
+    def wait_until_ready(self, dag_ids: Collection[str]) -> None:
+        """Wait until all components are healthy and these DAGs can be triggered."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.is_ready(("scheduler", "dag_processor", "triggerer"), dag_ids):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"Airflow did not start; the end of {self.log}:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.25)
 
     def stop(self) -> None:
         """Stop all processes; kill those that do not stop in time."""
@@ -155,16 +175,8 @@ class StandaloneAirflow:
                     return
                 time.sleep(0.05)
 
-    def _is_ready(self, dag_ids: Collection[str]) -> bool:
-        try:
-            health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
-            is_healthy = all(part["status"] == "healthy" for part in health.values())
-            return is_healthy and {*dag_ids} <= {dag["dag_id"] for dag in self.call_api("GET", "dags")["dags"]}
-        except requests.RequestException:
-            return False
 
-
-def free_port(wanted: int) -> int:
+def free_port(wanted: int = 0) -> int:
     """Return this port if it is free, otherwise another one."""
     for port in (wanted, 0):
         with socket.socket() as listener:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
-import requests
 from database import Database, TaskInstance
+from local_airflow import AirflowApi, LocalAirflow, free_port
 from processes import Processes, wait_until
-from services import free_port
-from simulator_process import PROJECT, TOKEN
 
 CLUSTER_TESTS = Path(__file__).resolve().parent
 DAGS = CLUSTER_TESTS / "dags"
@@ -50,13 +46,13 @@ COMPONENTS = {
 }
 
 
-class Cluster:
+class Cluster(AirflowApi):
     """Airflow with components that can be killed and restarted.
 
     :param processes: Starts the components.
     :param folder: AIRFLOW_HOME.
     :param database: Address of an empty PostgreSQL database.
-    :param signalwire_url: Host of the default connection.
+    :param connection: The default connection.
     :param executor: Airflow's executor.
     :param components: Components besides the API server.
     :param settings: More environment variables.
@@ -68,71 +64,54 @@ class Cluster:
         folder: Path,
         *,
         database: str,
-        signalwire_url: str,
+        connection: Mapping[str, Any],
         executor: str = "LocalExecutor",
         components: Iterable[str] = tuple(COMPONENTS),
         settings: Mapping[str, str] | None = None,
     ) -> None:
+        port = free_port()
+        super().__init__(f"http://127.0.0.1:{port}")
         self.processes = processes
         self.folder = folder
-        self._components = tuple(components)
         self.database = Database(f"postgresql://{database}")
-        self._port = free_port()
-        self._url = f"http://127.0.0.1:{self._port}"
-        connection = {
-            "conn_type": "signalwire",
-            "host": signalwire_url,
-            "login": PROJECT,
-            "password": TOKEN,
-            "extra": {"timeout": 120},  # longer than a test keeps a request hanging
-        }
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "COV_"))},
-            "AIRFLOW_HOME": str(folder),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "AIRFLOW__CORE__EXECUTOR": executor,
-            "AIRFLOW__CORE__PARALLELISM": "8",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self._url}/execution/",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__API__BASE_URL": self._url,
-            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
-            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
-            "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-            "AIRFLOW_CONN_SIGNALWIRE_DEFAULT": json.dumps(connection),
-            **FAST_DETECTION,
-            **SLOW_API_SERVER,
-            **(settings or {}),
-        }
+        self._components = tuple(components)
+        self._api_server = (*AIRFLOW, "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+        self._airflow = LocalAirflow(
+            folder,
+            "airflow.log",
+            AIRFLOW__CORE__DAGS_FOLDER=str(DAGS),
+            AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
+            AIRFLOW__CORE__EXECUTOR=executor,
+            AIRFLOW__CORE__PARALLELISM="8",
+            AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{self.url}/execution/",
+            AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True",
+            AIRFLOW__API__BASE_URL=self.url,
+            AIRFLOW__API__SECRET_KEY=secrets.token_hex(16),
+            AIRFLOW__API_AUTH__JWT_SECRET=secrets.token_hex(32),
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"postgresql+psycopg2://{database}",
+            AIRFLOW_CONN_SIGNALWIRE_DEFAULT=json.dumps(connection),
+            **{**FAST_DETECTION, **SLOW_API_SERVER, **(settings or {})},
+        )
 
     def start(self) -> None:
         """Create the database and start the components; wait until all are healthy and the DAGs are loaded."""
-        migration = subprocess.run(
-            [*AIRFLOW, "db", "migrate"],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert migration.returncode == 0, migration.stdout[-3000:]
-        self.processes.start(
-            "api-server",
-            *(*AIRFLOW, "api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"),
-            environment=self.environment,
-            folder=self.folder,
-        )
+        self._airflow.run("db", "migrate")
+        self.start_process("api-server", *self._api_server)
         for name in self._components:
             self.start_component(name)
-        wait_until(self._is_ready, "Airflow is ready", pause=0.5)
+        wait_until(self._has_started, "Airflow is ready", pause=0.5)
+
+    def start_process(self, name: str, *command: str, **variables: str) -> None:
+        """Start a command in Airflow's environment.
+
+        :param variables: More environment variables.
+        """
+        environment = {**self._airflow.environment, **variables}
+        self.processes.start(name, *command, environment=environment, folder=self.folder)
 
     def start_component(self, name: str) -> None:
         """Start the scheduler, the triggerer or the DAG processor."""
-        command = (*AIRFLOW, *COMPONENTS[name])
-        self.processes.start(name, *command, environment=self.environment, folder=self.folder)
+        self.start_process(name, *AIRFLOW, *COMPONENTS[name])
 
     def kill_worker(self, task: TaskInstance) -> None:
         """``kill -9`` the worker that runs a task, and the task's process."""
@@ -147,14 +126,6 @@ class Cluster:
         run = self.call_api("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
-    def call_api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Send a request to the REST API and return the response."""
-        token = requests.get(f"{self._url}/auth/token", timeout=60).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
-        response = requests.request(method, f"{self._url}/api/v2/{path}", headers=headers, json=body, timeout=60)
-        assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
-        return response.json() if response.content else None
-
     def assert_runs_succeeded(self, *run_ids: str) -> None:
         """Wait for the end of the runs; assert that every task succeeded and nothing unfinished is left in Airflow."""
         for run_id in run_ids:
@@ -168,14 +139,11 @@ class Cluster:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         return self.call_api("GET", f"{path}?map_index={map_index}&deserialize=true")["value"]
 
-    def _is_ready(self) -> bool:
+    def _has_started(self) -> bool:
         self.processes.assert_running()
-        try:
-            health = requests.get(f"{self._url}/api/v2/monitor/health", timeout=10).json()
-            dags = self.call_api("GET", "dags")["dags"]
-        except (requests.RequestException, AssertionError):
+        components = [name.replace("-", "_") for name in self._components]
+        if not self.is_ready(components, []):
             return False
         errors = self.call_api("GET", "importErrors")["import_errors"]
         assert not errors, errors
-        statuses = {health[name.replace("-", "_")]["status"] for name in self._components}
-        return statuses == {"healthy"} and {path.stem for path in DAGS.glob("*.py")} <= {dag["dag_id"] for dag in dags}
+        return self.is_ready(components, [path.stem for path in DAGS.glob("*.py")])

@@ -7,27 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from cluster import Cluster
+from cluster_simulator import ClusterSimulator
 from outage_proxy import OutageProxy
 from processes import Processes
-from report import Report
-from simulator_process import SimulatorProcess
+from services import start_postgres
 
-if TYPE_CHECKING:
-    from cluster import Cluster
-
-# pytest loads this file for other tests, too, in environments without psycopg2. Fixtures import what needs it.
-REPORT = pytest.StashKey[Report]()
-CLUSTER_TESTS = Path(__file__).resolve().parent
-PROJECT_DIR = CLUSTER_TESTS.parent.parent
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Collect this folder only if it is named on the command line: it needs PostgreSQL, Redis, and minutes."""
-    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path.is_relative_to(CLUSTER_TESTS) for path in named) else True
+PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -56,35 +45,35 @@ def logs(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def services(logs: Path) -> Iterator[Processes]:
-    """The processes that stop after Airflow: databases and the simulator."""
+    """The processes that stop after Airflow, such as databases."""
     with Processes(logs) as processes:
         yield processes
 
 
 @pytest.fixture(scope="module")
-def started_simulator(services: Processes) -> SimulatorProcess:
-    return SimulatorProcess(services)
+def started_simulator() -> Iterator[ClusterSimulator]:
+    with ClusterSimulator() as simulator:
+        yield simulator
 
 
 @pytest.fixture
-def simulator(started_simulator: SimulatorProcess) -> SimulatorProcess:
+def simulator(started_simulator: ClusterSimulator) -> ClusterSimulator:
     """The simulator, reset."""
     started_simulator.reset()
     return started_simulator
 
 
 @pytest.fixture(scope="module")
-def proxy(started_simulator: SimulatorProcess) -> Iterator[OutageProxy]:
+def proxy(started_simulator: ClusterSimulator) -> Iterator[OutageProxy]:
     """The proxy between Airflow and the simulator."""
-    with OutageProxy(started_simulator.url) as proxy:
-        yield proxy
+    proxy = OutageProxy(started_simulator.url)
+    yield proxy
+    proxy.start_outage()
 
 
 @pytest.fixture(scope="module")
 def postgres(services: Processes, folder: Path) -> str:
     """The address of an empty database."""
-    from services import start_postgres
-
     return start_postgres(services, folder)
 
 
@@ -96,14 +85,22 @@ def cluster_options() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def started_cluster(
-    proxy: OutageProxy, postgres: str, folder: Path, logs: Path, cluster_options: dict[str, Any]
+    started_simulator: ClusterSimulator,
+    proxy: OutageProxy,
+    postgres: str,
+    folder: Path,
+    logs: Path,
+    cluster_options: dict[str, Any],
 ) -> Iterator[Cluster]:
-    from cluster import Cluster
-
-    home = folder / "airflow"
-    home.mkdir()
+    connection = {
+        "conn_type": "signalwire",
+        "host": proxy.url,
+        "login": started_simulator.project,
+        "password": started_simulator.token,
+        "extra": {"timeout": 120},  # longer than a test keeps a request hanging
+    }
     with Processes(logs) as processes:
-        cluster = Cluster(processes, home, database=postgres, signalwire_url=proxy.url, **cluster_options)
+        cluster = Cluster(processes, folder / "airflow", database=postgres, connection=connection, **cluster_options)
         cluster.start()
         yield cluster
 
@@ -114,15 +111,3 @@ def cluster(started_cluster: Cluster) -> Cluster:
     started_cluster.processes.assert_running()
     assert started_cluster.database.unfinished() == []
     return started_cluster
-
-
-@pytest.fixture(scope="session")
-def report(pytestconfig: pytest.Config) -> Report:
-    """The table that is printed after the tests."""
-    return pytestconfig.stash.setdefault(REPORT, Report())
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the report."""
-    if REPORT in config.stash:
-        terminalreporter.write_line(str(config.stash[REPORT]))

@@ -6,20 +6,14 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import psycopg2
+from local_airflow import free_port
 from processes import Processes, run_as, wait_until
 
 DATABASE = "airflow"
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def start_postgres(processes: Processes, folder: Path) -> str:

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import pytest
 from cluster import CLUSTER_TESTS, Cluster
+from cluster_simulator import ClusterSimulator
 from outage_proxy import OutageProxy
 from processes import Processes, wait_until
-from report import Report, format_retries
-from simulator_process import PROJECT, TOKEN, SimulatorProcess
 
 # Streams do not stop while this fault is set.
 STILL_QUEUED = {
@@ -48,18 +47,18 @@ def start_batch(cluster: Cluster, streams: list[dict[str, str]], dag_id: str = "
     return cluster.trigger(dag_id, {"file": str(file)})
 
 
-def wait_until_stopped(simulator: SimulatorProcess, share: float) -> None:
+def wait_until_stopped(simulator: ClusterSimulator, share: float) -> None:
     """Wait until this share of the running streams has stopped."""
     left = simulator.running_count() * (1 - share)
     wait_until(lambda: simulator.running_count() <= left, f"{share:.0%} of the streams have stopped")
 
 
-def assert_runs_succeeded(cluster: Cluster, simulator: SimulatorProcess, *run_ids: str) -> None:
+def assert_runs_succeeded(cluster: Cluster, simulator: ClusterSimulator, *run_ids: str) -> None:
     cluster.assert_runs_succeeded(*run_ids)
     simulator.wait_for_accepted_stops()
 
 
-def running_per_call(simulator: SimulatorProcess) -> Counter[str]:
+def running_per_call(simulator: ClusterSimulator) -> Counter[str]:
     return Counter(stream["call_sid"] for stream in simulator.running_streams())
 
 
@@ -68,12 +67,12 @@ def assert_batch_stopped(cluster: Cluster, run_id: str, count: int, dag_id: str 
     assert (summary["requested"], summary["stopped"], summary["failed"]) == (count, count, 0)
 
 
-def test_worker_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: Sizes, report: Report) -> None:
-    streams = simulator.seed(sizes.batch, "bot")
-    call_sids = [stream["call_sid"] for stream in simulator.seed(sizes.starts, "other")]
+def test_worker_killed(cluster: Cluster, simulator: ClusterSimulator, sizes: Sizes) -> None:
+    streams = simulator.seed_streams(sizes.batch, "bot")
+    call_sids = [stream["call_sid"] for stream in simulator.seed_streams(sizes.starts, "other")]
     # One start is processed, but its worker is killed before the response.
     start = {"method": "POST", "path_contains": f"{call_sids[0]}/Streams"}
-    simulator.set_faults({"match": start, "times": 1, "kind": "hang", "when": "after"})
+    simulator.set_faults([{"match": start, "times": 1, "kind": "hang", "when": "after"}])
     starts = cluster.trigger("start_streams", {"call_sids": call_sids})
     wait_until(lambda: simulator.requests(f"{call_sids[0]}/Streams"), "the start was sent")
     batch = start_batch(cluster, streams)
@@ -83,7 +82,6 @@ def test_worker_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: Siz
     (running_batch,) = cluster.database.task_instances(batch, "running")
     cluster.kill_worker(first_start)
     cluster.kill_worker(running_batch)
-    killed_at = time.monotonic()
 
     assert_runs_succeeded(cluster, simulator, starts, batch)
     assert_batch_stopped(cluster, batch, sizes.batch)
@@ -97,33 +95,21 @@ def test_worker_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: Siz
     stops = len(simulator.requests("/Streams/")) - 1
     # The second try resumes at the last checkpoint, which is at most a second old.
     assert sizes.batch < stops < sizes.batch * 1.5
-    report.add(
-        f"The workers of a batch of {sizes.batch:,} and of a start, `kill -9`",
-        f"One retry each. The batch's second try repeated {stops - sizes.batch:,} stops. One stream runs on each "
-        "call; that of the start whose response was never read was stopped and replaced.",
-        killed_at,
-    )
 
 
-def test_triggerer_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: Sizes, report: Report) -> None:
-    streams = simulator.seed(sizes.sensors, "watched")
-    simulator.set_faults(STILL_QUEUED)
+def test_triggerer_killed(cluster: Cluster, simulator: ClusterSimulator, sizes: Sizes) -> None:
+    streams = simulator.seed_streams(sizes.sensors, "watched")
+    simulator.set_faults([STILL_QUEUED])
     run = start_sensors(cluster, streams)
 
     cluster.processes.kill("triggerer")
-    killed_at = time.monotonic()
-    simulator.set_faults()
+    simulator.set_faults([])
     assert cluster.database.state_counts(run)["deferred"] == sizes.sensors
     cluster.start_component("triggerer")
 
     assert_runs_succeeded(cluster, simulator, run)
     assert simulator.running_count() == 0
     assert cluster.database.retries(run) == 0
-    report.add(
-        f"The triggerer with {sizes.sensors} sensors deferred, `kill -9`, and restarted",
-        "Every sensor continued; none needed a retry.",
-        killed_at,
-    )
 
 
 def start_sensors(cluster: Cluster, streams: list[dict[str, str]]) -> str:
@@ -135,9 +121,9 @@ def start_sensors(cluster: Cluster, streams: list[dict[str, str]]) -> str:
     return run
 
 
-def test_scheduler_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: Sizes, report: Report) -> None:
-    streams = simulator.seed(sizes.batch, "bot")
-    call_sids = [stream["call_sid"] for stream in simulator.seed(sizes.starts, "other")]
+def test_scheduler_killed(cluster: Cluster, simulator: ClusterSimulator, sizes: Sizes) -> None:
+    streams = simulator.seed_streams(sizes.batch, "bot")
+    call_sids = [stream["call_sid"] for stream in simulator.seed_streams(sizes.starts, "other")]
     batch = start_batch(cluster, streams)
     starts = cluster.trigger("start_streams", {"call_sids": call_sids})
     wait_until_stopped(simulator, 0.2)
@@ -145,27 +131,17 @@ def test_scheduler_killed(cluster: Cluster, simulator: SimulatorProcess, sizes: 
     # A service manager or container runtime also kills the workers. If they kept running, they would keep the
     # scheduler's database connection open, with the locks of its last transaction.
     cluster.processes.kill_session("scheduler")
-    killed_at = time.monotonic()
     cluster.start_component("scheduler")
 
     assert_runs_succeeded(cluster, simulator, batch, starts)
     assert_batch_stopped(cluster, batch, sizes.batch)
     assert running_per_call(simulator) == dict.fromkeys(call_sids, 2)
-    retries = cluster.database.retries(batch) + cluster.database.retries(starts)
-    report.add(
-        f"The scheduler and all its workers, during a batch of {sizes.batch:,} and {sizes.starts} starts, `kill -9`; "
-        "restarted",
-        f"{format_retries(retries).capitalize()}. One stream runs on each call.",
-        killed_at,
-    )
 
 
-def test_signalwire_outage(
-    cluster: Cluster, simulator: SimulatorProcess, proxy: OutageProxy, sizes: Sizes, report: Report
-) -> None:
-    watched = simulator.seed(min(sizes.sensors, 20), "watched")
-    streams = simulator.seed(sizes.batch, "bot")
-    simulator.set_faults(STILL_QUEUED)
+def test_signalwire_outage(cluster: Cluster, simulator: ClusterSimulator, proxy: OutageProxy, sizes: Sizes) -> None:
+    watched = simulator.seed_streams(min(sizes.sensors, 20), "watched")
+    streams = simulator.seed_streams(sizes.batch, "bot")
+    simulator.set_faults([STILL_QUEUED])
     waiting = start_sensors(cluster, watched)
     batch = start_batch(cluster, streams)
     wait_until_stopped(simulator, 0.3)
@@ -174,29 +150,20 @@ def test_signalwire_outage(
     time.sleep(sizes.outage_seconds)
     left_running = simulator.running_count()
     proxy.end_outage()
-    ended_at = time.monotonic()
-    simulator.set_faults()
+    simulator.set_faults([])
 
     assert_runs_succeeded(cluster, simulator, batch, waiting)
     assert left_running > 0
     assert simulator.running_count() == 0
     assert_batch_stopped(cluster, batch, sizes.batch)
-    report.add(
-        f"SignalWire outage of {sizes.outage_seconds} s, during a batch of {sizes.batch:,} and with {len(watched)} "
-        "sensors deferred",
-        f"The batch needed {format_retries(cluster.database.retries(batch))}, the sensors "
-        f"{format_retries(cluster.database.retries(waiting))} in total.",
-        ended_at,
-    )
 
 
 def test_rate_limit_used_up_by_another_client(
-    cluster: Cluster, simulator: SimulatorProcess, sizes: Sizes, services: Processes, report: Report
+    cluster: Cluster, simulator: ClusterSimulator, sizes: Sizes, services: Processes
 ) -> None:
     simulator.reset(rate_limit="2000/5")
-    (other,) = simulator.seed(1, "other")
-    streams = simulator.seed(sizes.batch, "bot")
-    started_at = time.monotonic()
+    (other,) = simulator.seed_streams(1, "other")
+    streams = simulator.seed_streams(sizes.batch, "bot")
     with running_load_client(simulator, services, other):
         batch = start_batch(cluster, streams, "stop_batch_fast")
         wait_until(lambda: statuses_except_of(other, simulator)[429] > 0, "the batch has reached the limit")
@@ -205,28 +172,22 @@ def test_rate_limit_used_up_by_another_client(
     assert_runs_succeeded(cluster, simulator, batch)
     assert simulator.running_count() == 0
     assert_batch_stopped(cluster, batch, sizes.batch, "stop_batch_fast")
-    refused = statuses_except_of(other, simulator)[429]
-    report.add(
-        f"The rate limit, 2,000 in 5 s, used up by another client for {sizes.outage_seconds} s and more, during "
-        f"a batch of {sizes.batch:,}",
-        f"{refused:,} responses with 429 for the batch; {format_retries(cluster.database.retries(batch))}.",
-        started_at,
-    )
 
 
 @contextlib.contextmanager
-def running_load_client(simulator: SimulatorProcess, processes: Processes, stream: dict[str, str]) -> Iterator[None]:
+def running_load_client(simulator: ClusterSimulator, processes: Processes, stream: dict[str, str]) -> Iterator[None]:
     """Run another client, which uses up the rate limit."""
-    path = f"Accounts/{PROJECT}/Calls/{stream['call_sid']}/Streams/{stream['stream_sid']}"
-    url = f"{simulator.url}/api/laml/2010-04-01/{path}"
-    processes.start("load_client", sys.executable, CLUSTER_TESTS / "load_client.py", url, PROJECT, TOKEN)
+    account = f"{simulator.url}/api/laml/2010-04-01/Accounts/{simulator.project}"
+    url = f"{account}/Calls/{stream['call_sid']}/Streams/{stream['stream_sid']}"
+    script = CLUSTER_TESTS / "load_client.py"
+    processes.start("load_client", sys.executable, script, url, simulator.project, simulator.token)
     try:
         yield
     finally:
         processes.kill("load_client")
 
 
-def statuses_except_of(other: dict[str, str], simulator: SimulatorProcess) -> Counter[int]:
+def statuses_except_of(other: dict[str, str], simulator: ClusterSimulator) -> Counter[int]:
     """Count the statuses of the responses to stops, except those of one stream."""
     requests = simulator.requests("/Streams/")
     return Counter(request["status"] for request in requests if other["call_sid"] not in request["path"])

@@ -8,9 +8,9 @@ from typing import Any
 import psutil
 import pytest
 from cluster import Cluster
+from cluster_simulator import ClusterSimulator
 from database import TaskInstance
 from processes import wait_until
-from simulator_process import SimulatorProcess
 
 from airflow_provider_signalwire.journal_store import MAX_ENTRIES
 
@@ -29,7 +29,7 @@ def cluster_options() -> dict[str, Any]:
 
 
 @pytest.fixture
-def cluster(cluster: Cluster, simulator: SimulatorProcess) -> Cluster:
+def cluster(cluster: Cluster, simulator: ClusterSimulator) -> Cluster:
     """Airflow, with no running stream in the journal."""
     clean_up(cluster)
     simulator.reset(stop_delay_ms=0, answer_delay_ms=0)
@@ -48,7 +48,7 @@ class Owner:
     def __init__(
         self,
         cluster: Cluster,
-        simulator: SimulatorProcess,
+        simulator: ClusterSimulator,
         count: int = 1,
         dag_id: str = "journal_owner",
         *,
@@ -101,12 +101,12 @@ def summary_of(cluster: Cluster, run_id: str, dag_id: str = "journal_cleanup") -
     return dict(cluster.xcom(dag_id, run_id, "clean_up"))
 
 
-def running_names(simulator: SimulatorProcess) -> set[str]:
+def running_names(simulator: ClusterSimulator) -> set[str]:
     """Return the names of the running streams; by default, the ids of the runs that started them."""
     return {stream["name"] for stream in simulator.running_streams()}
 
 
-def test_concurrent_cleanups(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_concurrent_cleanups(cluster: Cluster, simulator: ClusterSimulator) -> None:
     ended, active = Owner(cluster, simulator, 8), Owner(cluster, simulator)
     ended.finish()
     runs = [cluster.trigger("journal_cleanup", {}) for _ in range(2)]
@@ -116,7 +116,7 @@ def test_concurrent_cleanups(cluster: Cluster, simulator: SimulatorProcess) -> N
     active.finish()
 
 
-def test_killed_cleanup_resumes(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_killed_cleanup_resumes(cluster: Cluster, simulator: ClusterSimulator) -> None:
     ended, active = Owner(cluster, simulator, 8), Owner(cluster, simulator)
     ended.finish()
     run_id = cluster.trigger("journal_cleanup_slow", {})
@@ -134,7 +134,7 @@ def test_killed_cleanup_resumes(cluster: Cluster, simulator: SimulatorProcess) -
     active.finish()
 
 
-def test_cleared_start_owns_only_new_streams(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_cleared_start_owns_only_new_streams(cluster: Cluster, simulator: ClusterSimulator) -> None:
     owner = Owner(cluster, simulator, 2)
     owner.finish()
     first = {stream["sid"] for stream in simulator.streams()}
@@ -150,7 +150,7 @@ def test_cleared_start_owns_only_new_streams(cluster: Cluster, simulator: Simula
     assert running_names(simulator) == set()
 
 
-def test_rerun_keeps_its_streams(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_rerun_keeps_its_streams(cluster: Cluster, simulator: ClusterSimulator) -> None:
     owner = Owner(cluster, simulator, 2)
     owner.finish()
     assert running_names(simulator) == {owner.run_id}
@@ -162,7 +162,7 @@ def test_rerun_keeps_its_streams(cluster: Cluster, simulator: SimulatorProcess) 
     assert running_names(simulator) == set()
 
 
-def test_deleted_run_counts_as_ended(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_deleted_run_counts_as_ended(cluster: Cluster, simulator: ClusterSimulator) -> None:
     owner = Owner(cluster, simulator, 2)
     owner.finish()
     cluster.call_api("DELETE", f"dags/{owner.dag_id}/dagRuns/{owner.run_id}")
@@ -170,7 +170,7 @@ def test_deleted_run_counts_as_ended(cluster: Cluster, simulator: SimulatorProce
     assert running_names(simulator) == set()
 
 
-def test_stream_of_same_name_is_kept(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_stream_of_same_name_is_kept(cluster: Cluster, simulator: ClusterSimulator) -> None:
     ended = Owner(cluster, simulator, 2)
     ended.finish()
     [left] = simulator.running_streams()
@@ -183,7 +183,7 @@ def test_stream_of_same_name_is_kept(cluster: Cluster, simulator: SimulatorProce
     active.finish()
 
 
-def test_unused_asset_is_an_empty_journal(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_unused_asset_is_an_empty_journal(cluster: Cluster, simulator: ClusterSimulator) -> None:
     ended = Owner(cluster, simulator, 2)
     ended.finish()
     assert clean_up(cluster, "journal_cleanup_unused_asset")["running"] == 0
@@ -191,7 +191,7 @@ def test_unused_asset_is_an_empty_journal(cluster: Cluster, simulator: Simulator
     clean_up(cluster)
 
 
-def test_teardown_skipped_by_dagrun_timeout(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_teardown_skipped_by_dagrun_timeout(cluster: Cluster, simulator: ClusterSimulator) -> None:
     owner = Owner(cluster, simulator, dag_id="journal_owner_with_timeout")
     assert cluster.database.wait_for_end(owner.run_id) == "failed"
     assert running_names(simulator) == {owner.run_id}
@@ -199,9 +199,9 @@ def test_teardown_skipped_by_dagrun_timeout(cluster: Cluster, simulator: Simulat
     assert running_names(simulator) == set()
 
 
-def test_stop_killed_on_last_try(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_stop_killed_on_last_try(cluster: Cluster, simulator: ClusterSimulator) -> None:
     owner = Owner(cluster, simulator)
-    simulator.set_faults({"match": STOPS, "times": 1, "kind": "hang", "when": "before"})
+    simulator.set_faults([{"match": STOPS, "times": 1, "kind": "hang", "when": "before"}])
     owner.file.touch()
     wait_until(lambda: simulator.requests("/Streams/"), "the stop was sent")
     owner.kill("stop")
@@ -211,16 +211,16 @@ def test_stop_killed_on_last_try(cluster: Cluster, simulator: SimulatorProcess) 
     assert running_names(simulator) == set()
 
 
-def run_with_hanging_start(cluster: Cluster, simulator: SimulatorProcess) -> Owner:
+def run_with_hanging_start(cluster: Cluster, simulator: ClusterSimulator) -> Owner:
     """Return a run whose start waits for a response although its stream is running."""
-    simulator.set_faults({"match": {"method": "POST"}, "times": 1, "kind": "hang", "when": "after"})
+    simulator.set_faults([{"match": {"method": "POST"}, "times": 1, "kind": "hang", "when": "after"}])
     streams = simulator.running_count()
     owner = Owner(cluster, simulator, until="start")
     wait_until(lambda: simulator.running_count() > streams, "the stream is running")
     return owner
 
 
-def test_start_killed_on_last_try(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_start_killed_on_last_try(cluster: Cluster, simulator: ClusterSimulator) -> None:
     killed = run_with_hanging_start(cluster, simulator)
     killed.kill("start")
     cluster.database.wait_for_end(killed.run_id)
@@ -254,7 +254,7 @@ def trigger_and_wait_for_approval_request(cluster: Cluster, dag_id: str) -> tupl
 
 
 @pytest.mark.parametrize("option", ["Approve", "Reject"])
-def test_cleanup_above_max_stops_requires_approval(cluster: Cluster, simulator: SimulatorProcess, option: str) -> None:
+def test_cleanup_above_max_stops_requires_approval(cluster: Cluster, simulator: ClusterSimulator, option: str) -> None:
     ended, ends_later = Owner(cluster, simulator, 4), Owner(cluster, simulator, 2)
     ended.finish()
     dag_id = "journal_cleanup_with_approval"
@@ -280,7 +280,7 @@ def test_cleanup_above_max_stops_requires_approval(cluster: Cluster, simulator: 
 
 @pytest.mark.parametrize("option", ["Approve", "Reject"])
 def test_cleanup_by_name_above_max_stops_requires_approval(
-    cluster: Cluster, simulator: SimulatorProcess, option: str
+    cluster: Cluster, simulator: ClusterSimulator, option: str
 ) -> None:
     owner = Owner(cluster, simulator, 6, name="by name")
     dag_id = "journal_cleanup_by_name_with_approval"
@@ -298,7 +298,7 @@ def test_cleanup_by_name_above_max_stops_requires_approval(
     owner.finish()
 
 
-def test_cleanup_without_response_stops_nothing(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_cleanup_without_response_stops_nothing(cluster: Cluster, simulator: ClusterSimulator) -> None:
     Owner(cluster, simulator, 4).finish()
     stops = len(simulator.requests("/Streams/"))
     run_id = cluster.trigger("journal_cleanup_with_short_approval", {})

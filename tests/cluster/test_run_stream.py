@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from cluster import Cluster
+from cluster_simulator import ClusterSimulator
 from processes import wait_until
-from simulator_process import SimulatorProcess
 
 DAG_ID = "run_stream"
 
 
-def run_stream(cluster: Cluster, simulator: SimulatorProcess) -> str:
+def run_stream(cluster: Cluster, simulator: ClusterSimulator) -> str:
     """Trigger a run, wait until its task is deferred, and return the run's id."""
     [call_sid] = simulator.seed_calls(1)
     run_id = cluster.trigger(DAG_ID, {"call_sid": call_sid})
@@ -19,7 +19,7 @@ def run_stream(cluster: Cluster, simulator: SimulatorProcess) -> str:
     return run_id
 
 
-def wait_until_triggerer_polls(cluster: Cluster, simulator: SimulatorProcess, run_id: str, *, starts: int) -> None:
+def wait_until_triggerer_polls(cluster: Cluster, simulator: ClusterSimulator, run_id: str, *, starts: int) -> None:
     """Wait until the trigger has read the call after the last start; before that, Airflow does not call ``on_kill``.
 
     :param starts: Number of streams started so far.
@@ -34,20 +34,20 @@ def wait_until_triggerer_polls(cluster: Cluster, simulator: SimulatorProcess, ru
     wait_until(has_polled, "the trigger reads the call")
 
 
-def mark_and_wait_for_stop(cluster: Cluster, simulator: SimulatorProcess, run_id: str, state: str) -> None:
+def mark_and_wait_for_stop(cluster: Cluster, simulator: ClusterSimulator, run_id: str, state: str) -> None:
     cluster.call_api("PATCH", f"dags/{DAG_ID}/dagRuns/{run_id}/taskInstances/stream", {"new_state": state})
     assert cluster.database.wait_for_end(run_id) == state
     wait_until(lambda: simulator.running_count() == 0, "the stream is stopped")
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
-def test_marking_task_stops_its_stream(cluster: Cluster, simulator: SimulatorProcess, state: str) -> None:
+def test_marking_task_stops_its_stream(cluster: Cluster, simulator: ClusterSimulator, state: str) -> None:
     run_id = run_stream(cluster, simulator)
     mark_and_wait_for_stop(cluster, simulator, run_id, state)
     assert len(simulator.streams()) == 1
 
 
-def test_clearing_task_stops_its_stream_and_starts_another(cluster: Cluster, simulator: SimulatorProcess) -> None:
+def test_clearing_task_stops_its_stream_and_starts_another(cluster: Cluster, simulator: ClusterSimulator) -> None:
     run_id = run_stream(cluster, simulator)
     [first] = simulator.streams()
     body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": ["stream"]}

@@ -15,12 +15,6 @@ PROJECT_DIR = PACKAGING_TESTS.parent.parent
 CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Collect this folder only if it is named on the command line: it installs another Airflow."""
-    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path.is_relative_to(PACKAGING_TESTS) for path in named) else True
-
-
 def uv(*arguments: str | Path) -> None:
     command = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert command is not None, "uv is not installed"

@@ -58,14 +58,17 @@ class RawServer:
 
     :param serve: What to do with a connection; it is closed afterwards.
     :param context: Makes it a TLS server.
+    :param port: Port to listen on; any free one by default.
     """
 
-    def __init__(self, serve: Callable[[socket.socket], None], *, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, serve: Callable[[socket.socket], None], *, context: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
         self.serve = serve
         self.connections = 0
         self.requests: list[bytes] = []
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.origin = f"{'https' if context else 'http'}://{self.address}"
         self._open: set[socket.socket] = set()

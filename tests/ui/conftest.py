@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from airflow_pages import SCREENSHOTS, screenshot
+from local_airflow import LocalAirflow, StandaloneAirflow, free_port
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -17,30 +18,11 @@ PROJECT_DIR = UI_TESTS.parent.parent
 AIRFLOW_HOME = PROJECT_DIR / ".build" / "test-ui"
 WAIT_MS = 60_000  # long enough for a busy machine
 CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-sys.path.insert(0, str(PROJECT_DIR / "scripts"))
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Collect this folder only if it is named on the command line: it needs Playwright and a browser."""
-    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path.is_relative_to(UI_TESTS) for path in named) else True
 
 
 @pytest.fixture(scope="session")
-def airflow() -> Iterator[Any]:
+def airflow() -> Iterator[StandaloneAirflow]:
     """``airflow standalone`` with the example and test DAGs, without connections."""
-    from local_airflow import LocalAirflow, free_port
-
     dags = AIRFLOW_HOME / "dags"
     settings = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -50,12 +32,12 @@ def airflow() -> Iterator[Any]:
     airflow = LocalAirflow(AIRFLOW_HOME, "airflow.log", **settings)
     for folder in (PROJECT_DIR / "example_dags", UI_TESTS / "dags"):
         shutil.copytree(folder, dags, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    with airflow.standalone(free_port(0), dag_ids=[path.stem for path in dags.glob("*.py")]) as running:
+    with airflow.standalone(free_port(), dag_ids=[path.stem for path in dags.glob("*.py")]) as running:
         yield running
 
 
 @pytest.fixture
-def no_connections(airflow: Any) -> Iterator[None]:
+def no_connections(airflow: StandaloneAirflow) -> Iterator[None]:
     """Delete all connections after the test."""
     yield
     for connection in airflow.call_api("GET", "connections")["connections"]:
@@ -74,11 +56,8 @@ def fields(simulator: SimulatorServer) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """Debian's Chromium, headless, with an empty profile."""
-    from airflow_pages import SCREENSHOTS
-    from playwright.sync_api import expect, sync_playwright
-
     expect.set_options(timeout=WAIT_MS)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for old in SCREENSHOTS.glob("*.png"):
@@ -88,7 +67,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             tmp_path_factory.mktemp("chromium-profile"),
             executable_path=CHROMIUM,
             headless=True,
-            args=CHROMIUM_FLAGS,
+            args=["--no-sandbox", "--disable-gpu"],
             viewport={"width": 1200, "height": 900},
         )
         context.set_default_timeout(WAIT_MS)
@@ -97,23 +76,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+def page(browser: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A new tab; takes a screenshot if the test fails."""
-    from airflow_pages import screenshot
-
+    failed_before = request.session.testsfailed
     page = browser.new_page()
     yield page
-    if request.node.stash.get(FAILED, False):
+    if request.session.testsfailed > failed_before:
         screenshot(page, f"failed-{request.node.name}")
     page.close()
-
-
-FAILED = pytest.StashKey[bool]()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Store the test's result for its fixtures."""
-    report = yield
-    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
-    return report

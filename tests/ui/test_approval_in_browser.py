@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow_pages import ConnectionsPage, DagPage, RequiredActionsPage, screenshot
+from local_airflow import StandaloneAirflow
 from playwright.sync_api import Page, expect
 from simulated import running
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
-
-if TYPE_CHECKING:
-    from local_airflow import StandaloneAirflow
 
 NAME = "call_stream_lifecycle.start_call_stream"
 

@@ -8,25 +8,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import psutil
 import pytest
 import requests
+from local_airflow import AirflowApi
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 HOME = PROJECT_DIR / ".build" / "test-ui-command"
-TESTED_FIELDS = (
-    "connection_id",
-    "conn_type",
-    "description",
-    "host",
-    "login",
-    "schema",
-    "port",
-    "password",
-    "extra",
-)
+TESTED_FIELDS = "connection_id conn_type description host login schema port password extra"
 
 
 @pytest.fixture
@@ -42,7 +33,8 @@ def command() -> Iterator[subprocess.Popen[str]]:
 def test_make_ui_is_ready_to_use_and_stops_cleanly(command: subprocess.Popen[str]) -> None:
     assert command.stdout is not None
     printed = read_until(command.stdout, "Press Ctrl-C to stop everything.")
-    (airflow,) = re.findall(r"^Airflow +(http://127\.0\.0\.1:\d+)", printed, re.MULTILINE)
+    (url,) = re.findall(r"^Airflow +(http://127\.0\.0\.1:\d+)", printed, re.MULTILINE)
+    airflow = AirflowApi(url)
     (simulator,) = re.findall(r"SignalWire at (http://\S+)", printed)
 
     assert_connection_works(airflow)
@@ -58,7 +50,7 @@ def test_make_ui_is_ready_to_use_and_stops_cleanly(command: subprocess.Popen[str
     assert "nothing is left running" in command.stdout.read()
     assert command.wait(10) == 0
     assert [process for process in processes if process.is_running()] == []
-    for url in (airflow, simulator):
+    for url in (airflow.url, simulator):
         with pytest.raises(requests.ConnectionError):
             requests.get(url, timeout=5)
 
@@ -72,28 +64,20 @@ def read_until(stream: IO[str], end: str) -> str:
     raise AssertionError(f"the command exited before it was ready: {''.join(lines)}")
 
 
-def assert_connection_works(airflow: str) -> None:
+def assert_connection_works(airflow: AirflowApi) -> None:
     """Send the same request as the Test button."""
-    saved = api(airflow, "GET", "connections/signalwire_default")
-    response = api(airflow, "POST", "connections/test", {key: saved[key] for key in TESTED_FIELDS})
+    saved = airflow.call_api("GET", "connections/signalwire_default")
+    response = airflow.call_api("POST", "connections/test", {key: saved[key] for key in TESTED_FIELDS.split()})
 
     assert response["status"] is True
     assert "Simulated project" in response["message"]
 
 
-def assert_dags_can_be_triggered(airflow: str) -> None:
-    paused = {dag["dag_id"]: dag["is_paused"] for dag in api(airflow, "GET", "dags")["dags"]}
+def assert_dags_can_be_triggered(airflow: AirflowApi) -> None:
+    paused = {dag["dag_id"]: dag["is_paused"] for dag in airflow.call_api("GET", "dags")["dags"]}
 
     assert paused == {path.stem: False for path in (PROJECT_DIR / "example_dags").glob("*.py")}
-    assert api(airflow, "GET", "importErrors")["total_entries"] == 0
-
-
-def api(airflow: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    token = requests.get(f"{airflow}/auth/token", timeout=30).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    response = requests.request(method, f"{airflow}/api/v2/{path}", headers=headers, json=body, timeout=60)
-    assert response.ok, response.text
-    return response.json()
+    assert airflow.call_api("GET", "importErrors")["total_entries"] == 0
 
 
 def running_streams(simulator: str) -> list[tuple[str, str, str]]:

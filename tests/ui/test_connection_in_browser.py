@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from airflow_pages import ConnectionsPage, full_content, screenshot
-from local_airflow import free_port
+from local_airflow import StandaloneAirflow, free_port
 from playwright.sync_api import Page, expect
 
 from airflow_provider_signalwire.provider_info import get_provider_info
-
-if TYPE_CHECKING:
-    from local_airflow import StandaloneAirflow
 
 CONNECTION_TYPE = get_provider_info()["connection-types"][0]
 
@@ -72,7 +68,7 @@ def test_test_button_shows_project_name(connections: ConnectionsPage, fields: di
 
 def test_test_button_shows_reason_of_failure(connections: ConnectionsPage, fields: dict[str, str]) -> None:
     connections.add("wrong_token", {**fields, "API token": "PT-wrong"})
-    closed_port = str(free_port(0))
+    closed_port = str(free_port())
     connections.add("unreachable_host", {**fields, "Port": closed_port})
 
     title, wrong_token = connections.test("wrong_token")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow_pages import ConnectionsPage, DagPage, screenshot
+from local_airflow import StandaloneAirflow
 from playwright.sync_api import Page, expect
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
-
-if TYPE_CHECKING:
-    from local_airflow import StandaloneAirflow
 
 
 def test_trigger_form_stops_stream(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from fault_model import expected
-from fault_page import page
+from fault_page import PAGE, page
 from fault_scenarios import CASES, SCENARIOS
 from fault_secrets import BASIC, secrets_in
-
-PAGE = Path(__file__).parents[2] / "docs" / "reliability" / "fault-matrix.md"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

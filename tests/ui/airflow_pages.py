@@ -37,8 +37,7 @@ class ConnectionsPage:
 
     def add(self, conn_id: str, fields: dict[str, str]) -> None:
         form = self.open_new_form(conn_id)
-        for label, value in fields.items():
-            form.standard(label).fill(value)
+        form.fill(fields)
         form.save()
         expect(self.row(conn_id)).to_be_visible()
 
@@ -73,6 +72,10 @@ class ConnectionForm:
 
     def standard(self, label: str) -> Locator:
         return self.dialog.get_by_label(label, exact=True)
+
+    def fill(self, fields: dict[str, str]) -> None:
+        for label, value in fields.items():
+            self.standard(label).fill(value)
 
     def open_extras(self) -> None:
         section = self.dialog.get_by_role("button", name="Extra Fields", exact=True)

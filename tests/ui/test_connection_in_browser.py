@@ -42,8 +42,7 @@ def test_form_clamps_numbers_to_their_bounds(
     connections: ConnectionsPage, fields: dict[str, str], airflow: StandaloneAirflow
 ) -> None:
     form = connections.open_new_form("bounds")
-    for label, value in fields.items():
-        form.standard(label).fill(value)
+    form.fill(fields)
     form.open_extras()
     form.number("Timeout (seconds)").fill("12.5")
     form.number("Connect timeout (seconds)").fill("0")
@@ -89,8 +88,7 @@ def test_saved_secrets_are_not_shown(
 ) -> None:
     token, proxy = "PT-very-secret", "http://user:proxy-secret@proxy.example.com:3128"
     form = connections.open_new_form("reopened")
-    for label, value in {**fields, "API token": token}.items():
-        form.standard(label).fill(value)
+    form.fill({**fields, "API token": token})
     form.open_extras()
     form.extra("proxy").fill(proxy)
     form.save()

@@ -183,14 +183,6 @@ def test_stream_of_same_name_is_kept(cluster: Cluster, simulator: ClusterSimulat
     active.finish()
 
 
-def test_unused_asset_is_an_empty_journal(cluster: Cluster, simulator: ClusterSimulator) -> None:
-    ended = Owner(cluster, simulator, 2)
-    ended.finish()
-    assert clean_up(cluster, "journal_cleanup_unused_asset")["running"] == 0
-    assert running_names(simulator) == {ended.run_id}
-    clean_up(cluster)
-
-
 def test_teardown_skipped_by_dagrun_timeout(cluster: Cluster, simulator: ClusterSimulator) -> None:
     owner = Owner(cluster, simulator, dag_id="journal_owner_with_timeout")
     assert cluster.database.wait_for_end(owner.run_id) == "failed"

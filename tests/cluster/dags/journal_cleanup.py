@@ -10,7 +10,6 @@ from airflow_provider_signalwire.operators.stream_cleanup import CallStreamClean
 
 for dag_id, arguments in {
     "journal_cleanup": {},
-    "journal_cleanup_unused_asset": {"journal": [Asset("unused")]},
     "journal_cleanup_slow": {"max_requests": 1, "period": 1, "max_concurrency": 1},
     "journal_cleanup_with_approval": {"max_stops": 2, "on_limit": "approve"},
     "journal_cleanup_by_name_with_approval": {

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from local_airflow import PROJECT_DIR, LocalAirflow
+from local_airflow import PROJECT_DIR, LocalAirflow, example_connections
 
 from airflow_provider_signalwire.simulator import SimulatorServer
 
@@ -28,19 +28,9 @@ def main() -> None:
         step(f"The simulator stands in for SignalWire at {simulator.url}")
 
         step("Airflow gets a connection, as AIRFLOW_CONN_SIGNALWIRE_DEFAULT: Project ID, API token, Space")
-        connection = {
-            "conn_type": "signalwire",
-            "login": simulator.project,
-            "password": simulator.token,
-            "host": simulator.url,
-        }
-        bot = {"conn_type": "generic", "host": "wss://bot.example.com/audio", "password": "bot-token"}
-        airflow = LocalAirflow(
-            AIRFLOW_HOME,
-            "demo.log",
-            AIRFLOW_CONN_SIGNALWIRE_DEFAULT=json.dumps(connection),
-            AIRFLOW_CONN_MY_BOT=json.dumps(bot),
-        )
+        connections = example_connections(simulator)
+        variables = {f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(fields) for conn_id, fields in connections.items()}
+        airflow = LocalAirflow(AIRFLOW_HOME, "demo.log", **variables)
 
         step("Airflow creates its database (SQLite)")
         airflow.run("db", "migrate")

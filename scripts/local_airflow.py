@@ -19,6 +19,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from airflow_provider_signalwire.simulator import SimulatorServer
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 EXAMPLE_DAG_IDS = frozenset(path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py"))
 START_SECONDS = 300
@@ -174,6 +176,20 @@ class StandaloneAirflow(AirflowApi):
                 except ProcessLookupError:
                     return
                 time.sleep(0.05)
+
+
+def example_connections(simulator: SimulatorServer) -> dict[str, dict[str, Any]]:
+    """Return the connections that the example DAGs use, by their ids."""
+    signalwire = {
+        "conn_type": "signalwire",
+        # Airflow 3.3.2 and older do not test a connection without a port.
+        "host": f"http://{simulator.host}",
+        "port": simulator.port,
+        "login": simulator.project,
+        "password": simulator.token,
+    }
+    bot = {"conn_type": "generic", "host": "wss://bot.example.com/audio", "password": "bot-token"}
+    return {"signalwire_default": signalwire, "my_bot": bot}
 
 
 def free_port(wanted: int = 0) -> int:

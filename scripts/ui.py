@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from local_airflow import PROJECT_DIR, LocalAirflow, StandaloneAirflow, free_port
+from local_airflow import PROJECT_DIR, LocalAirflow, StandaloneAirflow, example_connections, free_port
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -35,7 +35,8 @@ def main() -> None:
             calls = [call for name in STREAMS for call in simulator.seed(streams=[{"name": name}])]
             say("==> Starting Airflow (takes half a minute)")
             with LocalAirflow(home, "ui.log").standalone(free_port(8080)) as airflow:
-                add_connections(airflow, simulator)
+                for conn_id, fields in example_connections(simulator).items():
+                    airflow.call_api("POST", "connections", {"connection_id": conn_id, **fields})
                 explain(airflow, calls, time.monotonic() - started)
                 airflow.process.wait()
                 sys.exit(f"Airflow exited unexpectedly; see {airflow.log}")
@@ -48,27 +49,6 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     for signal_number in STOP_SIGNALS:
         signal.signal(signal_number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def add_connections(airflow: StandaloneAirflow, simulator: SimulatorServer) -> None:
-    """Create the connections that the example DAGs use."""
-    bot = {
-        "connection_id": "my_bot",
-        "conn_type": "generic",
-        "host": "wss://bot.example.com/audio",
-        "password": "bot-token",
-    }
-    airflow.call_api("POST", "connections", bot)
-    connection = {
-        "connection_id": "signalwire_default",
-        "conn_type": "signalwire",
-        # Airflow 3.3.2 and older do not test a connection without a port.
-        "host": f"http://{simulator.host}",
-        "port": simulator.port,
-        "login": simulator.project,
-        "password": simulator.token,
-    }
-    airflow.call_api("POST", "connections", connection)
 
 
 def explain(airflow: StandaloneAirflow, calls: list[dict[str, Any]], seconds: float) -> None:

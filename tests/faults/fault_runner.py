@@ -13,9 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -23,12 +20,12 @@ from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
     BaseOperator,
-    TaskDeferred,
 )
+from clock import Clock
 from fault_environment import Environment
 from fault_model import Outcome
 from fault_scenarios import Case, make_operator
-from task_runner import AirflowRescheduleException, TaskStateStore, run_trigger
+from task_runner import TaskRunner
 
 from airflow_provider_signalwire.client.flows import start
 from airflow_provider_signalwire.operators import start_guard
@@ -55,60 +52,10 @@ class LogByThread(logging.Handler):
         return "\n".join(line for lines in self._lines.values() for line in lines)
 
 
-class Task:
-    """Runs a task to its end, through deferrals and reschedules.
-
-    :param make_operator: Creates the operator; called for each step.
-    """
-
-    def __init__(self, make_operator: Callable[[], BaseOperator]) -> None:
-        self._make_operator = make_operator
-        self.operator: BaseOperator | None = None
-        self.error: BaseException | None = None
-        self.stored: list[Any] = []  # what Airflow stores in its database
-        self.interruptions: list[str] = []  # deferrals and reschedules
-        began = datetime.now(UTC)
-        ti = SimpleNamespace(
-            dag_id="dag",
-            task_id="task",
-            run_id="run",
-            map_index=-1,
-            try_number=1,
-            max_tries=0,
-            xcom_push=lambda key, value: self.stored.append(value),
-            get_first_reschedule_date=lambda context: began if self.interruptions else None,
-        )
-        self._context: Any = {"ti": ti, "task_state_store": TaskStateStore()}
-
-    def _execute(self) -> Any:
-        self.operator = self._make_operator()
-        return self.operator.execute(self._context)
-
-    def run(self) -> str:
-        """Run the task and return the state it ends in."""
-        step: Callable[[], Any] = self._execute
-        while True:
-            try:
-                self.stored.append(step())
-            except TaskDeferred as deferral:
-                self.interruptions.append("deferred")
-                step = self._resumption(deferral)
-            except AirflowRescheduleException:
-                self.interruptions.append("rescheduled")
-            except BaseException as error:
-                self.error = error
-                return _state_after(error)
-            else:
-                return "success"
-
-    def _resumption(self, deferral: TaskDeferred) -> Callable[[], Any]:
-        event = run_trigger(deferral.trigger)
-        self.stored += [deferral.trigger.serialize()[1], event]
-        return lambda: self._make_operator().resume_execution(deferral.method_name, {"event": event}, self._context)
-
-
-def _state_after(error: BaseException) -> str:
+def _state_after(error: BaseException | None) -> str:
     """Return the state that Airflow gives to a task with retries left."""
+    if error is None:
+        return "success"
     if isinstance(error, AirflowSkipException):
         return "skipped"
     return "failed" if isinstance(error, (AirflowFailException, AirflowSensorTimeout)) else "up_for_retry"
@@ -179,37 +126,47 @@ class Runner:
     def _run(self, case: Case, environment: Environment) -> Run:
         self._log.take()
         timeout = _SHORT_WAIT if case.repeats_until_deadline else 60
+        task = TaskRunner(Clock())
+        operators: list[BaseOperator] = []
+        result, error = None, None
         with environment.prepared_for(case) as seeded:
-            task = Task(lambda: make_operator(case.scenario.name, seeded, environment.connection, timeout=timeout))
+
+            def make_task() -> BaseOperator:
+                operators.append(make_operator(case.scenario.name, seeded, environment.connection, timeout=timeout))
+                return operators[-1]
+
             if case.fault.is_killed:
-                _kill_when(lambda: environment.requests() > case.at, task)
-            state = task.run()
-        error = task.error
-        output = [self._log.take(), json.dumps(task.stored)]
+                _kill_when(lambda: environment.requests() > case.at, operators)
+            try:
+                result = task(make_task)
+            except BaseException as raised:
+                error = raised
+        stored = [result, task.pushed, *(deferral.trigger.serialize() for deferral in task.deferrals), task.events]
+        output = [self._log.take(), json.dumps(stored)]
         if error is not None:
             output += [repr(error), str(vars(error)), *traceback.format_exception(error)]
         return Run(
             outcome=Outcome(
-                state=state,
+                state=_state_after(error),
                 error=None if error is None else type(error).__name__,
                 requests=None if case.repeats_until_deadline else environment.requests(),
                 running=environment.running_streams(),
             ),
             output="\n".join(output),
             error="\n".join([str(error), *getattr(error, "__notes__", [])]),
-            interruptions=tuple(task.interruptions),
+            interruptions=("deferred",) * len(task.deferrals) + ("rescheduled",) * len(task.reschedules),
             known=(environment.simulator.project, *seeded.call_sids, *seeded.stream_sids),
             called_elsewhere=environment.elsewhere_was_called(),
         )
 
 
-def _kill_when(condition: Callable[[], bool], task: Task) -> None:
-    """Call the operator's ``on_kill`` from a signal handler of the main thread, as Airflow does."""
+def _kill_when(condition: Callable[[], bool], operators: list[BaseOperator]) -> None:
+    """Call the last operator's ``on_kill`` from a signal handler of the main thread, as Airflow does."""
 
     def send() -> None:
         while not condition():
             time.sleep(0.001)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
-    signal.signal(signal.SIGUSR1, lambda signum, frame: task.operator and task.operator.on_kill())
+    signal.signal(signal.SIGUSR1, lambda signum, frame: operators[-1].on_kill())
     threading.Thread(target=send, daemon=True).start()

@@ -42,12 +42,14 @@ class TaskRunner:
     """Runs tasks as the worker, the scheduler and the triggerer do.
 
     :param clock: Passes the time between two steps.
+    :ivar events: The payloads of the triggers' events.
     :ivar pushed: What the task pushed to XCom, in order.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.deferrals: list[TaskDeferred] = []
+        self.events: list[Any] = []
         self.reschedules: list[AirflowRescheduleException] = []
         self.first_reschedule: datetime | None = None
         self.pushed: list[tuple[str, Any]] = []
@@ -77,6 +79,7 @@ class TaskRunner:
             except TaskDeferred as deferral:
                 self.deferrals.append(deferral)
                 event = run_trigger(deferral.trigger)
+                self.events.append(event)
                 return make_task().resume_execution(deferral.method_name, {"event": event}, self.context())
 
 

@@ -7,7 +7,6 @@ the demo. The unit tests run in the unpacked source distribution.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -15,11 +14,10 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
-BIN = PROJECT_DIR / ".venv" / "bin"
+from environments import PROJECT_DIR, TOOLS, build, make_environment, run
+
 DIST = PROJECT_DIR / "dist"
 WORK = PROJECT_DIR / ".build" / "release"
-CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
 
 
 def main() -> None:
@@ -33,11 +31,11 @@ def main() -> None:
     compare(files, build(copy_of_checkout(), WORK / "second"))
 
     step("Checking the metadata")
-    run(BIN / "twine", "check", "--strict", *files)
+    run(TOOLS / "twine", "check", "--strict", *files)
 
     for file in files:
         step(f"Installing {file.name} into a new environment, and running the demo")
-        python = make_environment(f"{file}[simulator]", name=file.suffix.lstrip("."))
+        python = make_environment(WORK / file.suffix.lstrip("."), f"{file}[simulator]")
         run_demo(python)
 
     step("Running the unit tests of the source distribution")
@@ -51,21 +49,6 @@ def main() -> None:
 def step(text: str) -> None:
     """Print the next step."""
     print(f"==> {text}", flush=True)
-
-
-def run(*command: str | Path, cwd: Path = PROJECT_DIR, **variables: str) -> None:
-    """Run a command; exit if it fails."""
-    environment = {**os.environ, **variables}
-    # Otherwise, uv would change the environment that runs this script.
-    environment.pop("VIRTUAL_ENV", None)
-    if subprocess.run([*map(str, command)], cwd=cwd, env=environment, check=False).returncode != 0:
-        sys.exit(f"Failed: {' '.join(map(str, command))}")
-
-
-def build(source: Path, folder: Path) -> list[Path]:
-    """Build the source distribution, and the wheel from it."""
-    run(BIN / "uv", "build", "--quiet", "--python", sys.executable, "--out-dir", folder, source)
-    return sorted(file for file in folder.iterdir() if file.suffix in (".whl", ".gz"))
 
 
 def copy_of_checkout() -> Path:
@@ -94,14 +77,6 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def make_environment(*requirements: str, name: str) -> Path:
-    """Create an environment with these requirements and return its interpreter."""
-    python = WORK / name / "bin" / "python"
-    run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, WORK / name)
-    run(BIN / "uv", "pip", "install", "--quiet", "--python", python, "--constraint", CONSTRAINTS, *requirements)
-    return python
-
-
 def run_demo(python: Path) -> None:
     """Run the demo with the installed package and example DAGs, outside of the checkout."""
     folder = Path(tempfile.mkdtemp(dir=WORK))
@@ -117,7 +92,7 @@ def run_unit_tests(source: Path) -> None:
     with tarfile.open(source) as archive:
         archive.extractall(WORK / "sdist", filter="data")
     (unpacked,) = (WORK / "sdist").iterdir()
-    python = make_environment(f"{unpacked}[simulator]", "--group", f"{unpacked}/pyproject.toml:test", name="tests")
+    python = make_environment(WORK / "tests", f"{unpacked}[simulator]", "--group", f"{unpacked}/pyproject.toml:test")
     run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit", cwd=unpacked)
 
 

@@ -15,11 +15,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
-CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
+from environments import PROJECT_DIR, TOOLS, build, make_environment, run
+
 WORK_DIR = PROJECT_DIR / ".build" / "supply-chain"
 SBOM = PROJECT_DIR / ".build" / "sbom.cdx.json"
-TOOLS = Path(sys.executable).parent
 PACKAGE = "airflow-provider-signalwire"
 
 # A path on this machine, credentials, or a private package index.
@@ -63,11 +62,8 @@ def audit() -> None:
 def build_environment() -> Path:
     """Install the wheel into a new environment and return its interpreter."""
     shutil.rmtree(WORK_DIR, ignore_errors=True)
-    python = WORK_DIR / "venv" / "bin" / "python"
-    run_uv("build", "--wheel", "--python", sys.executable, "--out-dir", WORK_DIR / "dist")
-    run_uv("venv", "--python", sys.executable, WORK_DIR / "venv")
-    (wheel,) = (WORK_DIR / "dist").glob("*.whl")
-    run_uv("pip", "install", "--python", python, "--constraint", CONSTRAINTS, wheel)
+    (wheel,) = (file for file in build(PROJECT_DIR, WORK_DIR / "dist") if file.suffix == ".whl")
+    python = make_environment(WORK_DIR / "venv", wheel)
     # These files contain the local path of the wheel, which would be included in the SBOM.
     for file in (WORK_DIR / "venv").glob("lib/*/site-packages/*.dist-info/direct_url.json"):
         file.unlink()
@@ -91,16 +87,6 @@ def problems(text: str, dependencies: set[str]) -> list[str]:
         *([f"it lacks {', '.join(missing)}"] if missing else []),
         *([f"it contains private data: {', '.join(private)}"] if private else []),
     ]
-
-
-def run_uv(*arguments: str | Path) -> None:
-    """Run uv; raise an error if it fails."""
-    run(TOOLS / "uv", *arguments, "--quiet")
-
-
-def run(*command: str | Path) -> None:
-    """Run a command; raise an error if it fails."""
-    subprocess.run(command, cwd=PROJECT_DIR, check=True)
 
 
 if __name__ == "__main__":

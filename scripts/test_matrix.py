@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matrix_results
+from environments import PROJECT_DIR, TOOLS, run
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
 MATRIX_DIR = PROJECT_DIR / ".build" / "matrix"
-UV = PROJECT_DIR / ".venv" / "bin" / "uv"
 TESTS = ("tests/unit", "tests/e2e")
 
 LOWEST = "lowest"
@@ -176,17 +175,12 @@ def build(row: Row, python: str) -> None:
     if stamp.is_file() and stamp.read_text() == fingerprint:
         return
     shutil.rmtree(row.environment, ignore_errors=True)
-    run_uv("venv", "--python", python, str(row.environment))
-    run_uv(
-        *("pip", "install", "--python", str(row.environment / "bin" / "python")),
+    run(TOOLS / "uv", "venv", "--quiet", "--python", python, row.environment)
+    run(
+        *(TOOLS / "uv", "pip", "install", "--quiet", "--python", row.environment / "bin" / "python"),
         *(*row.requirements, "--group", "test", "--editable", ".[simulator]"),
     )
     stamp.write_text(fingerprint)
-
-
-def run_uv(*arguments: str) -> None:
-    """Run uv; raise an error if it fails."""
-    subprocess.run([str(UV), *arguments, "--quiet"], cwd=PROJECT_DIR, check=True)
 
 
 def installed_versions(row: Row) -> dict[str, str]:

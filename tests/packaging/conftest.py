@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-PACKAGING_TESTS = Path(__file__).resolve().parent
-PROJECT_DIR = PACKAGING_TESTS.parent.parent
-CONSTRAINTS = PROJECT_DIR / "constraints" / "airflow-3.3.txt"
-
-
-def uv(*arguments: str | Path) -> None:
-    command = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    assert command is not None, "uv is not installed"
-    # uv must not change the environment that runs the tests.
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    subprocess.run([command, *map(str, arguments), "--quiet"], cwd=PROJECT_DIR, env=environment, check=True)
+from environments import PROJECT_DIR, build, make_environment
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the source distribution."""
-    folder = tmp_path_factory.mktemp("dist")
-    uv("build", "--python", sys.executable, "--out-dir", folder)
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = (file for file in build(PROJECT_DIR, tmp_path_factory.mktemp("dist")) if file.suffix == ".whl")
     return wheel
 
 
 @pytest.fixture(scope="session")
 def installed_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with Airflow and the wheel."""
-    environment = tmp_path_factory.mktemp("installed") / "venv"
-    python = environment / "bin" / "python"
-    uv("venv", "--python", sys.executable, environment)
-    uv("pip", "install", "--python", python, "--constraint", CONSTRAINTS, wheel)
-    return python
+    return make_environment(tmp_path_factory.mktemp("installed") / "venv", wheel)
 
 
 @pytest.fixture(scope="session")

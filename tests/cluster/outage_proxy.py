@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from raw_server import RawServer, copy
@@ -17,17 +18,15 @@ class OutageProxy:
 
     def __init__(self, url: str) -> None:
         self._target = ("127.0.0.1", urlsplit(url).port)
-        self._server = RawServer(self._forward)
-        self.url = self._server.origin
-        self._server.__enter__()
+        self._listening = ExitStack()
+        self.url = self._listening.enter_context(RawServer(self._forward)).origin
 
     def start_outage(self) -> None:
-        self._server.__exit__(None, None, None)
+        self._listening.close()
 
     def end_outage(self) -> None:
         """Accept connections again, on the same port."""
-        self._server = RawServer(self._forward, port=urlsplit(self.url).port or 0)
-        self._server.__enter__()
+        self._listening.enter_context(RawServer(self._forward, port=urlsplit(self.url).port or 0))
 
     def _forward(self, client: socket.socket) -> None:
         with socket.create_connection(self._target) as server:

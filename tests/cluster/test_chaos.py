@@ -15,14 +15,10 @@ from cluster import CLUSTER_TESTS, Cluster
 from cluster_simulator import ClusterSimulator
 from outage_proxy import OutageProxy
 from processes import Processes, wait_until
+from simulated import stop_always_returns
 
 # Streams do not stop while this fault is set.
-STILL_QUEUED = {
-    "match": {"method": "POST", "path_contains": "/Streams/"},
-    "times": None,
-    "kind": "patch",
-    "set": {"status": "queued"},
-}
+STILL_QUEUED = stop_always_returns("queued")
 
 
 class Sizes(NamedTuple):

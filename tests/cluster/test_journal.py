@@ -11,12 +11,12 @@ from cluster import Cluster
 from cluster_simulator import ClusterSimulator
 from database import TaskInstance
 from processes import wait_until
+from simulated import STOPS
 
 from airflow_provider_signalwire.journal_store import MAX_ENTRIES
 
 READ_SECONDS = 1800
 MANY_EVENTS = 100_000
-STOPS = {"method": "POST", "path_contains": "/Streams/"}
 
 _files = itertools.count()
 

@@ -16,7 +16,7 @@ from fault_list import ELSEWHERE, Fault
 from fault_model import ATTEMPTS
 from fault_scenarios import STREAM_NAME, STREAMS_IN_BATCH, Case, Seeded
 from fault_secrets import TOKEN
-from simulated import READS, STARTS, STOPS
+from simulated import STARTS, call_returns, stop_returns
 from tls_proxy import TlsProxy
 
 from airflow_provider_signalwire.simulator.server import SimulatorServer
@@ -149,9 +149,9 @@ class Environment:
 def _undisturbed_responses(case: Case) -> list[dict[str, Any]]:
     """Return SignalWire's responses to the requests that meet no fault, where the simulator's own differ."""
     if case.requests == ("stop", "call", "stop"):
-        return [{"match": STOPS, "kind": "patch", "set": {"status": "queued"}}]
+        return stop_returns("queued")
     if case.requests == ("call", "call"):
-        return [{"match": READS, "kind": "patch", "set": {"status": "in-progress"}}]
+        return call_returns("in-progress")
     if case.requests == ("start", "stop", "start"):
         return [{"match": STARTS, "kind": "reset", "when": "after"}]
     return []

@@ -20,40 +20,23 @@ ELSEWHERE = "http://elsewhere"  # stands for another host that listens, until it
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One fault.
+    """One fault."""
 
-    :param name: The row of the table.
-    :param error: The error that it ends with.
-    :param simulated: The simulator's fault; empty if the simulator does not cause it.
-    :param status: The HTTP status of the response, if it is an error.
-    :param is_transient: Whether a retry may succeed, and is made.
-    :param is_accepted: Whether the response is accepted, with a warning.
-    :param is_processed: Whether the request takes effect all the same.
-    :param is_known_unprocessed: Whether the client takes it for not processed.
-    :param waits_too_long: Whether it asks for a longer wait than is allowed: then there is one more attempt only.
-    :param takes_time: Whether it is noticed only when the time for a response is over.
-    :param affects: The requests that can meet it.
-    :param lookup: The error of the DNS lookup.
-    :param is_distrusted: Whether the server has a certificate of an unknown CA.
-    :param is_late: Whether a gateway returns the error first and processes the request afterwards.
-    :param is_killed: Whether Airflow kills the task while it waits for the response.
-    """
-
-    name: str
-    error: str
-    simulated: dict[str, Any] = field(default_factory=dict, hash=False)
-    status: int | None = None
-    is_transient: bool = True
-    is_accepted: bool = False
-    is_processed: bool = False
-    is_known_unprocessed: bool = False
-    waits_too_long: bool = False
-    takes_time: bool = False
-    affects: frozenset[str] = ANY_REQUEST
-    lookup: int | None = None
-    is_distrusted: bool = False
-    is_late: bool = False
-    is_killed: bool = False
+    name: str  # the row of the table
+    error: str  # the error that it ends with
+    simulated: dict[str, Any] = field(default_factory=dict, hash=False)  # empty if the simulator does not cause it
+    status: int | None = None  # the HTTP status of the response, if it is an error
+    is_transient: bool = True  # a retry may succeed, and is made
+    is_accepted: bool = False  # the response is accepted, with a warning
+    is_processed: bool = False  # the request takes effect all the same
+    is_known_unprocessed: bool = False  # the client takes it for not processed
+    waits_too_long: bool = False  # it asks for a longer wait than is allowed: then there is one more attempt only
+    takes_time: bool = False  # it is noticed only when the time for a response is over
+    affects: frozenset[str] = ANY_REQUEST  # the requests that can meet it
+    lookup: int | None = None  # the error of the DNS lookup
+    is_distrusted: bool = False  # the server has a certificate of an unknown CA
+    is_late: bool = False  # a gateway returns the error first and processes the request afterwards
+    is_killed: bool = False  # Airflow kills the task while it waits for the response
 
     @property
     def takes_seconds(self) -> bool:

@@ -31,18 +31,12 @@ _STOP_REFUSALS = {400, 404, 409, 422}
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended.
+    """How a task ended."""
 
-    :param state: ``success``, ``failed`` (without a retry), ``up_for_retry`` or ``skipped``.
-    :param error: The name of the error, if there is one.
-    :param requests: How many requests were received; None if it depends on the deadline.
-    :param running: How many streams were running afterwards.
-    """
-
-    state: str
-    error: str | None
-    requests: int | None
-    running: int
+    state: str  # "success", "failed" (without a retry), "up_for_retry" or "skipped"
+    error: str | None  # the name of the error
+    requests: int | None  # how many requests were received; None if it depends on the deadline
+    running: int  # how many streams were running afterwards
 
 
 def expected(case: Case) -> Outcome:

@@ -63,21 +63,13 @@ def _state_after(error: BaseException | None) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """The result of a case.
-
-    :param outcome: How the task ended.
-    :param output: Its log, its error, and what Airflow stored.
-    :param error: The error's message and notes.
-    :param interruptions: Its deferrals and reschedules.
-    :param known: SIDs, one of which is in the output: a search of the output does find things.
-    :param called_elsewhere: Whether the other host was called.
-    """
+    """The result of a case."""
 
     outcome: Outcome
-    output: str
-    error: str
-    interruptions: tuple[str, ...]
-    known: tuple[str, ...]
+    output: str  # the task's log, its error, and what Airflow stored
+    error: str  # the error's message and notes
+    interruptions: tuple[str, ...]  # deferrals and reschedules
+    known: tuple[str, ...]  # SIDs, one of which is in the output: a search of the output does find things
     called_elsewhere: bool
 
 

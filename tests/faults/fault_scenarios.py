@@ -27,22 +27,14 @@ class Seeded(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """One way to send requests.
+    """One way to send requests."""
 
-    :param name: The column of the table.
-    :param requests: The request sequence: what each request is about.
-    :param middle: The position of the request in the middle.
-    :param described: The request in the middle, for the page.
-    :param other_requests: The request sequence if the fault is in the middle, where it differs.
-    :param waits: Whether the task polls until a deadline.
-    """
-
-    name: str
-    requests: tuple[str, ...]
-    middle: int
-    described: str
-    other_requests: tuple[str, ...] | None = None
-    waits: bool = False
+    name: str  # the column of the table
+    requests: tuple[str, ...]  # the request sequence: what each request is about
+    middle: int  # the position of the request in the middle
+    described: str  # the request in the middle, for the page
+    other_requests: tuple[str, ...] | None = None  # the sequence for a fault in the middle, where it differs
+    waits: bool = False  # the task polls until a deadline
 
 
 # The first stop returns "queued", the call is read, and the second stop returns "stopped".

@@ -76,19 +76,13 @@ def unsent(seconds: float = 0.0) -> Reply:
 
 @dataclass
 class Run:
-    """What came of a flow.
-
-    :param error: What it raised.
-    :param requests: What it sent.
-    :param pauses: Seconds of each pause.
-    :param elapsed: Seconds on the scripted clock.
-    """
+    """The result of a flow."""
 
     result: Any = None
     error: SignalWireError | None = None
     requests: list[HttpRequest] = field(default_factory=list)
-    pauses: list[float] = field(default_factory=list)
-    elapsed: float = 0.0
+    pauses: list[float] = field(default_factory=list)  # seconds of each
+    elapsed: float = 0.0  # seconds on the scripted clock
 
     @property
     def sent(self) -> str:

@@ -1,6 +1,6 @@
 """Which streams are running, according to the events that tasks wrote. No I/O.
 
-The events are written and read by ``journal_store``. In the state store of the journal's assets, ``journal_intents``
+The events are written and read by ``journal_events``. In the state store of the journal's assets, ``journal_intents``
 keeps starts that may leave no event, and ``journal_snapshot`` what an earlier cleanup has read.
 """
 

@@ -28,7 +28,7 @@ _EVENTS_IN_DATABASE, _EVENTS_IN_MEMORY = 5_000, 100_000
 
 _STOP_CODE = ("batch", "client", "hooks", "operators/stop_call_streams.py")
 _WAIT_CODE = ("client", "sensors", "triggers")
-_JOURNAL_CODE = ("journal.py", "journal_snapshot.py", "journal_store.py")
+_JOURNAL_CODE = ("journal.py", "journal_snapshot.py", "journal_events.py")
 _AIRFLOW = "import airflow.sdk; from airflow.sdk import DAG, BaseOperator, BaseSensorOperator"
 _IMPORTS = {
     "provider": "import airflow_provider_signalwire.operators.call_stream as o, "

@@ -25,7 +25,7 @@ from airflow_provider_signalwire.client.protocol.validation import (
 )
 from airflow_provider_signalwire.exceptions import SignalWireBatchRefusedError, SignalWireError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
-from airflow_provider_signalwire.journal_store import has_journal, write_stream_events
+from airflow_provider_signalwire.journal_events import has_journal, write_stream_events
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

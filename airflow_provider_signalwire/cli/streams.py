@@ -21,7 +21,7 @@ from airflow_provider_signalwire.client.protocol.stream_parents import STREAM_PA
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.journal import RunningStream, StreamJournal, to_extra
-from airflow_provider_signalwire.journal_store import MAX_ENTRIES, add_asset_event
+from airflow_provider_signalwire.journal_events import MAX_ENTRIES, add_asset_event
 from airflow_provider_signalwire.operators.forgotten_streams import DELETED, ForgottenStream, RunStates
 
 try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.validation import validate_duration
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
-from airflow_provider_signalwire.journal_store import write_stream_event
+from airflow_provider_signalwire.journal_events import write_stream_event
 from airflow_provider_signalwire.operators.start_call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.batch.operator import BatchOperator
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean
-from airflow_provider_signalwire.journal_store import check_size_of_event
+from airflow_provider_signalwire.journal_events import check_size_of_event
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -13,7 +13,7 @@ from airflow.sdk.api.datamodels._generated import AssetEventResponse, AssetRespo
 from airflow.sdk.execution_time.comms import AssetEventResult
 
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
-from airflow_provider_signalwire.journal_store import read_journal
+from airflow_provider_signalwire.journal_events import read_journal
 
 JOURNAL = Asset("journal")
 NOW = datetime.now(UTC)

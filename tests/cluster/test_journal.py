@@ -13,7 +13,7 @@ from database import TaskInstance
 from processes import wait_until
 from simulated import STOPS
 
-from airflow_provider_signalwire.journal_store import MAX_ENTRIES
+from airflow_provider_signalwire.journal_events import MAX_ENTRIES
 
 READ_SECONDS = 1800
 MANY_EVENTS = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
-from airflow_provider_signalwire.journal_store import check_journal_supported
+from airflow_provider_signalwire.journal_events import check_journal_supported
 
 
 def skip_without_journal(*, module: bool = False) -> None:

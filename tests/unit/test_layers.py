@@ -24,7 +24,7 @@ LAYERS = (
     {"client.flows"},
     {"client.policy"},
     {"client.config"},
-    {"journal_intents", "journal_store"},
+    {"journal_intents", "journal_events"},
     {"journal_snapshot"},
     {"journal"},
     {"client.protocol"},

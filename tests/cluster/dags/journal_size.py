@@ -11,7 +11,7 @@ from uuid import UUID
 from airflow.sdk import DAG, Asset, task
 
 from airflow_provider_signalwire.journal import StreamEvent
-from airflow_provider_signalwire.journal_store import read_journal, write_stream_events
+from airflow_provider_signalwire.journal_events import read_journal, write_stream_events
 
 LARGE_EVENT, MANY_EVENTS = Asset("large event"), Asset("many events")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
 
-from airflow_provider_signalwire.journal_store import check_journal_supported
+from airflow_provider_signalwire.journal_events import check_journal_supported
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator

@@ -13,7 +13,7 @@ from airflow_features import skip_without_journal
 from task_runner import TaskStateStore
 
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
-from airflow_provider_signalwire.journal_store import read_journal
+from airflow_provider_signalwire.journal_events import read_journal
 
 skip_without_journal(module=True)
 

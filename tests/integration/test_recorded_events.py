@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow_features import skip_without_journal
 
-from airflow_provider_signalwire import journal_store
+from airflow_provider_signalwire import journal_events
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import JOURNAL_KEY
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
@@ -124,7 +124,7 @@ def test_task_without_outlets_writes_nothing(simulator, recorded):
 def test_batch_that_is_too_large_for_an_event_sends_nothing(simulator, monkeypatch):
     from airflow.providers.common.compat.sdk import Asset
 
-    monkeypatch.setattr(journal_store, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(journal_events, "MAX_ENTRIES", 2)
     rows = [{"call_sid": "c", "stream_sid": f"s{number}"} for number in range(3)]
     operator = StopCallStreamsOperator(task_id="stop", streams=rows, outlets=[Asset("streams")])
     with pytest.raises(SignalWireConfigurationError, match="can hold 2 streams, and there are 3"):

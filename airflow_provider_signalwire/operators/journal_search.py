@@ -11,8 +11,8 @@ from typing import Any
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.journal import RunningStream
-from airflow_provider_signalwire.journal_intents import StartIntents
 from airflow_provider_signalwire.journal_events import check_journal_supported, read_journal
+from airflow_provider_signalwire.journal_intents import StartIntents
 from airflow_provider_signalwire.operators.forgotten_streams import ForgottenStream, RunStates, find_forgotten
 
 log = logging.getLogger(__name__)

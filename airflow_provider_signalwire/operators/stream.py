@@ -15,8 +15,8 @@ from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, StreamParentMixin
-from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.journal_events import write_stream_event
+from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
 from airflow_provider_signalwire.operators.start_guard import StreamStartGuard, TaskKilled
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name

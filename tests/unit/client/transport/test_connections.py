@@ -113,9 +113,18 @@ class TestConnection:
         assert server.connections == 2
 
     def test_is_not_reused_after_a_failure(self, connect, serve):
-        server = serve(lambda server, connection: server.read_request(connection) and stay_silent(server, connection))
+        has_failed = threading.Event()
+
+        def respond_after_the_failure(server, connection):
+            while server.read_request(connection):
+                if has_failed.is_set():
+                    connection.sendall(GOOD_RESPONSE)
+
+        server = serve(respond_after_the_failure)
         client = connect(server.origin)
-        assert client.fail(timeout=0.1).kind == client.fail(timeout=0.1).kind == "timeout"
+        assert client.fail(timeout=0.3).kind == "timeout"
+        has_failed.set()
+        assert client.send().body == b"ok"
         assert server.connections == 2
 
     def test_that_the_server_closed_while_idle_is_replaced(self, connect, serve):

@@ -79,7 +79,7 @@ class StopLimit:
     def apply(self, search: JournalSearch) -> JournalSearch:
         """Return what may be stopped of what was found in the journal.
 
-        :raises SignalWireBatchRefusedError: above the limit, if nobody is asked.
+        :raises SignalWireBatchRefusedError: if the journal lists more than the limit, and there is no question to ask.
         """
         if self.approved_streams is not None:
             return search.only(self.approved_streams)

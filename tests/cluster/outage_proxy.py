@@ -1,4 +1,4 @@
-"""A proxy in front of the simulator that simulates an outage: it refuses new connections and breaks open ones."""
+"""A proxy in front of the simulator that simulates an outage: it refuses new connections and closes open ones."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ class SignalWireError(AirflowException):
     :ivar attempts: How often the request was sent.
     :ivar seconds: From the first attempt to the last response.
     :ivar after_unknown_outcome: Whether an earlier attempt of the same request may have been processed.
+    :ivar retry_after: Seconds that the response asked to wait, if it did.
     """
 
     is_transient: bool = False
@@ -29,6 +30,7 @@ class SignalWireError(AirflowException):
     attempts: int = 1
     seconds: float = 0.0
     after_unknown_outcome: bool = False
+    retry_after: float | None = None
 
     @property
     def ends_task(self) -> bool:
@@ -109,8 +111,6 @@ class SignalWireApiError(SignalWireError):
     :param request_id: SignalWire's request id; its support asks for it.
     :param retry_after: Seconds that the response asked to wait, if it did.
     """
-
-    retry_after: float | None = None  # for an event of 0.1, which lacks it
 
     def __init__(
         self,

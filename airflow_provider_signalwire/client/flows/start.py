@@ -95,11 +95,11 @@ class StreamStart:
             raise
         self.record = response.record
         self._unproven.clear()  # the name is taken: no earlier start can still be processed
-        if not self._is_own_record:
+        if self._own_record is None:
             log.warning("The record is about another stream than the one started; its ids are not used.")
         return response
 
-    def cleanup(self) -> Flow[CleanupOutcome]:
+    def _cleanup(self) -> Flow[CleanupOutcome]:
         """Stop what this start may have left running, and wait for it, so that its name is free again."""
         return (yield from self._stop(self._poller(StreamPoller, ignore_if_missing=True), _CLEANUP_SECONDS))
 
@@ -116,7 +116,7 @@ class StreamStart:
     def make_poller(self) -> StreamPoller:
         """Return a poller of the started stream; to it, a stream that is not found has stopped."""
         poller = self._poller(StreamPoller)
-        poller.last_status = self.record["status"] if self.record is not None and self._is_own_record else None
+        poller.last_status = record["status"] if (record := self._own_record) else None
         return poller
 
     def _poller(self, poller_class: type[StreamPoller], *, ignore_if_missing: bool = False) -> StreamPoller:
@@ -161,7 +161,7 @@ class StreamStart:
         warning = self.warning()
         log.warning("An earlier start has an unknown outcome. %s It is stopped first.", warning)
         try:
-            outcome = yield from self.cleanup()
+            outcome = yield from self._cleanup()
         except SignalWireError as error:
             error.add_advice(warning)
             raise
@@ -171,33 +171,46 @@ class StreamStart:
     def _recover(self, failure: SignalWireError) -> Flow[bool]:
         """Make sure that a failed start left no stream running; return whether to start again."""
         if failure.outcome != "unknown":
-            sent_at = self._unproven.pop()
-            if isinstance(failure, SignalWireRateLimitError):
-                self._rate_limited_since = self._rate_limited_since or sent_at
+            self._forget_attempt(failure)
         if failure.outcome == "not_processed":
             return failure.is_transient
-        if failure.outcome == "refused" and not self._unproven:
-            if isinstance(failure, SignalWireRequestError) and failure.code not in ADVICE_BY_CODE:
-                failure.add_advice(
-                    f"If a stream named {self._log_name} already runs on this {self._parent.noun}, stop it or choose "
-                    "another name."
-                )
+        if not self._unproven:
+            self._advise_on_refusal(failure)
             return False
+        outcome = yield from self._cleanup_after(failure)
+        if failure.outcome == "refused":
+            # The name may have been in use, by an earlier attempt that was processed after all.
+            return isinstance(failure, SignalWireRequestError) and outcome == "stopped"
+        return failure.is_transient and outcome != "call_ended"
+
+    def _forget_attempt(self, failure: SignalWireError) -> None:
+        """Note that the latest attempt started no stream."""
+        sent_at = self._unproven.pop()
+        if isinstance(failure, SignalWireRateLimitError):
+            self._rate_limited_since = self._rate_limited_since or sent_at
+
+    def _advise_on_refusal(self, failure: SignalWireError) -> None:
+        if isinstance(failure, SignalWireRequestError) and failure.code not in ADVICE_BY_CODE:
+            failure.add_advice(
+                f"If a stream named {self._log_name} already runs on this {self._parent.noun}, stop it or choose "
+                "another name."
+            )
+
+    def _cleanup_after(self, failure: SignalWireError) -> Flow[CleanupOutcome]:
+        """Stop what a failed start may have left running; if that fails, raise the failure of the start."""
         # The failure itself is logged or raised later, in full.
         log.warning(
             "Stopping the stream named %s, in case it was started (%s).", self._log_name, type(failure).__name__
         )
         try:
-            outcome = yield from self.cleanup()
+            outcome = yield from self._cleanup()
         except SignalWireError as error:
             failure.add_advice(f"The attempt to stop it failed: {error}")
             raise failure from None
         if outcome == "not_allowed":
             failure.add_advice(_GIVEN_UP)
             raise failure
-        if isinstance(failure, SignalWireRequestError):
-            return outcome == "stopped"  # the name was in use, by an earlier attempt that was processed after all
-        return failure.is_transient and outcome != "call_ended"
+        return outcome
 
     def _on_attempt(self) -> None:
         self._unproven.append(time.time())
@@ -205,14 +218,16 @@ class StreamStart:
     @property
     def stop_by(self) -> str:
         """What the stream can be stopped by: its SID, or its name if the record is about another stream."""
-        return self.record["sid"] if self.record is not None and self._is_own_record else self._name
+        return record["sid"] if (record := self._own_record) else self._name
 
     @property
-    def _is_own_record(self) -> bool:
+    def _own_record(self) -> StreamRecord | None:
+        """The record, unless it is about another stream."""
         if self.record is None:
-            return False
+            return None
         name = self.record.get("name") or self._name  # a name that is null does not contradict
-        return self._parent.stream_matches({**self.record, "name": name}, self._parent_sid, self._name)
+        is_own = self._parent.stream_matches({**self.record, "name": name}, self._parent_sid, self._name)
+        return self.record if is_own else None
 
     @property
     def _log_name(self) -> str:

@@ -156,7 +156,7 @@ def wait_until(
 
 def retry_after_of(failure: SignalWireError | None) -> float:
     """Return the seconds that the response to a failed poll asked to wait."""
-    return getattr(failure, "retry_after", None) or 0.0
+    return (failure.retry_after if failure else None) or 0.0
 
 
 def timeout_error(poller: Poller[object], limit: str, failure: SignalWireError | None = None) -> SignalWireTimeoutError:

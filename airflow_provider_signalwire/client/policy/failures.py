@@ -16,7 +16,7 @@ _SENTENCES = {
     "dns": "there is no host {looked_up!r}. Check {setting}.",
     "dns_unavailable": "the host name {looked_up!r} could not be resolved. Check this machine's network and DNS "
     "server.",
-    "tls": "no trusted TLS connection to {peer!r} ({reason}). {tls_advice}, set ca_bundle to your CA's PEM file.",
+    "tls": "no trusted TLS connection to {host!r} ({reason}). {tls_advice}, set ca_bundle to your CA's PEM file.",
     "connect": "could not connect to {origin}{through} ({reason}). Check {setting} and this machine's network.",
     "lost": "the connection to {host!r} broke before the response was complete ({reason}){processed}.",
     "timeout": "no complete response from {host!r} within {timeout:g} s{processed}.",
@@ -47,7 +47,6 @@ def error_of_attempt(request: ApiRequest[Any], settings: ClientSettings, failed:
         setting=setting,
         tls_advice=tls_advice,
         host=host,
-        peer=host,
         origin=settings.origin,
         through=f" through the proxy {proxy}" if proxy else "",
         timeout=settings.timeout,

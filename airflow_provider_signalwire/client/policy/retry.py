@@ -6,16 +6,9 @@ import logging
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeVar
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
+from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.policy.failures import error_of_attempt
@@ -46,11 +39,13 @@ class _Progress:
     """What has been done so far to send one request.
 
     :param elapsed: Seconds spent on attempts and pauses. Waiting for a connection or for the rate limit is not counted.
+    :param state: tenacity's state, made after the first failure, so that a success costs nothing.
     """
 
     attempts: int = 0
     elapsed: float = 0.0
     had_unknown_outcome: bool = False
+    state: RetryCallState | None = None
 
 
 class RetryPolicy:
@@ -66,6 +61,7 @@ class RetryPolicy:
         self._settings = settings
         self._observer = observer
         self._secrets = Secrets(settings.secrets)
+        self._retrying = Retrying(stop=stop_after_attempt(settings.max_attempts), wait=_BACKOFF)
 
     def drive(self, flow: Flow[T]) -> Attempts[T]:
         """Run a flow to its end and return its result."""
@@ -159,24 +155,15 @@ class RetryPolicy:
 
     def _pause_before_retry(self, step: Send[Any], progress: _Progress, failure: SignalWireError) -> float | None:
         """Return the seconds to wait before the next attempt; None if there is none."""
-        state = RetryCallState(self._retrying, None, (), {})
-        state.attempt_number = progress.attempts
-        state.start_time, state.outcome_timestamp = 0.0, progress.elapsed
-        if self._retrying.stop(state):
-            return None
-        asked = getattr(failure, "retry_after", None) or 0.0
         left = self._settings.max_retry_seconds - progress.elapsed
-        pause = min(max(_BACKOFF(state), asked), left)
+        state = progress.state = progress.state or RetryCallState(self._retrying, None, (), {})
+        if left <= 0 or self._retrying.stop(state):
+            return None
+        pause = min(max(self._retrying.wait(state), failure.retry_after or 0.0), left)
         if step.deadline is not None and time.monotonic() + pause >= step.deadline:
             return None
+        state.prepare_for_next_attempt()
         return pause
-
-    @cached_property
-    def _retrying(self) -> Retrying:
-        # Made after the first failure, so that a success costs nothing.
-        return Retrying(
-            stop=stop_after_attempt(self._settings.max_attempts) | stop_after_delay(self._settings.max_retry_seconds)
-        )
 
     def _report_retry(
         self, request: ApiRequest[Any], progress: _Progress, failure: SignalWireError, pause: float

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt, HttpResult
 from airflow_provider_signalwire.client.protocol.json_body import decode_json
 
 WITHHELD = "(withheld)"
@@ -57,9 +57,9 @@ class Observer:
         """Redact this string in later observations."""
         self._private.add(text.lower())
 
-    def observe(self, response: HttpResponse | AttemptFailed) -> Observation:
+    def observe(self, response: HttpResult) -> Observation:
         """Return the structure of a response, or the reason why there is none."""
-        if isinstance(response, AttemptFailed):
+        if isinstance(response, FailedAttempt):
             return Observation(outcome=f"no response ({response.kind})")
         names = frozenset(self._public(name.lower()) for name in response.headers)
         compared = frozenset(name for name in names if _COMPARED_HEADERS.search(name))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt, HttpRequest, HttpResult
 from airflow_provider_signalwire.client.protocol.json_body import decode_json
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import classify
@@ -75,19 +75,14 @@ class Probe:
         probe.observations = self.observations
         return probe
 
-    def _send(self, request: ApiRequest[Any]) -> HttpResponse | AttemptFailed:
-        try:
-            return self._transport.send(
-                HttpRequest(
-                    method=request.method, target=request.target, body=request.body, timeout=self._settings.timeout
-                )
-            )
-        except AttemptFailed as failure:
-            return failure
+    def _send(self, request: ApiRequest[Any]) -> HttpResult:
+        return self._transport.send(
+            HttpRequest(method=request.method, target=request.target, body=request.body, timeout=self._settings.timeout)
+        )
 
 
-def _record(response: HttpResponse | AttemptFailed) -> Record:
-    if isinstance(response, AttemptFailed) or not 200 <= response.status < 300:
+def _record(response: HttpResult) -> Record:
+    if isinstance(response, FailedAttempt) or not 200 <= response.status < 300:
         return {}
     try:
         value = decode_json(response.body)

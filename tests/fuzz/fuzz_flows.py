@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import scripted
-from scripted import Always, Reply, lost, response
+from scripted import Always, lost, response
 
 from airflow_provider_signalwire.client.flows import calls
 from airflow_provider_signalwire.client.flows.pages import RecordPager
@@ -18,6 +18,7 @@ from airflow_provider_signalwire.client.flows.stop import StopResult, stop_strea
 from airflow_provider_signalwire.client.flows.wait import CallPoller, StreamPoller
 from airflow_provider_signalwire.client.policy.steps import Flow, send
 from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol.http import HttpResult
 from airflow_provider_signalwire.client.protocol.json_body import check_storable
 from airflow_provider_signalwire.exceptions import SignalWireError
 
@@ -63,7 +64,7 @@ FLOWS: dict[str, Callable[[], Flow[Any]]] = {
 }
 
 
-def read_example(data: bytes) -> tuple[str, list[Reply]]:
+def read_example(data: bytes) -> tuple[str, list[HttpResult]]:
     """Read a flow's name and its responses from bytes; any bytes are an example.
 
     The first line names the flow. The responses follow, each as in HTTP: a line with the status, one for each header,
@@ -76,7 +77,7 @@ def read_example(data: bytes) -> tuple[str, list[Reply]]:
     return name, [_read_response(part) for part in rest.split(b"\n====\n")]
 
 
-def _read_response(data: bytes) -> Reply:
+def _read_response(data: bytes) -> HttpResult:
     head, _, body = data.partition(b"\n\n")
     status, *lines = head.decode("latin-1").split("\n")
     headers = dict(line.split(": ", 1) for line in lines if ": " in line)
@@ -84,12 +85,12 @@ def _read_response(data: bytes) -> Reply:
     return response(number if 100 <= number <= 999 else 100 + number % 900, body, headers)
 
 
-def run(name: str, responses: list[Reply]) -> scripted.Run:
+def run(name: str, responses: list[HttpResult]) -> scripted.Run:
     """Run a flow; after the last response, the connection breaks."""
     return scripted.run(FLOWS[name](), *responses, Always(lost()), settings=SETTINGS)
 
 
-def check_outcome(name: str, responses: list[Reply]) -> None:
+def check_outcome(name: str, responses: list[HttpResult]) -> None:
     """Run a flow and check its outcome; anything but a SignalWireError passes through."""
     outcome = run(name, responses)
     if outcome.error is not None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis_profile import REPRODUCIBLE
+from scripted import lost, response, unsent
 from virtual_time import run_in_virtual_time
 
 from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+from airflow_provider_signalwire.client.protocol.http import HttpRequest, HttpResult
 
+REQUEST = HttpRequest(method="POST", target="/x", body=None, timeout=10)
 MAX_LATENCY = 2.0
 
 # How long a request travels until the server counts it, and how long its response takes.
@@ -24,19 +27,17 @@ async def arrivals(limiter: RateLimiter, trips: list[tuple[float, float]], concu
     counted = []
     remaining = iter(enumerate(trips))
 
+    async def attempt(number: int, there: float, back: float, request: HttpRequest) -> HttpResult:
+        if number % 7 == 6:
+            return unsent()
+        await asyncio.sleep(there)
+        counted.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(back)
+        return lost() if number % 5 == 4 else response(200)
+
     async def work() -> None:
-        for number, (there, back) in remaining:
-            try:
-                async with limiter:
-                    if number % 7 == 6:
-                        raise AttemptFailed("connect", sent=False, reason="refused")
-                    await asyncio.sleep(there)
-                    counted.append(asyncio.get_running_loop().time())
-                    await asyncio.sleep(back)
-                    if number % 5 == 4:
-                        raise AttemptFailed("lost", sent=True, reason="reset")
-            except AttemptFailed:
-                continue
+        for number, trip in remaining:
+            await limiter.send(partial(attempt, number, *trip), REQUEST, max_pause=60)
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
     return sorted(counted)

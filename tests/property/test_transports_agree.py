@@ -16,7 +16,7 @@ from raw_server import GOOD_RESPONSE, RawServer, reset
 from responses_on_the_wire import pieces
 from transports import Async, Sync, settings_for
 
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt
 
 EXAMPLES = int(os.environ.get("TRANSPORT_EXAMPLES", "150"))
 # Only an unfinished response waits for it. On a busy machine, a complete one may, too: see below.
@@ -54,22 +54,19 @@ class Script:
                 self.done.set()
 
 
-def outcome_of(send: Callable[..., Any], timeout: float) -> tuple[Any, ...]:
-    try:
-        response = send("GET", "/x", timeout=timeout)
-    except AttemptFailed as failure:
-        headers = tuple(failure.headers.get(name) for name in HEADERS)
-        return "failed", failure.kind, failure.sent, failure.status, headers
-    return "response", response.status, response.body, tuple(response.headers.get(name) for name in HEADERS)
+def outcome_of(attempt: Callable[..., Any], timeout: float) -> tuple[Any, ...]:
+    result = attempt(timeout=timeout)
+    facts = (result.kind, result.sent) if isinstance(result, FailedAttempt) else (result.body,)
+    return *facts, result.status, *(result.headers.get(name) for name in HEADERS)
 
 
 def observe(transport: type[Sync], script: Script, timeout: float = TIMEOUT) -> tuple[Any, ...]:
     """Send two requests; return what came of them, and how many connections and requests it took."""
     with transport(settings_for(script.server.origin)) as client:
-        first = outcome_of(client.send, timeout)
+        first = outcome_of(client.attempt, timeout)
         script.done.wait(5)
         client.settle()
-        second = outcome_of(client.send, timeout)
+        second = outcome_of(client.attempt, timeout)
         counts = script.connections, script.requests
     script.server.close_connections()
     return first, second, counts

@@ -15,7 +15,7 @@ from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, Observer
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Flow, Pause
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt, HttpRequest, HttpResponse, HttpResult
 from airflow_provider_signalwire.exceptions import SignalWireError
 
 # When every script begins, on either clock.
@@ -25,14 +25,13 @@ WALL = 1_767_323_045.0  # Fri, 02 Jan 2026 03:04:05 GMT
 IDS = ("project", "call", "stream")
 SETTINGS = ClientSettings(origin="https://acme.signalwire.com", project_id="project", api_token="PT-secret-token")
 
-Reply = HttpResponse | AttemptFailed
 Draw = Callable[[float, float], float]
 
 
 class Always:
     """The last entry of a script, in turns for all requests that are left."""
 
-    def __init__(self, *replies: Reply) -> None:
+    def __init__(self, *replies: HttpResult) -> None:
         self.replies = replies
 
 
@@ -40,11 +39,13 @@ class Always:
 class Queued:
     """A reply to a request that first waits for a place to be sent."""
 
-    reply: Reply
+    reply: HttpResult
     seconds: float
 
 
-def response(status: int, body: Any = b"", headers: dict[str, str] | None = None, *, seconds: float = 0.0) -> Reply:
+def response(
+    status: int, body: Any = b"", headers: dict[str, str] | None = None, *, seconds: float = 0.0
+) -> HttpResult:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return HttpResponse(status=status, headers=_lower_case(headers), body=content, seconds=seconds)
 
@@ -53,25 +54,25 @@ def _lower_case(headers: dict[str, str] | None) -> dict[str, str]:
     return {name.lower(): value for name, value in (headers or {}).items()}
 
 
-def stream(status: str, **keys: Any) -> Reply:
+def stream(status: str, **keys: Any) -> HttpResult:
     record = {"sid": "stream", "account_sid": "project", "call_sid": "call", "name": "name", "status": status}
     return response(200, record | {"date_updated": None, "uri": "/api/laml/x"} | keys)
 
 
-def call(status: str, **keys: Any) -> Reply:
+def call(status: str, **keys: Any) -> HttpResult:
     return response(200, {"sid": "call", "account_sid": "project", "status": status, **keys})
 
 
-def lost(*, status: int | None = None, headers: dict[str, str] | None = None, seconds: float = 0.0) -> Reply:
+def lost(*, status: int | None = None, headers: dict[str, str] | None = None, seconds: float = 0.0) -> HttpResult:
     """The connection breaks after the request was sent."""
-    return AttemptFailed(
-        "lost", sent=True, reason="Connection reset", status=status, headers=_lower_case(headers), seconds=seconds
+    return FailedAttempt(
+        kind="lost", sent=True, reason="Connection reset", status=status, headers=_lower_case(headers), seconds=seconds
     )
 
 
-def unsent(seconds: float = 0.0) -> Reply:
+def unsent(seconds: float = 0.0) -> HttpResult:
     """No connection is made."""
-    return AttemptFailed("connect", sent=False, reason="Connection refused", seconds=seconds)
+    return FailedAttempt(kind="connect", sent=False, reason="Connection refused", seconds=seconds)
 
 
 @dataclass
@@ -102,7 +103,7 @@ class Run:
 
 def run(
     flow: Flow[Any],
-    *script: Reply | Always | Queued,
+    *script: HttpResult | Always | Queued,
     settings: ClientSettings = SETTINGS,
     observer: Observer = NULL_OBSERVER,
     draw: Draw = lambda low, high: (low + high) / 2,
@@ -127,7 +128,7 @@ def run(
     return outcome
 
 
-def _drive(attempts: Any, replies: Iterator[Reply | Queued], outcome: Run) -> Any:
+def _drive(attempts: Any, replies: Iterator[HttpResult | Queued], outcome: Run) -> Any:
     try:
         step = next(attempts)
         while True:
@@ -144,7 +145,7 @@ def _drive(attempts: Any, replies: Iterator[Reply | Queued], outcome: Run) -> An
                 outcome.elapsed += reply.seconds
                 reply = reply.reply
             outcome.elapsed += reply.seconds
-            step = attempts.throw(reply) if isinstance(reply, AttemptFailed) else attempts.send(reply)
+            step = attempts.send(reply)
     except StopIteration as end:
         return end.value
     finally:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt, HttpRequest, HttpResponse, HttpResult
 from airflow_provider_signalwire.client.transport.async_transport import AsyncTransport
 from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
 
@@ -31,18 +31,25 @@ class Sync:
     ) -> None:
         self.transport.close()
 
-    def send(
+    def attempt(
         self, method: str = "GET", target: str = "/x", *, body: bytes | None = None, timeout: float = 10
-    ) -> HttpResponse:
-        return self.transport.send(HttpRequest(method=method, target=target, body=body, timeout=timeout))
+    ) -> HttpResult:
+        return self.run(HttpRequest(method=method, target=target, body=body, timeout=timeout))
 
-    def fail(self, *args: Any, **options: Any) -> AttemptFailed:
+    def run(self, request: HttpRequest) -> HttpResult:
+        return self.transport.send(request)
+
+    def send(self, *args: Any, **options: Any) -> HttpResponse:
+        """Send a request that must succeed, and return the response."""
+        result = self.attempt(*args, **options)
+        assert isinstance(result, HttpResponse), result
+        return result
+
+    def fail(self, *args: Any, **options: Any) -> FailedAttempt:
         """Send a request that must fail, and return the failure."""
-        try:
-            response = self.send(*args, **options)
-        except AttemptFailed as failure:
-            return failure
-        raise AssertionError(f"no failure, but {response!r}")
+        result = self.attempt(*args, **options)
+        assert isinstance(result, FailedAttempt), result
+        return result
 
     def settle(self) -> None:
         """Let the transport process received data."""
@@ -67,10 +74,7 @@ class Async(Sync):
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
 
-    def send(
-        self, method: str = "GET", target: str = "/x", *, body: bytes | None = None, timeout: float = 10
-    ) -> HttpResponse:
-        request = HttpRequest(method=method, target=target, body=body, timeout=timeout)
+    def run(self, request: HttpRequest) -> HttpResult:
         return self.loop.run_until_complete(self.async_transport.send(request))
 
     def settle(self) -> None:

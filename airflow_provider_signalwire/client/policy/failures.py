@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.config.space import is_loopback
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import classify, error_of_status, invalid_response
 from airflow_provider_signalwire.exceptions import SignalWireConnectionError, SignalWireError
@@ -24,7 +24,7 @@ _SENTENCES = {
 }
 
 
-def error_of_attempt(request: ApiRequest[Any], settings: ClientSettings, failed: AttemptFailed) -> SignalWireError:
+def error_of_attempt(request: ApiRequest[Any], settings: ClientSettings, failed: FailedAttempt) -> SignalWireError:
     """Return the error for an attempt that brought no complete response.
 
     :param request: The request.

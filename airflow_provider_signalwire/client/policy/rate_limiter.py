@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
+from collections.abc import Awaitable, Callable
 
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt, HttpRequest, HttpResult
+from airflow_provider_signalwire.client.protocol.responses import retry_after
 
 # After a 429, requests are spaced. The spacing shrinks with each success until the next 429, so a limit that
 # others use up, too, is approached from below.
@@ -18,9 +19,8 @@ _DECAY = 0.98
 class RateLimiter:
     """Lets requests leave as fast as they can, but never more than a maximum within any period.
 
-    Use it as an asynchronous context manager around each request. SignalWire counts a request some time between its
-    first byte and its response. A request therefore occupies a slot from before it is sent until a period after its
-    response: any period in which SignalWire may have counted it.
+    SignalWire counts a request some time between its first byte and its response. A request therefore occupies a slot
+    from before it is sent until a period after its response: any period in which SignalWire may have counted it.
 
     :param max_requests: Maximum number of requests in any period.
     :param period: Length of the period in seconds.
@@ -38,8 +38,32 @@ class RateLimiter:
         self._next_turn = 0.0
         self._spacing = 0.0
 
-    async def __aenter__(self) -> None:
-        """Wait until a request may be sent."""
+    async def send(
+        self, send: Callable[[HttpRequest], Awaitable[HttpResult]], request: HttpRequest, *, max_pause: float
+    ) -> HttpResult:
+        """Send a request as soon as it may be sent, and adjust the rate to what SignalWire returns.
+
+        :param send: Sends it once.
+        :param request: The request.
+        :param max_pause: Maximum pause in seconds after a 429.
+        """
+        await self._acquire()
+        is_counted = True
+        try:
+            result = await send(request)
+            is_counted = not isinstance(result, FailedAttempt) or result.sent
+        finally:
+            if is_counted:
+                asyncio.get_running_loop().call_later(self._period, self._slots.release)
+            else:
+                self._slots.release()
+        if result.status == 429:
+            self.on_rate_limited(retry_after(result.headers), max_pause=max_pause)
+        elif result.status is not None:
+            self.on_success()
+        return result
+
+    async def _acquire(self) -> None:
         async with self._turn:  # one request waits, the others queue behind it
             await self._slots.acquire()
             try:
@@ -51,28 +75,19 @@ class RateLimiter:
                 raise
             self._next_turn = _now() + self._spacing
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Give the slot back: a period from now, or at once if nothing was sent."""
-        if isinstance(exc, AttemptFailed) and not exc.sent:
-            self._slots.release()
-        else:
-            asyncio.get_running_loop().call_later(self._period, self._slots.release)
-
-    def on_rate_limited(self, retry_after: float | None, *, max_seconds: float) -> None:
+    def on_rate_limited(self, seconds: float | None, *, max_pause: float) -> None:
         """Pause all requests after a 429, and space those that follow.
 
-        :param retry_after: Seconds that SignalWire asks for. Without them, the pause is as long as the spacing: a
+        :param seconds: Seconds that SignalWire asks to wait. Without them, the pause is as long as the spacing: a
             millisecond after a first 429, longer with every further one.
-        :param max_seconds: Maximum pause in seconds.
+        :param max_pause: Maximum pause in seconds.
         """
         now = _now()
         if self._paused_until <= now:  # otherwise it was sent before the pause began
             self._spacing = min(max(self._spacing * _GROWTH, _MIN_SPACING_SECONDS), _MAX_SPACING_SECONDS)
-            retry_after = retry_after or self._spacing
-        if retry_after:
-            self._paused_until = max(self._paused_until, now + min(retry_after, max_seconds))
+            seconds = seconds or self._spacing
+        if seconds:
+            self._paused_until = max(self._paused_until, now + min(seconds, max_pause))
 
     def on_success(self) -> None:
         """Shorten the spacing after a response other than 429."""

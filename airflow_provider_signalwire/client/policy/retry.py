@@ -15,7 +15,7 @@ from airflow_provider_signalwire.client.policy.failures import error_of_attempt
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, OUTCOME_BY_ERROR, OUTCOME_OK, Observer
 from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, Pause, RequestStats, Send
 from airflow_provider_signalwire.client.policy.tracing import Span, attempt_span, operation_span
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt, HttpRequest, HttpResult
 from airflow_provider_signalwire.client.protocol.redaction import Secrets
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import read_request_id, read_response
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Attempts = Generator[HttpRequest | Pause, HttpResponse | None, T]
+Attempts = Generator[HttpRequest | Pause, HttpResult | None, T]
 
 # Full jitter: a random wait of up to 0.25, 0.75, 2.25, 6.75, … seconds, so that many tasks do not retry in step. Most
 # faults are over by the second attempt; for the others, five attempts should last as long as a restart.
@@ -119,7 +119,6 @@ class RetryPolicy:
         self, request: ApiRequest[T], timeout: float, progress: _Progress, operation: Span
     ) -> Attempts[ApiResponse[T]]:
         span = attempt_span(request, progress.attempts, operation)
-        result: HttpResponse | AttemptFailed | None
         try:
             result = yield HttpRequest(
                 method=request.method,
@@ -128,15 +127,13 @@ class RetryPolicy:
                 timeout=timeout,
                 content_type=request.content_type,
             )
-        except AttemptFailed as failed:
-            result = failed
         except BaseException as interruption:
             span.end(error_type=type(interruption).__name__)
             raise
-        assert result is not None  # noqa: S101 - the driver sends a response for each HttpRequest
+        assert result is not None  # noqa: S101 - the driver sends a result for each HttpRequest
         progress.elapsed += result.seconds
         try:
-            if isinstance(result, AttemptFailed):
+            if isinstance(result, FailedAttempt):
                 raise error_of_attempt(request, self._settings, result)
             record = read_response(request, result, self._secrets)
         except SignalWireError as error:

@@ -1,4 +1,4 @@
-"""What a transport sends and receives: one HTTP request, and its response or the facts about its failure."""
+"""What a transport sends and returns: one HTTP request, and its response or the facts about its failure."""
 
 from __future__ import annotations
 
@@ -49,33 +49,26 @@ class HttpResponse:
     seconds: float = 0.0
 
 
-class AttemptFailed(Exception):
-    """An attempt brought no complete response.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """An attempt that brought no complete response.
 
     :param kind: ``dns`` (no such host), ``dns_unavailable`` (the lookup failed), ``tls`` (no trusted TLS connection),
         ``connect`` (no connection, or none through the proxy), ``lost`` (the connection broke), ``timeout``,
         ``malformed`` (what came is not HTTP) or ``too_large`` (the body exceeds the limit).
     :param sent: Whether any byte of the request was written.
+    :param reason: What the system said, without secrets.
     :param status: Status of the response, if its head arrived; its body did not arrive in full.
     :param headers: Headers of that response by lower-case name.
-    :param reason: What the system said, without secrets.
     :param seconds: How long the attempt took, without waiting for a place to be sent.
     """
 
-    def __init__(
-        self,
-        kind: FailureKind,
-        *,
-        sent: bool,
-        reason: str,
-        status: int | None = None,
-        headers: Mapping[str, str] | None = None,
-        seconds: float = 0.0,
-    ) -> None:
-        super().__init__(kind, reason)
-        self.kind = kind
-        self.sent = sent
-        self.reason = reason
-        self.status = status
-        self.headers = headers or {}
-        self.seconds = seconds
+    kind: FailureKind
+    sent: bool
+    reason: str
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seconds: float = 0.0
+
+
+HttpResult = HttpResponse | FailedAttempt

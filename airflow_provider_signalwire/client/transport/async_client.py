@@ -13,9 +13,8 @@ from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, Ob
 from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Flow, Pause
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import HttpRequest, HttpResult
 from airflow_provider_signalwire.client.protocol.redaction import clear_locals
-from airflow_provider_signalwire.client.protocol.responses import retry_after
 from airflow_provider_signalwire.client.transport.async_transport import MAX_CONNECTIONS, AsyncTransport
 
 T = TypeVar("T")
@@ -67,16 +66,12 @@ class SignalWireAsyncClient:
         try:
             step = next(attempts)
             while True:
-                response: HttpResponse | None = None
+                result: HttpResult | None = None
                 if isinstance(step, Pause):
                     await asyncio.sleep(step.seconds + _until_shared_wake_up(step.seconds))
                 else:
-                    try:
-                        response = await self._send(step)
-                    except AttemptFailed as failure:
-                        step = attempts.throw(failure)
-                        continue
-                step = attempts.send(response)
+                    result = await self._send(step)
+                step = attempts.send(result)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a generator's return value, typed by Flow[T]
         except BaseException as error:
@@ -91,24 +86,11 @@ class SignalWireAsyncClient:
             for record in await self.run(pager.next_page()):
                 yield record
 
-    async def _send(self, request: HttpRequest) -> HttpResponse:
-        limiter = self._rate_limiter
-        if limiter is None or request.method == "GET":
+    async def _send(self, request: HttpRequest) -> HttpResult:
+        if self._rate_limiter is None or request.method == "GET":
             return await self._transport.send(request)
-        try:
-            async with limiter:
-                response = await self._transport.send(request)
-        except AttemptFailed as failure:
-            self._adjust_rate(limiter, failure)
-            raise
-        self._adjust_rate(limiter, response)
-        return response
-
-    def _adjust_rate(self, limiter: RateLimiter, result: HttpResponse | AttemptFailed) -> None:
-        if result.status == 429:
-            limiter.on_rate_limited(retry_after(result.headers), max_seconds=self.settings.max_retry_seconds)
-        elif result.status is not None:
-            limiter.on_success()
+        max_pause = self.settings.max_retry_seconds
+        return await self._rate_limiter.send(self._transport.send, request, max_pause=max_pause)
 
 
 def _until_shared_wake_up(seconds: float) -> float:

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES, HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES, HttpRequest, HttpResponse, HttpResult
 from airflow_provider_signalwire.client.transport.async_connection import Connector
 from airflow_provider_signalwire.client.transport.attempt import Attempt, TunnelRefused, current_attempt
 from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes, proxy_headers
@@ -59,11 +59,8 @@ class AsyncTransport:
         # policy to decide, which counts attempts and knows their facts. aiohttp has no public switch.
         self._session._retry_connection = False
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request once.
-
-        :raises AttemptFailed: if no complete response came.
-        """
+    async def send(self, request: HttpRequest) -> HttpResult:
+        """Send a request once."""
         if self._session is None or self._owner != _owner():
             raise RuntimeError("The transport is not open on this event loop.")
         async with self._slots:
@@ -73,12 +70,11 @@ class AsyncTransport:
                 async with asyncio.timeout(request.timeout):
                     return await self._send(self._session, request, attempt)
             except aiohttp.ClientHttpProxyError as error:
-                failure = attempt.failure(TunnelRefused(error.status))
+                return attempt.failure(TunnelRefused(error.status))
             except Exception as error:
-                failure = attempt.failure(error)
+                return attempt.failure(error)
             finally:
                 current_attempt.reset(token)
-        raise failure  # not from the handler: its context would keep the frames of the libraries
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, FailureKind, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt, FailureKind, HttpResponse
 from airflow_provider_signalwire.client.transport.response_parser import ResponseParser
 
 _CLOSED = "Connection closed"
@@ -64,19 +64,19 @@ class Attempt:
         assert head is not None  # noqa: S101 - the body comes after the head
         return HttpResponse(status=head.status, headers=head.headers, body=body, seconds=self.elapsed)
 
-    def failure(self, error: BaseException) -> AttemptFailed:
+    def failure(self, error: BaseException) -> FailedAttempt:
         """Describe how the attempt failed.
 
         :param error: What the HTTP library raised.
         """
         head = self.parser.head if self.sent else None
         kind, reason = self._kind_and_reason(list(_causes(error)))
-        return AttemptFailed(
-            kind,
+        return FailedAttempt(
+            kind=kind,
             sent=self.sent,
             reason=reason,
             status=head.status if head else None,
-            headers=head.headers if head else None,
+            headers=head.headers if head else {},
             seconds=self.elapsed,
         )
 

@@ -12,7 +12,7 @@ from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, Observer
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Flow, Pause
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import HttpResult
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
 from airflow_provider_signalwire.exceptions import SignalWireError
@@ -44,16 +44,12 @@ class SignalWireClient:
         try:
             step = next(attempts)
             while True:
-                response: HttpResponse | None = None
+                result: HttpResult | None = None
                 if isinstance(step, Pause):
                     time.sleep(step.seconds)
                 else:
-                    try:
-                        response = self._transport.send(step)
-                    except AttemptFailed as failure:
-                        step = attempts.throw(failure)
-                        continue
-                step = attempts.send(response)
+                    result = self._transport.send(step)
+                step = attempts.send(result)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a generator's return value, typed by Flow[T]
         except SignalWireError as error:

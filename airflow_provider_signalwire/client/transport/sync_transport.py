@@ -10,7 +10,7 @@ from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
-from airflow_provider_signalwire.client.protocol.http import HttpRequest, HttpResponse
+from airflow_provider_signalwire.client.protocol.http import HttpRequest, HttpResponse, HttpResult
 from airflow_provider_signalwire.client.transport.attempt import Attempt, current_attempt
 from airflow_provider_signalwire.client.transport.hidden import Hidden, HiddenBytes, proxy_headers
 from airflow_provider_signalwire.client.transport.sync_connection import Adapter
@@ -31,20 +31,16 @@ class SyncTransport:
         self._proxy_headers = proxy_headers(settings)
         self._forget_adapters()
 
-    def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request once.
-
-        :raises AttemptFailed: if no complete response came.
-        """
+    def send(self, request: HttpRequest) -> HttpResult:
+        """Send a request once."""
         attempt = Attempt(timeout=request.timeout, connect_timeout=self._settings.connect_timeout)
         token = current_attempt.set(attempt)
         try:
             return self._send(request, attempt)
         except Exception as error:
-            failure = attempt.failure(error)
+            return attempt.failure(error)
         finally:
             current_attempt.reset(token)
-        raise failure  # not from the handler: its context would keep the frames of the libraries
 
     def close(self) -> None:
         """Close the pooled connections of all threads."""

@@ -12,7 +12,6 @@ from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
 from airflow_provider_signalwire.client.policy.steps import Pause
 from airflow_provider_signalwire.client.protocol import endpoints
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed
 from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
 from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.exceptions import (
@@ -241,7 +240,7 @@ class TestPossiblyRunningSince:
         attempts = RetryPolicy(SETTINGS).drive(one.run())
         next(attempts)
         assert one.possibly_running_since is not None
-        pause = attempts.throw(failure) if isinstance(failure, AttemptFailed) else attempts.send(failure)
+        pause = attempts.send(failure)
         assert isinstance(pause, Pause)
         assert one.possibly_running_since is None
         next(attempts)

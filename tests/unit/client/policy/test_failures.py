@@ -9,7 +9,7 @@ from scripted import IDS, SETTINGS
 
 from airflow_provider_signalwire.client.policy.failures import error_of_attempt
 from airflow_provider_signalwire.client.protocol import endpoints
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+from airflow_provider_signalwire.client.protocol.http import FailedAttempt
 from airflow_provider_signalwire.exceptions import (
     SignalWireConnectionError,
     SignalWireRateLimitError,
@@ -27,7 +27,7 @@ MAY_BE_PROCESSED = "; the request may have been processed."
 
 
 def error_of(kind, *, sent, settings=SETTINGS, reason="it failed", **facts):
-    return error_of_attempt(REQUEST, settings, AttemptFailed(kind, sent=sent, reason=reason, **facts))
+    return error_of_attempt(REQUEST, settings, FailedAttempt(kind=kind, sent=sent, reason=reason, **facts))
 
 
 @pytest.mark.parametrize(

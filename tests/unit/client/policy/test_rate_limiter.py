@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from scripted import lost, response, unsent
 from virtual_time import run_in_virtual_time
 
 from airflow_provider_signalwire.client.policy.rate_limiter import RateLimiter
-from airflow_provider_signalwire.client.protocol.http import AttemptFailed
+from airflow_provider_signalwire.client.protocol.http import HttpRequest, HttpResult
 
+REQUEST = HttpRequest(method="POST", target="/x", body=None, timeout=10)
 A_MINUTE = 60.0
 
 
@@ -21,11 +22,20 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def send(limiter: RateLimiter, seconds: float = 0.0) -> float:
-    """Send a request that takes some seconds; return when it was sent."""
-    async with limiter:
+async def send(limiter: RateLimiter, seconds: float = 0.0, *, result: HttpResult | None = None) -> float:
+    """Send a request that takes some seconds; return when it was sent.
+
+    :param result: What comes of it; by default, nothing that changes the rate.
+    """
+    sent_at = 0.0
+
+    async def attempt(request: HttpRequest) -> HttpResult:
+        nonlocal sent_at
         sent_at = now()
         await asyncio.sleep(seconds)
+        return result or lost()
+
+    await limiter.send(attempt, REQUEST, max_pause=A_MINUTE)
     return sent_at
 
 
@@ -46,20 +56,27 @@ async def test_slot_is_free_a_period_after_the_response() -> None:
 
 @in_virtual_time
 async def test_request_that_was_not_sent_does_not_count() -> None:
-    for is_sent, then in ((False, 0), (True, 10)):
+    for result, then in ((unsent(), 0), (lost(), 10)):
         limiter = RateLimiter(1, 10)
-        with contextlib.suppress(AttemptFailed):
-            async with limiter:
-                raise AttemptFailed("lost", sent=is_sent, reason="reset")
+        await send(limiter, result=result)
         assert await send(limiter) == then
+
+
+@in_virtual_time
+async def test_responses_adjust_the_rate() -> None:
+    limiter = RateLimiter(10, 10)
+    await send(limiter, result=response(429, headers={"Retry-After": "3"}))
+    assert await asyncio.gather(send(limiter, result=response(503)), send(limiter)) == [3, 3.001]
+    await send(limiter)
+    assert await asyncio.gather(send(limiter), send(limiter)) == [pytest.approx(3.001), pytest.approx(3.001)]
 
 
 @in_virtual_time
 async def test_pause_applies_to_all_requests_and_the_longest_wins() -> None:
     limiter = RateLimiter(10, 10)
     await send(limiter)
-    limiter.on_rate_limited(5, max_seconds=A_MINUTE)
-    limiter.on_rate_limited(3, max_seconds=A_MINUTE)
+    limiter.on_rate_limited(5, max_pause=A_MINUTE)
+    limiter.on_rate_limited(3, max_pause=A_MINUTE)
     # One after the other, a millisecond apart.
     assert await asyncio.gather(*(send(limiter) for _ in range(3))) == pytest.approx([5, 5.001, 5.002])
 
@@ -67,17 +84,17 @@ async def test_pause_applies_to_all_requests_and_the_longest_wins() -> None:
 @in_virtual_time
 async def test_pause_applies_to_requests_already_waiting() -> None:
     limiter = RateLimiter(1, 10)
-    limiter.on_rate_limited(2, max_seconds=A_MINUTE)
+    limiter.on_rate_limited(2, max_pause=A_MINUTE)
     waiting = asyncio.create_task(send(limiter))
     await asyncio.sleep(1)
-    limiter.on_rate_limited(5, max_seconds=A_MINUTE)
+    limiter.on_rate_limited(5, max_pause=A_MINUTE)
     assert await waiting == 6
 
 
 @in_virtual_time
 async def test_cancelled_request_gives_its_slot_back() -> None:
     limiter = RateLimiter(1, 10)
-    limiter.on_rate_limited(2, max_seconds=A_MINUTE)
+    limiter.on_rate_limited(2, max_pause=A_MINUTE)
     waiting = asyncio.create_task(send(limiter))
     await asyncio.sleep(1)
     waiting.cancel()
@@ -88,21 +105,21 @@ async def test_cancelled_request_gives_its_slot_back() -> None:
 @in_virtual_time
 async def test_pause_is_capped() -> None:
     limiter = RateLimiter(10, 10)
-    limiter.on_rate_limited(86_400, max_seconds=A_MINUTE)
+    limiter.on_rate_limited(86_400, max_pause=A_MINUTE)
     assert await send(limiter) == A_MINUTE
 
 
 @in_virtual_time
 async def test_retry_after_of_zero_still_backs_off() -> None:
     limiter = RateLimiter(10, 10)
-    limiter.on_rate_limited(0, max_seconds=A_MINUTE)
+    limiter.on_rate_limited(0, max_pause=A_MINUTE)
     assert await send(limiter) > 0
 
 
 async def pauses(limiter: RateLimiter, refusals: int) -> list[float]:
     seconds = []
     for _ in range(refusals):
-        limiter.on_rate_limited(None, max_seconds=A_MINUTE)
+        limiter.on_rate_limited(None, max_pause=A_MINUTE)
         started = now()
         seconds.append(await send(limiter) - started)
     return seconds
@@ -118,7 +135,7 @@ async def test_pauses_grow_with_each_429_without_retry_after() -> None:
 async def test_429s_to_requests_sent_before_the_pause_do_not_extend_it() -> None:
     limiter = RateLimiter(100, 10)
     for _ in range(100):
-        limiter.on_rate_limited(None, max_seconds=A_MINUTE)
+        limiter.on_rate_limited(None, max_pause=A_MINUTE)
     assert await send(limiter) == pytest.approx(0.001)
 
 
@@ -140,20 +157,19 @@ async def test_limit_shared_with_others_is_mostly_used_and_rarely_exceeded(free:
     limiter = RateLimiter(13_500, 10)
     tokens, refilled, sent, refused = float(free), now(), 0, 0
 
-    async def work() -> None:
+    async def attempt(request: HttpRequest) -> HttpResult:
         nonlocal tokens, refilled, sent, refused
+        await asyncio.sleep(0.05)
+        tokens, refilled = min(float(free), tokens + (now() - refilled) * free), now()
+        sent += 1
+        is_refused = tokens < 1
+        tokens -= not is_refused
+        refused += is_refused
+        return response(429 if is_refused else 200)
+
+    async def work() -> None:
         while now() < 60:
-            async with limiter:
-                await asyncio.sleep(0.05)
-                tokens, refilled = min(float(free), tokens + (now() - refilled) * free), now()
-                sent += 1
-                is_refused = tokens < 1
-                tokens -= not is_refused
-            refused += is_refused
-            if is_refused:
-                limiter.on_rate_limited(None, max_seconds=A_MINUTE)
-            else:
-                limiter.on_success()
+            await limiter.send(attempt, REQUEST, max_pause=A_MINUTE)
 
     await asyncio.gather(*(work() for _ in range(128)))
     assert refused / sent < 0.25

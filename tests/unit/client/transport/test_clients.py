@@ -93,18 +93,14 @@ def test_pauses_that_end_at_about_the_same_time_end_together(settings, clock, mo
     assert clock.pauses == [pytest.approx(paused)]
 
 
-def test_rate_limiter_is_asked_for_writes_and_notified_of_responses(settings, simulator, target, clock):
+def test_writes_are_sent_by_the_rate_limiter(settings, simulator, target, clock):
     events = []
 
     class Limiter(RateLimiter):
-        async def __aenter__(self):
-            events.append("wait")
-
-        def on_rate_limited(self, retry_after, *, max_seconds):
-            events.append(retry_after)
-
-        def on_success(self):
-            events.append("success")
+        async def send(self, send, request, *, max_pause):
+            result = await super().send(send, request, max_pause=max_pause)
+            events.append((result.status, max_pause))
+            return result
 
     def stop_and_read():
         yield from stop_stream(*target)
@@ -112,4 +108,4 @@ def test_rate_limiter_is_asked_for_writes_and_notified_of_responses(settings, si
 
     simulator.set_faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "3"}}, {"kind": "reset"}])
     run_async(settings, stop_and_read(), rate_limiter=Limiter(10, 1))
-    assert events == ["wait", 3, "wait", "wait", "success"]
+    assert events == [(status, settings.max_retry_seconds) for status in (429, None, 200)]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+
+T = TypeVar("T", str, int)
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -28,9 +31,8 @@ def space_origin(*, host: str | None, schema: str | None = None, port: int | Non
         raise SignalWireConfigurationError(f"The connection's Space (host) is empty: {_EXPECTED}.")
     url = _split(text)
     name = _host_name(url, text)
-    scheme = (
-        _reconcile("scheme", "Schema", url.scheme.lower() or None, (schema or "").strip().lower() or None) or "https"
-    )
+    schema = (schema or "").strip().lower() or None
+    scheme = _reconcile("scheme", "Schema", url.scheme or None, schema) or "https"
     if scheme not in _DEFAULT_PORTS:
         raise SignalWireConfigurationError(f"The connection's scheme is {short_repr(scheme)}: expected 'https'.")
     if scheme == "http" and not is_loopback(name):
@@ -38,12 +40,11 @@ def space_origin(*, host: str | None, schema: str | None = None, port: int | Non
             f"The connection uses plain http for {name!r}, which would send the API token unencrypted: expected https. "
             "Plain http is allowed for loopback hosts only, for the simulator."
         )
-    port_number = _reconcile("port", "Port", _port_of(url), port or None)
-    if port_number is not None and not 1 <= int(port_number) <= 65535:
-        raise SignalWireConfigurationError(f"The connection's Port is {port_number}: expected 1 to 65535.")
+    port = _reconcile("port", "Port", _port_of(url), port or None)
+    if port is not None and not 1 <= port <= 65535:
+        raise SignalWireConfigurationError(f"The connection's Port is {port}: expected 1 to 65535.")
     netloc = f"[{name}]" if ":" in name else name
-    is_default = port_number is None or int(port_number) == _DEFAULT_PORTS[scheme]
-    return f"{scheme}://{netloc}" if is_default else f"{scheme}://{netloc}:{port_number}"
+    return f"{scheme}://{netloc}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{netloc}:{port}"
 
 
 def is_loopback(host: str) -> bool:
@@ -96,7 +97,7 @@ def _port_of(url: SplitResult) -> int | None:
         ) from None
 
 
-def _reconcile(name: str, field: str, in_host: str | int | None, in_field: str | int | None) -> str | int | None:
+def _reconcile(name: str, field: str, in_host: T | None, in_field: T | None) -> T | None:
     """Return the value that host and field agree on."""
     if in_host is not None and in_field is not None and in_host != in_field:
         raise SignalWireConfigurationError(

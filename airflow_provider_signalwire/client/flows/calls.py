@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 from typing import Unpack
 
+from airflow_provider_signalwire.client.flows.stop import STOP_REFUSALS
 from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, send
 from airflow_provider_signalwire.client.protocol import endpoints
 from airflow_provider_signalwire.client.protocol.options import CreateCallOptions, UpdateCallOptions
-from airflow_provider_signalwire.client.protocol.records import CallRecord, RecordingRecord, call_has_ended
+from airflow_provider_signalwire.client.protocol.records import CallRecord, RecordingRecord
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
     SignalWireError,
@@ -64,7 +66,7 @@ def update_call(
         if not refusal.after_unknown_outcome and not (is_done_if_ended and is_hang_up):
             raise
         call = (yield from send(endpoints.get_call(account_sid, call_sid))).record
-        if not call_has_ended(call):
+        if not CALL.has_ended(call):
             raise
         return call
     except SignalWireError as failure:
@@ -89,4 +91,4 @@ def update_call_recording(
 
 
 def _is_done_already(refusal: SignalWireApiError) -> bool:
-    return refusal.after_unknown_outcome and refusal.http_status in (400, 404, 409, 422)
+    return refusal.after_unknown_outcome and refusal.http_status in STOP_REFUSALS

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 StopOutcome = Literal["stopped", "already_ended", "missing"]
 
 # SignalWire understood the stop and refuses it, perhaps because there is nothing left to stop.
-_STOP_REFUSALS = frozenset({400, 404, 409, 422})
+STOP_REFUSALS = frozenset({400, 404, 409, 422})
 
 
 class StopResult(NamedTuple):
@@ -83,7 +83,7 @@ def stop_stream(
     try:
         record, stats = yield from send(request, deadline=deadline)
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
-        if refusal.http_status not in _STOP_REFUSALS:
+        if refusal.http_status not in STOP_REFUSALS:
             raise
         found = yield from _read_parent(refusal, parent, account_sid, parent_sid, deadline)
         outcome = _outcome_of_refusal(refusal, parent, found, accepted_before, ignore_if_missing)

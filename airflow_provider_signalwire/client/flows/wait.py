@@ -19,7 +19,6 @@ from airflow_provider_signalwire.client.protocol.records import (
     CallRecord,
     Record,
     StreamRecord,
-    call_has_ended,
     call_matches,
     stream_is_stopped,
 )
@@ -266,7 +265,7 @@ class CallPoller:
             log.warning("The record is about another call than the one requested.")
         if call["status"] in self.target_statuses:
             return call
-        if call_has_ended(call):
+        if CALL.has_ended(call):
             raise SignalWireCallEndedError(
                 f"Call {self.call_sid!r} has ended as {call['status']!r}, so it will never be {self._targets}. If that "
                 "status is acceptable, add it to target_statuses."

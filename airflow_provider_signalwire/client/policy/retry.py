@@ -16,7 +16,6 @@ from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, OU
 from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, Pause, RequestStats, Send
 from airflow_provider_signalwire.client.policy.tracing import Span, attempt_span, operation_span
 from airflow_provider_signalwire.client.protocol.http import FailedAttempt, HttpRequest, HttpResult
-from airflow_provider_signalwire.client.protocol.redaction import Secrets
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.responses import read_request_id, read_response
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireRateLimitError
@@ -60,7 +59,6 @@ class RetryPolicy:
         self._last_summary = ""
         self._settings = settings
         self._observer = observer
-        self._secrets = Secrets(settings.secrets)
         self._retrying = Retrying(stop=stop_after_attempt(settings.max_attempts), wait=_BACKOFF)
 
     def drive(self, flow: Flow[T]) -> Attempts[T]:
@@ -135,14 +133,14 @@ class RetryPolicy:
         try:
             if isinstance(result, FailedAttempt):
                 raise error_of_attempt(request, self._settings, result)
-            record = read_response(request, result, self._secrets)
+            record = read_response(request, result, self._settings.secrets)
         except SignalWireError as error:
             self._observer.on_request_finished(request.operation, _outcome(error), result.seconds)
             span.end(status_code=result.status, error_type=_outcome(error))
             raise
         self._observer.on_request_finished(request.operation, OUTCOME_OK, result.seconds)
         span.end(status_code=result.status)
-        request_id = read_request_id(result.headers, self._secrets)
+        request_id = read_request_id(result.headers, self._settings.secrets)
         return ApiResponse(record, RequestStats(progress.attempts, progress.elapsed, request_id))
 
     def _timeout(self, step: Send[Any]) -> float:
@@ -168,10 +166,11 @@ class RetryPolicy:
         self.retries += 1
         # Logged in full, unless the failure before was of the same kind: a poll, too, is repeated until its deadline.
         summary = f"Could not {request.log_description} ({_outcome(failure)})."
-        shown, self._last_summary = (summary if summary == self._last_summary else failure), summary
+        message = summary if summary == self._last_summary else failure
+        self._last_summary = summary
         log.warning(
             "%s Attempt %d of %d; retrying in %.1f s.",
-            shown,
+            message,
             progress.attempts,
             self._settings.max_attempts,
             pause,

@@ -30,13 +30,6 @@ _RESERVED_KEYS = frozenset(
 )
 
 
-class OutOfRange:
-    """A number that JSON can write and Airflow cannot store."""
-
-
-_OUT_OF_RANGE = OutOfRange()
-
-
 def decode_json(body: bytes) -> Any:
     """Return the value of a body.
 
@@ -74,9 +67,7 @@ def check_storable(value: Any) -> None:
     elif isinstance(value, str):
         if _UNSTORABLE_CHARACTERS.search(value):
             raise ValueError("has a string that Airflow cannot store: it contains NUL or a lone surrogate")
-    elif isinstance(value, OutOfRange) or (
-        isinstance(value, int) and not isinstance(value, bool) and not _MIN_INTEGER <= value <= _MAX_INTEGER
-    ):
+    elif (isinstance(value, int) and not _MIN_INTEGER <= value <= _MAX_INTEGER) or value in (math.inf, -math.inf):
         raise ValueError("has a number that Airflow cannot store: it does not fit into 64 bits")
 
 
@@ -92,17 +83,13 @@ def _is_too_deep(body: bytes) -> bool:
     return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0) > _MAX_DEPTH
 
 
-def _integer(digits: str) -> int | OutOfRange:
-    return int(digits) if len(digits) <= _MAX_DIGITS else _OUT_OF_RANGE
-
-
-def _finite(number: str) -> float | OutOfRange:
-    value = float(number)
-    return value if math.isfinite(value) else _OUT_OF_RANGE
+def _number(digits: str) -> int | float:
+    """Read an integer; one of too many digits becomes infinite, as Python reads a fraction that is too large."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else math.inf
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_JSON = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_refuse_constant)
+_JSON = json.JSONDecoder(parse_int=_number, parse_constant=_refuse_constant)

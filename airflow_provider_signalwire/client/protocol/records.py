@@ -126,11 +126,6 @@ def call_matches(record: CallRecord, call_sid: str) -> bool:
     return same_id(record["sid"], call_sid)
 
 
-def call_has_ended(record: CallRecord) -> bool:
-    """Return whether a call has ended; an ended call has no running streams."""
-    return record["status"] in CALL_ENDED_STATUSES
-
-
 def same_id(received: Any, requested: str) -> bool:
     """Return whether an id in a record is the one asked for; SignalWire's SIDs have no case."""
     return isinstance(received, str) and received.casefold() == requested.casefold()

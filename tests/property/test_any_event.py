@@ -29,7 +29,7 @@ events = json_values | st.fixed_dictionaries(
 )
 
 
-@settings(REPRODUCIBLE, max_examples=300)
+@settings(REPRODUCIBLE, max_examples=120)
 @given(event=events)
 @example(event={"status": "error", "error": "SignalWireApiError", "attributes": "x"})
 @example(event={"status": "error", "error": "SignalWireError", "attributes": {"args": [1], "__class__": "x"}})

@@ -43,7 +43,7 @@ async def arrivals(limiter: RateLimiter, trips: list[tuple[float, float]], concu
     return sorted(counted)
 
 
-@settings(REPRODUCIBLE, max_examples=300)
+@settings(REPRODUCIBLE, max_examples=120)
 @given(
     trips=st.lists(latencies, min_size=1, max_size=60),
     max_requests=st.integers(1, 12),
@@ -67,13 +67,13 @@ def test_no_period_has_more_requests_than_allowed(
     assert ended <= rounds * 2 * MAX_LATENCY + (len(trips) - 1) // max_requests * period + 1e-6
 
 
-def test_thousands_of_requests_use_each_period_in_full() -> None:
-    """The defaults: 30,000 requests, 128 at a time, take three bursts and the two periods between them."""
-    trips = list(itertools.islice(itertools.cycle([(0.02, 0.03), (0.03, 0.02), (0.001, 0.049)]), 30_000))
+def test_many_requests_use_each_period_in_full() -> None:
+    """6,000 requests, 128 at a time, take three bursts and the two periods between them."""
+    trips = list(itertools.islice(itertools.cycle([(0.02, 0.03), (0.03, 0.02), (0.001, 0.049)]), 6_000))
 
     async def main() -> list[float]:
-        return await arrivals(RateLimiter(13_500, 10), trips, 128)
+        return await arrivals(RateLimiter(2_700, 10), trips, 128)
 
     counted = run_in_virtual_time(main())
-    assert all(later - sooner >= 10 for sooner, later in zip(counted, counted[13_500:], strict=False))
+    assert all(later - sooner >= 10 for sooner, later in zip(counted, counted[2_700:], strict=False))
     assert counted[-1] - counted[0] < 25

@@ -16,7 +16,6 @@ from raw_server import GOOD_RESPONSE, stay_silent
 from transports import Async, Sync, settings_for
 
 from airflow_provider_signalwire.client.protocol.http import HttpRequest
-from airflow_provider_signalwire.client.transport.response_parser import ResponseParser
 
 
 def once(then):
@@ -70,22 +69,6 @@ class TestConnection:
         client = connect(server.origin)
         assert [client.send(method).body for method in ("GET", "POST", "GET")] == [b"ok"] * 3
         assert server.connections == 1
-
-    @pytest.mark.parametrize(
-        "wire",
-        [
-            GOOD_RESPONSE + GOOD_RESPONSE,
-            GOOD_RESPONSE.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"),
-            GOOD_RESPONSE.replace(b"1.1", b"1.0"),
-            b"HTTP/1.1 204 No Content\r\n\r\nbody",
-        ],
-        ids=["second response", "close", "HTTP/1.0", "204 with body"],
-    )
-    def test_cannot_be_reused_after(self, wire):
-        parser = ResponseParser()
-        parser.feed(wire)
-        assert parser.complete
-        assert not parser.is_reusable
 
     def test_is_not_reused_after_a_response_that_forbids_it(self, connect, serve):
         server = serve(GOOD_RESPONSE + b"x")
@@ -151,32 +134,31 @@ class TestTimeout:
     @pytest.mark.parametrize("data", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
     def test_bounds_a_response_that_drips(self, connect, serve, data):
         client = connect(serve(drip(data)).origin)
-        check_failure(client, "timeout", timeout=0.5, within=1.5)
+        check_failure(client, "timeout", timeout=0.3, within=1.5)
 
     @pytest.mark.parametrize("uses_tls", [False, True])
     def test_bounds_a_request_that_is_not_read(self, connect, serve, authority, server_context, uses_tls):
         ended = threading.Event()
         server = serve(lambda *args: ended.wait(5), context=server_context if uses_tls else None)
         client = connect(server.origin, ca_bundle=str(authority / "ca.pem"))
-        check_failure(client, "timeout", "POST", body=bytes(20_000_000), timeout=1, within=3)
+        check_failure(client, "timeout", "POST", body=bytes(20_000_000), timeout=0.5, within=2)
         ended.set()
 
-    @pytest.mark.parametrize("origin", ["https://acme.invalid", "https://127.0.0.1:1"])
-    def test_bounds_a_proxy_that_drips(self, connect, serve, origin):
+    def test_bounds_a_proxy_that_drips(self, connect, serve):
         proxy = serve(drip(b"HTTP/1.1 200 OK\r\nX: "))
-        check_failure(connect(origin, proxy=proxy.origin, connect_timeout=0.3), "connect", within=1.5)
+        check_failure(connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=0.3), "connect", within=1.5)
 
     @pytest.mark.parametrize("proxy_scheme", ["http", "https"])
     def test_bounds_a_slow_tunnel_and_a_tls_handshake_together(self, connect, serve, server_context, proxy_scheme):
         def respond_late(server, connection):
             server.read_request(connection)
-            time.sleep(0.9)
+            time.sleep(0.6)
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             stay_silent(server, connection)
 
         proxy = serve(respond_late, context=server_context if proxy_scheme == "https" else None)
-        client = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=1, verify=False)
-        check_failure(client, "connect", within=1.6)
+        client = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=0.7, verify=False)
+        check_failure(client, "connect", within=1.2)
 
     @pytest.mark.parametrize("proxy_scheme", [None, "https"])
     def test_bounds_a_tls_handshake_that_drips(self, connect, serve, authority, server_context, proxy_scheme):
@@ -190,7 +172,7 @@ class TestTimeout:
         server = serve(drip_a_record, context=server_context if proxy_scheme == "https" else None)
         proxy = f"{proxy_scheme}://{server.address}" if proxy_scheme else None
         origin = "https://acme.invalid" if proxy else f"https://{server.address}"
-        client = connect(origin, proxy=proxy, connect_timeout=0.4, ca_bundle=str(authority / "ca.pem"))
+        client = connect(origin, proxy=proxy, connect_timeout=0.3, ca_bundle=str(authority / "ca.pem"))
         check_failure(client, "connect", within=1.5)
 
     def test_of_connecting_covers_all_addresses(self, connect, silent_address, monkeypatch):
@@ -203,7 +185,7 @@ class TestTimeout:
         good, closed = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, int(port))) for one in (host, "127.0.0.9")]
         addresses = [silent_address if first == "silent" else closed, good]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
-        assert connect("http://acme.example.com", connect_timeout=1).send().status == 200
+        assert connect("http://acme.example.com", connect_timeout=0.6).send().status == 200
 
     def test_covers_the_lookup(self, connect, monkeypatch):
         release = threading.Event()
@@ -272,15 +254,15 @@ class TestOwnership:
     def test_waiting_for_a_connection_is_not_part_of_the_timeout(self, serve):
         def slowly(server, connection):
             while server.read_request(connection):
-                time.sleep(0.3)
+                time.sleep(0.2)
                 connection.sendall(GOOD_RESPONSE)
 
         server = serve(slowly)
         with Async(settings_for(server.origin), max_connections=1) as client:
-            request = HttpRequest(method="GET", target="/", body=None, timeout=0.8)
+            request = HttpRequest(method="GET", target="/", body=None, timeout=0.5)
 
             async def send_all():
-                return await asyncio.gather(*(client.async_transport.send(request) for _ in range(4)))
+                return await asyncio.gather(*(client.async_transport.send(request) for _ in range(3)))
 
-            assert [response.status for response in client.loop.run_until_complete(send_all())] == [200] * 4
+            assert [response.status for response in client.loop.run_until_complete(send_all())] == [200] * 3
         assert server.connections == 1

@@ -12,9 +12,6 @@ from raw_server import GOOD_RESPONSE, reset, stay_silent
 from transports import Async, Sync, settings_for
 
 from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES
-from airflow_provider_signalwire.client.transport.response_parser import ResponseError, ResponseParser
-
-COMPRESSED = gzip.compress(b"{}")
 
 
 class TestRequest:
@@ -75,38 +72,20 @@ class TestResponse:
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize(
-        ("wire", "body"),
-        [
-            (
-                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(COMPRESSED)
-                + COMPRESSED,
-                COMPRESSED,
-            ),
-            (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + GOOD_RESPONSE, b"ok"),
-            (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
-            (
-                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MAX_BODY_BYTES + b"x" * MAX_BODY_BYTES,
-                b"x" * MAX_BODY_BYTES,
-            ),
-        ],
-        ids=["compressed, left as it is", "informational responses", "none", "16 MiB"],
+        ("headers", "body"),
+        [(b"Content-Encoding: gzip\r\n", gzip.compress(b"{}")), (b"", b"x" * MAX_BODY_BYTES)],
+        ids=["compressed, left as it is", "16 MiB"],
     )
-    def test_body_is_read_as_it_is(self, connect, serve, wire, body):
+    def test_body_is_read_as_it_is(self, connect, serve, headers, body):
+        wire = b"HTTP/1.1 200 OK\r\n" + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body
         assert connect(serve(wire).origin).send().body == body
 
-    def test_repeated_headers_are_joined(self, connect, serve):
-        wire = b"HTTP/1.1 429 X\r\nRetry-After: 1\r\nretry-after: 2\r\nX-Request-Id: \xe4\r\nContent-Length: 0\r\n\r\n"
-        headers = connect(serve(wire).origin).send().headers
-        assert (headers["retry-after"], headers["x-request-id"]) == ("1, 2", "ä")
-
-    @pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked", b"X: y", b"Content-Length: 16777217"])
-    def test_body_without_end_is_too_large(self, connect, serve, framing):
+    def test_body_without_end_is_too_large(self, connect, serve):
         def flood(server, connection):
             server.read_request(connection)
-            connection.sendall(b"HTTP/1.1 302 Found\r\n" + framing + b"\r\n\r\n")
-            block = b"x" * 2**20
+            connection.sendall(b"HTTP/1.1 302 Found\r\nTransfer-Encoding: chunked\r\n\r\n")
             while True:
-                connection.sendall(b"100000\r\n" + block + b"\r\n" if b"chunked" in framing else block)
+                connection.sendall(b"100000\r\n" + b"x" * 2**20 + b"\r\n")
 
         failure = connect(serve(flood).origin).fail()
         assert (failure.kind, failure.sent, failure.status) == ("too_large", True, 302)
@@ -124,28 +103,6 @@ class TestResponse:
         failure = connect(serve(break_off).origin).fail(timeout=0.2 if end == "stall" else 10)
         assert (failure.kind, failure.sent) == ("timeout" if end == "stall" else "lost", True)
         assert (failure.status, failure.headers["retry-after"]) == (429, "7")
-
-    @pytest.mark.parametrize(
-        "wire",
-        [
-            b"SSH-2.0-OpenSSH\r\n",
-            b"HTTP/1.1 200 OK\nContent-Length: 0\n\n" + b"\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nX: y\r\n folded\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nX : y\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nX: \x00\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-            b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nab",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
-            b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n",
-        ],
-    )
-    def test_malformed_one_is_refused(self, wire):
-        with pytest.raises(ResponseError) as caught:
-            ResponseParser().feed(wire)
-        assert caught.value.kind == "malformed"
 
     def test_malformed_one_ends_the_request_at_once(self, connect, serve):
         failure = connect(serve(b"SSH-2.0-OpenSSH\r\n").origin).fail()

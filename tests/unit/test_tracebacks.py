@@ -1,4 +1,4 @@
-"""A traceback with local variables shows no secret and no telephone number, wherever a request fails."""
+"""A traceback with local variables shows no secret and no telephone number, wherever an exception comes from."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows import start
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol import endpoints
+from airflow_provider_signalwire.client.protocol import endpoints, filters
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers, short_repr
 from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
-from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators import start_guard
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator
 
-BEARER, KEY, NUMBER, PROXY_PASSWORD = "bearer-77", "signed-key-99", "+15551234567", "pr0xy-w0rd"
-HIDDEN = (BEARER, KEY, NUMBER[1:], PROXY_PASSWORD)
+BEARER, KEY, NUMBER, PROXY_PASSWORD, TOKEN = "bearer-77", "signed-key-99", "+15551234567", "pr0xy-w0rd", "PT-3f9a"
+HIDDEN = (BEARER, KEY, NUMBER[1:], PROXY_PASSWORD, TOKEN)
 SIGNED = f"wss://media.example.com/?key={KEY}"
 START = {
     "url": SIGNED,
@@ -38,6 +38,13 @@ START = {
     "authorization_bearer_token": BEARER,
 }
 CREATE = {"to": NUMBER, "from_": NUMBER, "url": f"https://example.com/?key={KEY}", "sip_auth_password": BEARER}
+FILTERS = {"to": NUMBER, "from_": NUMBER, "started_after": "2026-01-02T03:04:05Z"}
+CONNECTION = {
+    "host": "acme",
+    "login": "project",
+    "password": TOKEN,
+    "extra": {"proxy": f"http://user:{PROXY_PASSWORD}@proxy.example.com:3128"},
+}
 PACKAGE = str(Path(airflow_provider_signalwire.__file__).parent)
 
 
@@ -71,10 +78,29 @@ CASES: dict[str, Callable[[str], Any]] = {
     "asynchronous client": lambda call_sid: asyncio.run(start_asynchronously(call_sid)),
 }
 
+REFUSED: dict[str, Callable[[], Any]] = {
+    "Project ID": lambda: ClientSettings.from_connection_fields(**CONNECTION | {"login": f"{TOKEN}:"}),
+    "API token": lambda: ClientSettings.from_connection_fields(**CONNECTION | {"password": f"{TOKEN}\n{TOKEN}"}),
+    "Space": lambda: ClientSettings.from_connection_fields(**CONNECTION | {"host": f"user:{TOKEN}@acme"}),
+    "proxy": lambda: ClientSettings.from_connection_fields(
+        **CONNECTION | {"extra": {"proxy": f"http://user:{PROXY_PASSWORD}@proxy.example.com/ "}}
+    ),
+    "timeout": lambda: ClientSettings.from_connection_fields(**CONNECTION | {"extra": {"timeout": TOKEN}}),
+    "url": lambda: endpoints.start_call_stream("project", "call", **START | {"url": f"{SIGNED} "}),
+    "status_callback": lambda: endpoints.start_call_stream("project", "call", **START | {"status_callback": SIGNED}),
+    "parameters": lambda: endpoints.start_call_stream("project", "call", **START | {"parameters": {"a": KEY, "b": 1}}),
+    "authorization_bearer_token": lambda: endpoints.start_call_stream(
+        "project", "call", **START | {"authorization_bearer_token": f"{BEARER}\n"}
+    ),
+    "sip_auth_password": lambda: endpoints.create_call("project", **CREATE | {"sip_auth_password": f"{BEARER}\n"}),
+    "to": lambda: endpoints.create_call("project", **CREATE | {"to": f"{NUMBER}\n"}),
+    "page_size": lambda: endpoints.list_calls("project", to=NUMBER, from_=NUMBER, page_size=0),
+    "call_filters": lambda: filters.validate_call_filters(FILTERS | {"to": f"{NUMBER} "}),
+    "call_sid": lambda: endpoints.stop_call_stream("project", {"sid": "x", "to": NUMBER}, "stream"),
+}
+
 WITHOUT_REQUESTS: dict[str, Callable[[str], Any]] = {
-    "proxy": lambda _: ClientSettings.from_connection_fields(
-        host="acme", login="project", password=KEY, extra={"proxy": f"http://user:{PROXY_PASSWORD}@proxy.example.com"}
-    ).redact(f"{PROXY_PASSWORD} {KEY}"),
+    "proxy": lambda _: ClientSettings.from_connection_fields(**CONNECTION).redact(f"{PROXY_PASSWORD} {TOKEN}"),
     "masking": lambda _: mask_phone_numbers(f"call {NUMBER}", known=[NUMBER]),
     "short repr": lambda _: short_repr([NUMBER, BEARER], secrets=[BEARER]),
 }
@@ -114,8 +140,14 @@ def short_cleanups(monkeypatch):
     monkeypatch.setattr(start, "_CLEANUP_SECONDS", 0.1)
 
 
-@pytest.mark.parametrize("fault", [{"status": 422}, {"status": 500}, {"kind": "reset"}], ids=repr)
-@pytest.mark.parametrize("name", CASES)
+FAILURES = [
+    *((name, {"status": 422}) for name in CASES),
+    ("start operator", {"status": 500}),
+    ("start operator", {"kind": "reset"}),
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), FAILURES)
 def test_failure_shows_no_secret(simulator, make_connection, name, fault):
     make_connection(extra={"max_attempts": 1})
     [call] = simulator.seed(streams=[{"name": "media"}])
@@ -123,6 +155,21 @@ def test_failure_shows_no_secret(simulator, make_connection, name, fault):
     with pytest.raises(SignalWireError) as caught:
         CASES[name](call["sid"])
     assert leaks_of(caught.value, (*HIDDEN, simulator.token)) == set()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_value_is_not_shown(name):
+    with pytest.raises(SignalWireConfigurationError, match=name) as caught:
+        REFUSED[name]()
+    assert leaks_of(caught.value, HIDDEN) == set()
+
+
+def test_search_finds_a_secret_in_a_local_variable():
+    namespace: dict[str, Any] = {}
+    exec(compile("def leak(token):\n    raise ValueError\n", f"{PACKAGE}/leak.py", "exec"), namespace)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - only its traceback matters
+        namespace["leak"](TOKEN)
+    assert leaks_of(caught.value, HIDDEN) == {("/leak.py:2:leak.token", TOKEN)}
 
 
 # asyncio catches what a protocol raises, so nothing leaves it.

@@ -60,22 +60,15 @@ class Scenario:
 STREAM_SCENARIOS = {
     "stops at once": Scenario([], STOPPED, "S"),
     "stops after three polls": Scenario(stop_returns("queued", "in-progress"), STOPPED, "SCSCS", [60, 60]),
-    "unknown status counts as running": Scenario(stop_returns("stopping"), STOPPED, "SCS", [60]),
     "named stream is stopped by its sid": Scenario(
         stop_returns("queued"), STOPPED, "SCS", [60], ids={"stream_sid": "media"}
     ),
     "call ends while stops return queued": Scenario([stop_always_returns("queued"), CALL_ENDS], DERIVED, "SCSC", [60]),
-    "call ends and stops are refused": Scenario(
-        [*stop_returns("queued"), http_status(422), CALL_ENDS], DERIVED, "SCSC", [60]
-    ),
     "not found on a live call": Scenario(
         [], ("SignalWireNotFoundError", "The call is 'in-progress'."), "SC", ids={"stream_sid": "unknown"}
     ),
     "call not found": Scenario([], ("SignalWireNotFoundError", "There is no call"), "SC", ids={"call_sid": "gone"}),
     "not found after an accepted stop": Scenario([*stop_returns("queued"), http_status(404)], DERIVED, "SCSC", [60]),
-    "call is deleted while stops return queued": Scenario(
-        [stop_always_returns("queued"), {**http_status(404, match=READS), "skip": 1}], DERIVED, "SCSC", [60]
-    ),
     "transient failures in between": Scenario(
         [
             http_status(503, times=1),
@@ -98,9 +91,6 @@ STREAM_SCENARIOS = {
     "login refused": Scenario([http_status(401)], ("SignalWireAuthenticationError", "API token"), "S"),
     "login refused during the wait": Scenario(
         [*stop_returns("queued"), http_status(403)], ("SignalWireAuthenticationError", "scope"), "SCS", [60]
-    ),
-    "stop refused during the wait": Scenario(
-        [*stop_returns("queued"), http_status(422)], ("SignalWireRequestError", "422"), "SCSC", [60]
     ),
     "timeout": Scenario(
         [*stop_returns("queued"), stop_always_returns("in-progress")],

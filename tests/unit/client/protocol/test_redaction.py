@@ -1,8 +1,12 @@
-"""Short representations of values: printable, bounded, and without secrets."""
+"""Short representations of values, and exceptions without local variables."""
 
 from __future__ import annotations
 
-from airflow_provider_signalwire.client.protocol.redaction import short_repr
+import traceback
+
+import pytest
+
+from airflow_provider_signalwire.client.protocol.redaction import clear_locals, short_repr
 
 
 class Unreadable:
@@ -23,3 +27,16 @@ def test_short_repr_hides_secrets_and_numbers():
     number = "+1\u00a0555\u00a0123\u00a04567"
     assert short_repr(f"token {number}", secrets=["token"]) == "'*** +***4567'"
     assert short_repr({"to": "+15551234567", "t": "x" * 180 + "token"}, secrets=["token"]).count("tok") == 0
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_local_variables_of_linked_exceptions_are_cleared(link):
+    def fail(token):
+        raise ValueError
+
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - only its traceback matters
+        fail("secret")
+    error = RuntimeError()
+    setattr(error, link, caught.value)
+    clear_locals(error)
+    assert [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:] == [{}]

@@ -39,17 +39,6 @@ def test_every_extra_of_the_form_is_read_and_is_a_setting_of_the_client() -> Non
             read_extras({name: [1]})
 
 
-def test_limits_of_the_form_are_the_clients() -> None:
-    assert NUMBERS == ["timeout", "connect_timeout", "max_attempts", "max_retry_seconds"]
-    for name in NUMBERS:
-        schema = EXTRAS[name]["schema"]
-        for allowed in (schema["minimum"], schema["maximum"]):
-            assert read_extras({name: allowed}) == {name: allowed}
-        for refused in (schema["minimum"] - 0.01, schema["maximum"] + 0.01):
-            with pytest.raises(SignalWireConfigurationError, match=name):
-                read_extras({name: refused})
-
-
 def test_documentation_has_the_same_extras() -> None:
     page = (Path(__file__).parents[2] / "docs" / "connection.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith(tuple(f"| `{name}` |" for name in DESCRIPTIONS))]

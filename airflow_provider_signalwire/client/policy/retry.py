@@ -99,11 +99,7 @@ class RetryPolicy:
             failure.attempts, failure.seconds = progress.attempts, progress.elapsed
             failure.after_unknown_outcome = progress.had_unknown_outcome
             progress.had_unknown_outcome |= failure.outcome == "unknown"
-            if step.recover is not None:
-                may_repeat = yield from self._run(step.recover(failure), span)
-            else:
-                is_safe = request.safe_to_repeat or failure.outcome == "not_processed"
-                may_repeat = failure.is_transient and is_safe
+            may_repeat = yield from self._may_repeat(step, failure, span)
             pause = self._pause_before_retry(step, progress, failure) if may_repeat else None
             if pause is None:
                 if progress.attempts > 1:
@@ -142,6 +138,11 @@ class RetryPolicy:
         span.end(status_code=result.status)
         request_id = read_request_id(result.headers, self._settings.secrets)
         return ApiResponse(record, RequestStats(progress.attempts, progress.elapsed, request_id))
+
+    def _may_repeat(self, step: Send[Any], failure: SignalWireError, span: Span) -> Attempts[bool]:
+        if step.recover is not None:
+            return (yield from self._run(step.recover(failure), span))
+        return failure.is_transient and (step.request.safe_to_repeat or failure.outcome == "not_processed")
 
     def _timeout(self, step: Send[Any]) -> float:
         if step.deadline is None:

@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from simulated import STOPS, stop_returns
+from simulated import stop_returns
 from task_runner import run_trigger
 
 from airflow_provider_signalwire import metrics
 from airflow_provider_signalwire.client.policy.observer import OUTCOME_BY_ERROR
-from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireNotFoundError
+from airflow_provider_signalwire.exceptions import SignalWireNotFoundError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.notifications.call_stream import StopCallStreamNotifier
@@ -41,27 +41,6 @@ def run_block(call_sid):
 
 
 class TestARequest:
-    @pytest.mark.parametrize(
-        ("fault", "outcome"),
-        [
-            ({"status": 401}, "authentication_failed"),
-            ({"status": 404}, "not_found"),
-            ({"status": 422}, "refused"),
-            ({"status": 429, "headers": {"Retry-After": "0"}}, "rate_limited"),
-            ({"status": 503}, "server_error"),
-            ({"kind": "html"}, "invalid_response"),
-            ({"kind": "reset"}, "connection_error"),
-        ],
-    )
-    def test_that_fails_is_counted_by_outcome(self, simulator, connection, stats, stream, no_backoff, fault, outcome):
-        simulator.set_faults([{"kind": "status", **fault, "match": STOPS, "times": None}])
-        with pytest.raises(SignalWireError):
-            SignalWireHook(connection).stop_call_stream(**stream)
-        counts = stats.counts(metrics.REQUESTS)
-        counts.pop(("get_call", "ok"), None)  # read after a refusal
-        assert counts == {("stop_call_stream", outcome): len(simulator.requests("/Streams/"))}
-        assert outcome in OUTCOME_BY_ERROR.values()
-
     def test_that_is_retried_is_counted_and_timed_each_time(self, simulator, connection, stats, stream, clock):
         rate_limit = {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}
         simulator.set_faults([{"kind": "status", "status": 503}, rate_limit])

@@ -156,6 +156,24 @@ def test_observer_is_notified_of_each_attempt():
     ]
 
 
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (response(401), "authentication_failed"),
+        (response(404), "not_found"),
+        (response(422), "refused"),
+        (response(429), "rate_limited"),
+        (UNAVAILABLE, "server_error"),
+        (response(200, b"<html>"), "invalid_response"),
+        (unsent(), "connection_error"),
+    ],
+)
+def test_observer_is_notified_of_the_outcome(reply, outcome):
+    observer = Events()
+    stop(reply, max_attempts=1, observer=observer)
+    assert observer.events == [("stop_call_stream", outcome, 0)]
+
+
 def test_first_failure_is_logged_in_full_and_the_others_in_short(caplog):
     with caplog.at_level(logging.WARNING):
         stop(response(503), response(503), stream("stopped"), draw=max)

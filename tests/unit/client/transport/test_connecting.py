@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from raw_server import GOOD_RESPONSE, copy, reset, stay_silent
+from raw_server import GOOD_RESPONSE, copy, stay_silent
 from transports import Sync, settings_for
 
 
@@ -30,13 +30,11 @@ class TestTls:
         assert "certificate" in failure.reason
         assert connect(server.origin, verify=False).send().body == b"ok"
 
-    @pytest.mark.parametrize("end", ["hang", "close", "reset"])
+    @pytest.mark.parametrize("end", ["hang", "close"])
     def test_handshake_that_fails_sends_nothing(self, connect, serve, end):
         def stop(server, connection):
             connection.recv(10)
-            if end == "reset":
-                reset(connection)
-            elif end == "hang":
+            if end == "hang":
                 stay_silent(server, connection)
 
         server = serve(stop)
@@ -67,7 +65,6 @@ class TestProxy:
             (b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n", "end", "The proxy returned 407"),
             (b"not HTTP\r\n\r\n", "end", "Connection closed"),
             (b"HTTP/1.1 200 OK\r\n\r\n", "end", "Connection closed"),
-            (b"", "reset", "Connection reset by peer"),
             (b"", "hang", "Timed out"),
         ],
     )
@@ -75,9 +72,6 @@ class TestProxy:
         def say(server, connection):
             server.read_request(connection)
             connection.sendall(said)
-            if then == "reset":
-                reset(connection)
-                return
             if then == "end":
                 connection.shutdown(socket.SHUT_WR)
             stay_silent(server, connection)  # closed with unread bytes, the connection would be reset

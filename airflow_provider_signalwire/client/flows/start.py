@@ -77,6 +77,11 @@ class StreamStart:
         """When the first start was sent that may have left a stream running, in seconds since the epoch."""
         return self._unproven[0] if self._unproven else None
 
+    @property
+    def stop_by(self) -> str:
+        """What the stream can be stopped by: its SID, or its name if the record is about another stream."""
+        return record["sid"] if (record := self._own_record) else self._name
+
     def run(self) -> Flow[ApiResponse[StreamRecord]]:
         """Start the stream.
 
@@ -99,10 +104,6 @@ class StreamStart:
             log.warning("The record is about another stream than the one started; its ids are not used.")
         return response
 
-    def _cleanup(self) -> Flow[CleanupOutcome]:
-        """Stop what this start may have left running, and wait for it, so that its name is free again."""
-        return (yield from self._stop(self._poller(StreamPoller, ignore_if_missing=True), _CLEANUP_SECONDS))
-
     def abandon(self, *, seconds: float) -> Flow[CleanupOutcome]:
         """Request the stop of what this start may have left running, because the task ends.
 
@@ -119,54 +120,13 @@ class StreamStart:
         poller.last_status = record["status"] if (record := self._own_record) else None
         return poller
 
-    def _poller(self, poller_class: type[StreamPoller], *, ignore_if_missing: bool = False) -> StreamPoller:
-        return poller_class(
-            self._account_sid,
-            self._parent_sid,
-            self.stop_by,
-            ignore_if_missing=ignore_if_missing,
-            parent=self._parent,
-        )
-
-    def _stop(self, poller: StreamPoller, seconds: float) -> Flow[CleanupOutcome]:
-        if not self._may_stop():
-            return "not_allowed"
-        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
-        result = yield from wait_until(poller, schedule)
-        if result.outcome == "missing":
-            return "not_found"  # this proves nothing: the start may still be processed
-        self.record = self._rate_limited_since = None
-        if result.outcome == "already_ended":
-            self._unproven.clear()
-            return "call_ended"
-        del self._unproven[-1:]  # whichever start it was, the warning names the earliest time
-        return "stopped"
-
     def warning(self) -> str:
         """Return the sentence that says what may be running."""
         stream = self._possible_stream(self.possibly_running_since or time.time())
         return f"A {stream}. Stop it by that name, or end the {self._parent.noun}."
 
-    def _rate_limit_note(self) -> str:
-        stream = self._possible_stream(self._rate_limited_since or time.time())
-        return f"SignalWire documents that a request is not processed if it returns 429. If this one was, a {stream}."
-
-    def _possible_stream(self, since: float) -> str:
-        time_text = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
-        place = f"{self._parent.noun} {self._parent_sid!r}"
-        return f"stream named {self._log_name} may be running on {place} since {time_text}"
-
-    def _stop_leftover(self) -> Flow[None]:
-        """Stop what an earlier start left running, before the name is used again."""
-        warning = self.warning()
-        log.warning("An earlier start has an unknown outcome. %s It is stopped first.", warning)
-        try:
-            outcome = yield from self._cleanup()
-        except SignalWireError as error:
-            error.add_advice(warning)
-            raise
-        if outcome == "not_allowed":
-            raise SignalWireError(f"Stream {self._log_name} was not started. {_GIVEN_UP} {warning}")
+    def _on_attempt(self) -> None:
+        self._unproven.append(time.time())
 
     def _recover(self, failure: SignalWireError) -> Flow[bool]:
         """Make sure that a failed start left no stream running; return whether to start again."""
@@ -212,13 +172,44 @@ class StreamStart:
             raise failure
         return outcome
 
-    def _on_attempt(self) -> None:
-        self._unproven.append(time.time())
+    def _stop_leftover(self) -> Flow[None]:
+        """Stop what an earlier start left running, before the name is used again."""
+        warning = self.warning()
+        log.warning("An earlier start has an unknown outcome. %s It is stopped first.", warning)
+        try:
+            outcome = yield from self._cleanup()
+        except SignalWireError as error:
+            error.add_advice(warning)
+            raise
+        if outcome == "not_allowed":
+            raise SignalWireError(f"Stream {self._log_name} was not started. {_GIVEN_UP} {warning}")
 
-    @property
-    def stop_by(self) -> str:
-        """What the stream can be stopped by: its SID, or its name if the record is about another stream."""
-        return record["sid"] if (record := self._own_record) else self._name
+    def _cleanup(self) -> Flow[CleanupOutcome]:
+        """Stop what this start may have left running, and wait for it, so that its name is free again."""
+        return (yield from self._stop(self._poller(StreamPoller, ignore_if_missing=True), _CLEANUP_SECONDS))
+
+    def _stop(self, poller: StreamPoller, seconds: float) -> Flow[CleanupOutcome]:
+        if not self._may_stop():
+            return "not_allowed"
+        schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + seconds, limit="")
+        result = yield from wait_until(poller, schedule)
+        if result.outcome == "missing":
+            return "not_found"  # this proves nothing: the start may still be processed
+        self.record = self._rate_limited_since = None
+        if result.outcome == "already_ended":
+            self._unproven.clear()
+            return "call_ended"
+        del self._unproven[-1:]  # whichever start it was, the warning names the earliest time
+        return "stopped"
+
+    def _poller(self, poller_class: type[StreamPoller], *, ignore_if_missing: bool = False) -> StreamPoller:
+        return poller_class(
+            self._account_sid,
+            self._parent_sid,
+            self.stop_by,
+            ignore_if_missing=ignore_if_missing,
+            parent=self._parent,
+        )
 
     @property
     def _own_record(self) -> StreamRecord | None:
@@ -228,6 +219,15 @@ class StreamStart:
         name = self.record.get("name") or self._name  # a name that is null does not contradict
         is_own = self._parent.stream_matches({**self.record, "name": name}, self._parent_sid, self._name)
         return self.record if is_own else None
+
+    def _rate_limit_note(self) -> str:
+        stream = self._possible_stream(self._rate_limited_since or time.time())
+        return f"SignalWire documents that a request is not processed if it returns 429. If this one was, a {stream}."
+
+    def _possible_stream(self, since: float) -> str:
+        time_text = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds")
+        place = f"{self._parent.noun} {self._parent_sid!r}"
+        return f"stream named {self._log_name} may be running on {place} since {time_text}"
 
     @property
     def _log_name(self) -> str:

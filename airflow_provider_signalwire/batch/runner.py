@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_signalwire.batch.background_loop import BackgroundLoop
 from airflow_provider_signalwire.batch.observer import QueuedObserver
-from airflow_provider_signalwire.batch.stop_budget import StopBudget
 from airflow_provider_signalwire.exceptions import SignalWireAuthenticationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
@@ -56,10 +55,10 @@ class StreamBatch:
     rows: Iterable[StreamRow]
     summary: BatchSummary
     checkpoint: BatchCheckpoint
-    max_concurrency: int
-    max_requests: int
-    period: float
-    ignore_if_missing: bool
+    max_concurrency: int = 128
+    max_requests: int = 13_500
+    period: float = 10.0
+    ignore_if_missing: bool = True
     max_stops: int | None = None
 
     def __post_init__(self) -> None:
@@ -113,7 +112,7 @@ class StreamBatch:
         from airflow_provider_signalwire.client.transport.async_client import SignalWireAsyncClient
 
         rows = self._unfinished_rows()
-        budget = StopBudget(self.max_stops)
+        budget = _StopBudget(self.max_stops)
 
         async def work(client: SignalWireAsyncClient) -> None:
             while await budget.reserve():
@@ -185,3 +184,36 @@ class StreamBatch:
         level = logging.DEBUG if self._has_logged_unexpected else logging.WARNING
         self._has_logged_unexpected = True
         log.log(level, "Unexpected error while a stream was stopped; the batch continues.", exc_info=error)
+
+
+class _StopBudget:
+    """Limits the number of accepted stops; requests in flight count as accepted until their outcome is known.
+
+    :param limit: Maximum number of accepted stops; None means no limit.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._left = limit
+        self._in_flight = 0
+        self._settled = asyncio.Condition()
+
+    async def reserve(self) -> bool:
+        """Return whether one more stop may be sent; wait for the outcomes of others if it depends on them."""
+        if self._left is None:
+            return True
+        async with self._settled:
+            await self._settled.wait_for(lambda: self._left or not self._in_flight)
+            if not self._left:
+                return False
+            self._left -= 1
+            self._in_flight += 1
+            return True
+
+    async def settle(self, *, is_accepted: bool) -> None:
+        """Take the outcome of a stop into account."""
+        if self._left is None:
+            return
+        async with self._settled:
+            self._in_flight -= 1
+            self._left += not is_accepted
+            self._settled.notify_all()

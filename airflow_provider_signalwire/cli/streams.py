@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 _IDS = ("dag_id", "run_id", *STREAM_PARENTS)
 _PAGE_SIZE = 1000
-_MAX_CONCURRENCY = 128
-_MAX_REQUESTS = 13_500
-_PERIOD = 10.0
 
 
 @cli_utils.action_cli  # type: ignore[untyped-decorator]  # Airflow's decorators have no types
@@ -129,10 +126,6 @@ def _stop(hook: SignalWireHook, streams: list[RunningStream], asset_ids: set[int
             rows=rows,
             summary=summary,
             checkpoint=BatchCheckpoint({}, ""),
-            max_concurrency=_MAX_CONCURRENCY,
-            max_requests=_MAX_REQUESTS,
-            period=_PERIOD,
-            ignore_if_missing=True,
         ).run()
     print(summary.progress())
     with create_session() as session:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -41,7 +42,7 @@ class CallStreamContext:
 
     @clears_locals
     def __init__(
-        self, hook: ConnectionHook, call_sid: str, *, name: str | None, timeout: Any, options: dict[str, Any]
+        self, hook: ConnectionHook, call_sid: str, *, name: str | None, timeout: float | timedelta, **options: Any
     ) -> None:
         self._hook = hook
         self._call_sid = call_sid

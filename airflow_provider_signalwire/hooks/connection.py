@@ -1,10 +1,11 @@
-"""The hook's connection: an Airflow connection becomes a client."""
+"""The connection of the hook: an Airflow connection becomes a client, which sends."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,15 +15,17 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.flows.check_connection import check_connection
+from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.flows.stop import stop_stream
 from airflow_provider_signalwire.client.policy.steps import send
-from airflow_provider_signalwire.client.protocol.records import StreamRecord
+from airflow_provider_signalwire.client.protocol.endpoints import MAX_PAGE_SIZE
+from airflow_provider_signalwire.client.protocol.records import RecordPage, StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, short_repr
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.stream_endpoints import start_stream
 from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
-from airflow_provider_signalwire.client.protocol.validation import validate_sid, validate_text
+from airflow_provider_signalwire.client.protocol.validation import validate_integer, validate_sid, validate_text
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
@@ -121,6 +124,21 @@ class ConnectionHook(BaseHook):
 
     def _send(self, request: ApiRequest[T]) -> T:
         return self.get_conn().run(send(request)).record
+
+    def _iterate(
+        self,
+        list_records: Callable[..., ApiRequest[RecordPage[T]]],
+        *,
+        page_size: int,
+        limit: int | None,
+        **filters: Any,
+    ) -> Iterator[T]:
+        """Iterate over the records that match; a page is fetched when it is needed, and is no longer than the limit."""
+        page_size = validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
+        if limit is not None:
+            page_size = min(page_size, max(validate_integer("limit", limit, minimum=0, maximum=sys.maxsize), 1))
+        first = list_records(self.account_sid, page_size=page_size, **filters)
+        return self.get_conn().iterate(RecordPager(first=first, limit=limit))
 
     @clears_locals
     def _start_stream(self, parent: StreamParent, parent_sid: str, *, name: str, **options: Any) -> StreamRecord:

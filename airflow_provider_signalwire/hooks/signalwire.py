@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Unpack
 
 from airflow_provider_signalwire.client.flows import calls
 from airflow_provider_signalwire.client.flows.calling import run_command
-from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.protocol import calling, endpoints
 from airflow_provider_signalwire.client.protocol.options import (
     CreateCallOptions,
@@ -19,16 +18,18 @@ from airflow_provider_signalwire.client.protocol.records import (
     AccountRecord,
     CallingCallRecord,
     CallRecord,
+    ConferenceRecord,
     RecordingRecord,
     StreamRecord,
 )
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
-from airflow_provider_signalwire.client.protocol.stream_parents import CALL
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, CONFERENCE
+from airflow_provider_signalwire.connection_form import field_behaviour, form_widgets
 from airflow_provider_signalwire.hooks.call_stream_context import CallStreamContext
-from airflow_provider_signalwire.hooks.conferences import ConferenceMethods, page_size_within
+from airflow_provider_signalwire.hooks.connection import ConnectionHook
 
 
-class SignalWireHook(ConferenceMethods):
+class SignalWireHook(ConnectionHook):
     """Call SignalWire's `Compatibility API <https://signalwire.com/docs/compatibility-api/rest>`__.
 
     Every method raises a :class:`~airflow_provider_signalwire.exceptions.SignalWireError`; transient failures have
@@ -38,21 +39,9 @@ class SignalWireHook(ConferenceMethods):
     :param account_sid: Project ID of a subproject to act in. Default: the connection's Project ID.
     """
 
-    # Airflow looks for these two in the class itself, not in its bases.
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form fields of the connection's extras, for Airflow before 3.2."""
-        from airflow_provider_signalwire.connection_form import form_widgets
-
-        return form_widgets()
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return labels and placeholders of a connection's standard fields, for Airflow before 3.2."""
-        from airflow_provider_signalwire.connection_form import field_behaviour
-
-        return field_behaviour()
+    # Airflow before 3.2 looks for these two in the class itself, not in its bases.
+    get_connection_form_widgets = staticmethod(form_widgets)
+    get_ui_field_behaviour = staticmethod(field_behaviour)
 
     def get_account(self) -> AccountRecord:
         """Return the project's record; the token needs the scope Management."""
@@ -108,6 +97,45 @@ class SignalWireHook(ConferenceMethods):
         )
 
     @clears_locals
+    def start_conference_stream(
+        self,
+        conference_sid: str,
+        url: str,
+        *,
+        name: str,
+        track: str | None = None,
+        status_callback: str | None = None,
+        status_callback_method: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        authorization_bearer_token: str | None = None,
+        codec: str | None = None,
+        real_time: bool | None = None,
+    ) -> StreamRecord:
+        """Start a media stream of a conference and return its record, as :meth:`start_call_stream` does for a call.
+
+        :param conference_sid: The conference, which must be in progress.
+        :param codec: ``PCMU``, ``PCMA``, ``L16``, ``L16@16000h`` or ``L16@24000h``.
+        :param real_time: Whether to stream in real time, the API's ``StreamRealTime``.
+        """
+        return self._start_stream(
+            CONFERENCE,
+            conference_sid,
+            url=url,
+            name=name,
+            track=track,
+            status_callback=status_callback,
+            status_callback_method=status_callback_method,
+            parameters=parameters,
+            authorization_bearer_token=authorization_bearer_token,
+            codec=codec,
+            real_time=real_time,
+        )
+
+    def stop_conference_stream(self, conference_sid: str, stream_sid: str) -> StreamRecord:
+        """Request the stop of a conference's stream and return its record, as :meth:`stop_call_stream` does."""
+        return self._stop_stream(CONFERENCE, conference_sid, stream_sid)
+
+    @clears_locals
     def call_stream(
         self,
         call_sid: str,
@@ -124,27 +152,24 @@ class SignalWireHook(ConferenceMethods):
         """Start a media stream when a ``with`` or ``async with`` block begins, and stop it when the block ends.
 
         The block's variable is the stream's record. The end of the block waits until the stream has stopped. If both
-        the block and the stop fail, the block's error is raised, and the stop's is a note of it.
+        the block and the stop fail, the block's error is raised, and the stop's is a note of it. The other parameters
+        are those of :meth:`start_call_stream`.
 
-        :param call_sid: The call, which must be in progress.
-        :param url: WebSocket that receives the audio, ``wss://…``.
         :param name: The stream's name, unique on its call. Default: ``airflow-`` and a UUID.
-        :param track: See :meth:`start_call_stream`; so for the four below.
-        :param status_callback: URL that SignalWire reports the stream's events to.
-        :param status_callback_method: ``GET`` or ``POST``.
-        :param parameters: Custom parameters for the WebSocket server.
-        :param authorization_bearer_token: Bearer token for the WebSocket server.
         :param timeout: Seconds or timedelta to wait until the stream has stopped.
         """
-        options = {
-            "url": url,
-            "track": track,
-            "status_callback": status_callback,
-            "status_callback_method": status_callback_method,
-            "parameters": parameters,
-            "authorization_bearer_token": authorization_bearer_token,
-        }
-        return CallStreamContext(self, call_sid, name=name, timeout=timeout, options=options)
+        return CallStreamContext(
+            self,
+            call_sid,
+            name=name,
+            timeout=timeout,
+            url=url,
+            track=track,
+            status_callback=status_callback,
+            status_callback_method=status_callback_method,
+            parameters=parameters,
+            authorization_bearer_token=authorization_bearer_token,
+        )
 
     def get_call(self, call_sid: str) -> CallRecord:
         """Return a call's record."""
@@ -173,15 +198,15 @@ class SignalWireHook(ConferenceMethods):
         :param to: The number or address called.
         :param from_: The number or address that called.
         :param parent_call_sid: The call that created them.
-        :param started_before: Aware datetime, or a string in ISO 8601 or RFC 2822; the three below alike.
-        :param started_after: See ``started_before``.
-        :param ended_before: See ``started_before``.
-        :param ended_after: See ``started_before``.
+        :param started_before: Aware datetime, or a string in ISO 8601 or RFC 2822; so are ``started_after``,
+            ``ended_before`` and ``ended_after``.
         :param page_size: Calls per request, 1 to 1000.
         :param limit: Maximum number of calls. Default: all.
         """
-        first = endpoints.list_calls(
-            self.account_sid,
+        return self._iterate(
+            endpoints.list_calls,
+            page_size=page_size,
+            limit=limit,
             status=status,
             to=to,
             from_=from_,
@@ -190,9 +215,7 @@ class SignalWireHook(ConferenceMethods):
             started_after=started_after,
             ended_before=ended_before,
             ended_after=ended_after,
-            page_size=page_size_within(page_size, limit),
         )
-        return self.get_conn().iterate(RecordPager(first=first, limit=limit))
 
     @clears_locals
     def create_call(self, to: str, from_: str, **options: Unpack[CreateCallOptions]) -> CallRecord:
@@ -236,3 +259,40 @@ class SignalWireHook(ConferenceMethods):
             self.account_sid, call_sid, recording_sid, status=status, pause_behavior=pause_behavior
         )
         return self.get_conn().run(update)
+
+    def get_conference(self, conference_sid: str) -> ConferenceRecord:
+        """Return a conference's record."""
+        return self._send(endpoints.get_conference(self.account_sid, conference_sid))
+
+    def list_conferences(
+        self,
+        *,
+        status: str | None = None,
+        friendly_name: str | None = None,
+        created_before: date | str | None = None,
+        created_after: date | str | None = None,
+        updated_before: date | str | None = None,
+        updated_after: date | str | None = None,
+        page_size: int = endpoints.MAX_PAGE_SIZE,
+        limit: int | None = None,
+    ) -> Iterator[ConferenceRecord]:
+        """Iterate over the conferences that match all given filters, as :meth:`list_calls` does over calls.
+
+        :param status: ``init``, ``in-progress`` or ``completed``.
+        :param friendly_name: Name of the conference room.
+        :param created_before: A date, or a string such as ``2026-01-31``; so are ``created_after``,
+            ``updated_before`` and ``updated_after``.
+        :param page_size: Conferences per request, 1 to 1000.
+        :param limit: Maximum number of conferences. Default: all.
+        """
+        return self._iterate(
+            endpoints.list_conferences,
+            page_size=page_size,
+            limit=limit,
+            status=status,
+            friendly_name=friendly_name,
+            created_before=created_before,
+            created_after=created_after,
+            updated_before=updated_before,
+            updated_after=updated_after,
+        )

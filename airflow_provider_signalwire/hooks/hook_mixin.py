@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_signalwire._compat import mask_secret
+from airflow_provider_signalwire.client.protocol.redaction import secrets_in_url
 from airflow_provider_signalwire.client.protocol.validation import missing_value
 
 if TYPE_CHECKING:
     from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+
+# Fields that are secret as a whole, or hold a telephone number; and what the names of fields with a URL end with.
+_MASKED_WHOLE = frozenset({"authorization_bearer_token", "sip_auth_password", "to", "from_", "caller_id"})
+_URLS = ("url", "_callback")
 
 
 class HookMixin:
@@ -22,15 +28,19 @@ class HookMixin:
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], *args: Any, **kwargs: Any
     ) -> None:
-        """Render the templates. A field that renders to None is refused: its default would mean something else.
+        """Render the templates, and mask the secrets and telephone numbers in the results, which Airflow shows.
 
-        A mapped task is rendered by this method alone: its render_template_fields is another class's.
+        A field that renders to None is refused: its default would mean something else. A mapped task is rendered by
+        this method alone: its render_template_fields is another class's.
         """
         given = [name for name in template_fields if getattr(parent, name, None) is not None]
         super()._do_render_template_fields(parent, template_fields, *args, **kwargs)  # type: ignore[misc]  # Airflow's templater
         for name in given:
-            if getattr(parent, name) is None:
+            value = getattr(parent, name)
+            if value is None:
                 raise missing_value(name)
+            for secret in _secrets_in_field(name, value):
+                mask_secret(secret)
 
     @cached_property
     def hook(self) -> SignalWireHook:
@@ -50,3 +60,11 @@ class StreamParentMixin:
         """SID of the call or conference."""
         sid: str = getattr(self, self.parent.id_name)
         return sid
+
+
+def _secrets_in_field(name: str, value: Any) -> Collection[str]:
+    if not isinstance(value, str):
+        return ()
+    if name in _MASKED_WHOLE:
+        return (value,)
+    return secrets_in_url(value) if name.endswith(_URLS) else ()

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_signalwire.client.protocol.options import CreateCallOptions, UpdateCallOptions
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireUnknownOutcomeError
-from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.operators.unknown_outcome import ends_task_if_unknown
 from airflow_provider_signalwire.task_state import TaskState
 
@@ -28,7 +28,7 @@ _INTENT_KEY = "signalwire_create_call"
 _CHECK_CALLS = "Check SignalWire's list of calls. To make another call, clear the task."
 
 
-class CreateCallOperator(MaskedFieldsMixin, BaseOperator):
+class CreateCallOperator(HookMixin, BaseOperator):
     """Make a call.
 
     Wraps `Create a call <https://signalwire.com/docs/compatibility-api/rest/calls/create-a-call>`__.
@@ -211,7 +211,7 @@ class CreateCallOperator(MaskedFieldsMixin, BaseOperator):
         return record
 
 
-class UpdateCallOperator(MaskedFieldsMixin, BaseOperator):
+class UpdateCallOperator(HookMixin, BaseOperator):
     """Change a call in progress: hang up, cancel, or give it other instructions.
 
     Wraps `Update a call <https://signalwire.com/docs/compatibility-api/rest/calls/update-a-call>`__.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.operators.current_try import is_current_try
-from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
-from airflow_provider_signalwire.operators.start_guard import StartGuard, TaskKilled
+from airflow_provider_signalwire.operators.start_guard import GuardedStartMixin, StartGuard
 from airflow_provider_signalwire.operators.stream_owner import default_stream_name
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
+class StartCallingStreamOperator(GuardedStartMixin, HookMixin, BaseOperator):
     """Start a media stream of a call that SWML, a Call Flow or RELAY made.
 
     Sends ``calling.stream`` to the `Calling API <https://signalwire.com/docs/apis/calling>`__. For a call of the
@@ -99,8 +99,6 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         self.custom_parameters = custom_parameters
         self.authorization_bearer_token = authorization_bearer_token
         self.signalwire_conn_id = signalwire_conn_id
-        self._guard: _CallingStartGuard | None = None
-        self._is_killed = False
 
     def execute(self, context: Context) -> CallingCallRecord:
         """Start the stream and return the call's record with the control id."""
@@ -113,17 +111,8 @@ class StartCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
         is_later_try = self.control_id is None and getattr(ti, "try_number", 1) > 1
         stream = f"A stream on call {self.call_id!r}"
         guard = _CallingStartGuard(context=context, hook=self.hook, stream=stream, start=start, stop_first=is_later_try)
-        self._guard = guard
-        if self._is_killed:
-            raise TaskKilled()
         log.info("Starting the stream with the control id %s on call %r.", _masked(control_id), self.call_id)
-        return _accepted("start", guard.run(), control_id, self.call_id)
-
-    def on_kill(self) -> None:
-        """Stop the stream that was or may have been started, and end the task."""
-        self._is_killed = True
-        if self._guard is not None:
-            self._guard.on_kill()
+        return _accepted("start", self._run(guard), control_id, self.call_id)
 
     def _make_start(self, control_id: str) -> CallingStreamStart:
         from airflow_provider_signalwire.client.flows.calling import CallingStreamStart
@@ -175,7 +164,7 @@ class _CallingStartGuard(StartGuard["ApiResponse[CallingCallRecord]"]):
         return ""
 
 
-class StopCallingStreamOperator(MaskedFieldsMixin, BaseOperator):
+class StopCallingStreamOperator(HookMixin, BaseOperator):
     """Stop a media stream that the Calling API started.
 
     Sends ``calling.stream.stop`` to the `Calling API <https://signalwire.com/docs/apis/calling>`__. For a call of the

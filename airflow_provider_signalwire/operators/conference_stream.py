@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ class StopConferenceStreamOperator(StopStreamOperator):
     """
 
     parent = CONFERENCE
-    template_fields: Sequence[str] = ("conference_sid", "stream_sid", "account_sid", "signalwire_conn_id")
+    template_fields = ("conference_sid", *StopStreamOperator.template_fields)
 
     def __init__(
         self,
@@ -108,20 +108,7 @@ class StartConferenceStreamOperator(StartStreamOperator):
     """
 
     parent = CONFERENCE
-    template_fields: Sequence[str] = (
-        "conference_sid",
-        "url",
-        "name",
-        "track",
-        "status_callback",
-        "parameters",
-        "authorization_bearer_token",
-        "codec",
-        "real_time",
-        "account_sid",
-        "signalwire_conn_id",
-    )
-    template_fields_renderers = {"parameters": "json"}  # noqa: RUF012 - as Airflow declares it
+    template_fields = ("conference_sid", *StartStreamOperator.template_fields, "codec", "real_time")
 
     @clears_locals
     def __init__(

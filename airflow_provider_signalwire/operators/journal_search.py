@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
@@ -15,10 +16,12 @@ from airflow_provider_signalwire.journal_events import check_journal_supported, 
 from airflow_provider_signalwire.journal_intents import StartIntents
 from airflow_provider_signalwire.operators.forgotten_streams import ForgottenStream, RunStates, find_forgotten
 
+if TYPE_CHECKING:
+    from airflow_provider_signalwire.batch.rows import SpooledRows
+
 log = logging.getLogger(__name__)
 
-MAX_LISTED = 1000
-
+_MAX_LISTED = 1000
 _MAX_DESCRIBED = 10
 
 
@@ -43,6 +46,26 @@ class JournalSearch:
         """Return the search without forgotten streams that are not among these, given by call and stream."""
         return replace(self, forgotten=[found for found in self.forgotten if found.ids in ids])
 
+    def rows_to_stop(self, calls: Sequence[str], names: Sequence[str]) -> Iterator[dict[str, str]]:
+        """Yield the forgotten streams by SID, then each name on each call, unless the journal has that stream's SID."""
+        found_by_sid = set()
+        for found in self.forgotten:
+            found_by_sid.add((found.stream.parent_sid, found.stream.name))
+            yield {found.stream.parent.id_name: found.stream.parent_sid, "stream_sid": found.stream.stream_sid}
+        for call in calls:
+            for name in names:
+                if (call, name) not in found_by_sid:
+                    yield {"call_sid": call, "stream_sid": name}
+
+    def list_rows(self, rows: SpooledRows) -> dict[str, Any]:
+        """Return the first rows of a dry run, for XCom."""
+        by_ids = {found.ids: found for found in self.forgotten}
+        listed = [
+            by_ids[ids].as_dict() if (ids := (row.parent_sid, row.stream_sid)) in by_ids else row.ids
+            for row in itertools.islice(rows, _MAX_LISTED)
+        ]
+        return {"would_stop": listed, "would_stop_not_listed": rows.unique - len(listed)}
+
     def settle_intents(self) -> None:
         """Remove the recorded starts that need no further cleanup, after the forgotten streams were stopped."""
         if self.intents is not None:
@@ -54,7 +77,7 @@ class JournalSearch:
 
     def listed(self) -> dict[str, Any]:
         """Return the first forgotten streams, for XCom."""
-        listed = [found.as_dict() for found in self.forgotten[:MAX_LISTED]]
+        listed = [found.as_dict() for found in self.forgotten[:_MAX_LISTED]]
         return {"forgotten": listed, "forgotten_not_listed": len(self.forgotten) - len(listed)}
 
     def describe_first(self) -> str:
@@ -65,7 +88,7 @@ class JournalSearch:
 
     def log_forgotten(self, *, is_dry_run: bool) -> None:
         """Log a line for each forgotten stream that XCom lists."""
-        for found in self.forgotten[:MAX_LISTED]:
+        for found in self.forgotten[:_MAX_LISTED]:
             log.info("%s %s.", "Would stop" if is_dry_run else "Stopping", found.describe())
 
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.client.protocol.validation import validate_duration
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
-from airflow_provider_signalwire.journal_events import write_stream_event
-from airflow_provider_signalwire.operators.start_call_stream import StartCallStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
+from airflow_provider_signalwire.operators.stream import StartStreamOperator, write_end
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
 from airflow_provider_signalwire.task_state import TaskState
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
@@ -27,7 +27,7 @@ _STATE_KEY = "signalwire_run"
 _KILL_SECONDS = 3.0
 
 
-class RunCallStreamOperator(StartCallStreamOperator):
+class RunCallStreamOperator(StartStreamOperator):
     """Start a media stream of a call, wait in the triggerer until the call ends or a time has passed, and stop it.
 
     The task succeeds when the stream has stopped. A stream's own end cannot be seen, only its call's: if the WebSocket
@@ -59,6 +59,9 @@ class RunCallStreamOperator(StartCallStreamOperator):
     :param signalwire_conn_id: The :ref:`connection <connection>` to use (templated).
     """
 
+    parent = CALL
+    template_fields = ("call_sid", *StartStreamOperator.template_fields)
+
     @clears_locals
     def __init__(
         self,
@@ -84,7 +87,6 @@ class RunCallStreamOperator(StartCallStreamOperator):
                 "Parameter 'outlives_run' has no effect here: the task stops its stream."
             )
         super().__init__(
-            call_sid=call_sid,
             url=url,
             name=name,
             track=track,
@@ -93,10 +95,12 @@ class RunCallStreamOperator(StartCallStreamOperator):
             parameters=parameters,
             authorization_bearer_token=authorization_bearer_token,
             owner_parameters=owner_parameters,
+            outlives_run=False,
             account_sid=account_sid,
             signalwire_conn_id=signalwire_conn_id,
             **kwargs,
         )
+        self.call_sid = call_sid
         self.max_duration = validate_duration("max_duration", max_duration)
         self.poll_interval = validate_duration("poll_interval", poll_interval, minimum=0.1)
         self.stop_timeout = validate_duration("stop_timeout", stop_timeout)
@@ -128,15 +132,8 @@ class RunCallStreamOperator(StartCallStreamOperator):
             raise
         TaskState(context, _STATE_KEY).clear()
         self.log.info("The stream has ended: %s.", reason)
-        stream_sid = event["requested"]["stream_sid"]
-        is_same = self.parent.stream_matches(record, self.call_sid, stream_sid)
-        write_stream_event(
-            context,
-            self,
-            "ended" if reason == "call_ended" else "stopped",
-            stream_sid=record["sid"] if is_same else stream_sid,
-            name=record.get("name") if is_same else None,
-        )
+        end = "ended" if reason == "call_ended" else "stopped"
+        write_end(context, self, end, event["requested"]["stream_sid"], record)
         if self._pushes_xcom and (ti := context.get("ti")) is not None:
             ti.xcom_push(key="reason", value=reason)
         return record

@@ -136,6 +136,26 @@ class StartGuard(ABC, Generic[R]):
             error.add_note(problem)
 
 
+class GuardedStartMixin:
+    """Gives an operator a guard for its start."""
+
+    _guard: StartGuard[Any] | None = None
+    _is_killed = False
+
+    def _run(self, guard: StartGuard[R]) -> R:
+        """Run a start, unless the task was killed before it."""
+        self._guard = guard
+        if self._is_killed:
+            raise TaskKilled()
+        return guard.run()
+
+    def on_kill(self) -> None:
+        """Stop the stream that was or may have been started, and end the task."""
+        self._is_killed = True
+        if self._guard is not None:
+            self._guard.on_kill()
+
+
 @dataclass(kw_only=True, repr=False)
 class StreamStartGuard(StartGuard["StreamRecord"]):
     """A start whose intent is stored before the request.

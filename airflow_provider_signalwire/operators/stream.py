@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,13 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
-from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, StreamParentMixin
 from airflow_provider_signalwire.journal_events import write_stream_event
 from airflow_provider_signalwire.journal_intents import StartIntent
-from airflow_provider_signalwire.operators.masked_fields import MaskedFieldsMixin
-from airflow_provider_signalwire.operators.start_guard import StreamStartGuard, TaskKilled
+from airflow_provider_signalwire.operators.start_guard import GuardedStartMixin, StreamStartGuard
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
-from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
+from airflow_provider_signalwire.triggers.deferral import WaitDeadlines, make_stream_trigger
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
 if TYPE_CHECKING:
@@ -37,6 +35,8 @@ _TIMEOUT = 300
 
 class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
     """Stop a media stream. The parameters are those of :class:`.StopCallStreamOperator`."""
+
+    template_fields: Sequence[str] = ("stream_sid", "account_sid", "signalwire_conn_id")
 
     def __init__(
         self,
@@ -105,15 +105,8 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
         record = stream_record_of(
             event, self.parent, self.parent_sid, self.stream_sid, ignore_if_missing=self.ignore_if_missing
         )
-        self._record_end(context, "stopped", record)
+        write_end(context, self, "stopped", self.stream_sid, record)
         return record
-
-    def _record_end(self, context: Context, event: str, record: StreamRecord | None) -> None:
-        """Write into the journal that the stream has stopped."""
-        sid, name = self.stream_sid, None
-        if record is not None and self.parent.stream_matches(record, self.parent_sid, self.stream_sid):
-            sid, name = record["sid"], record.get("name")
-        write_stream_event(context, self, event, stream_sid=sid, name=name)
 
     def _finish(self, context: Context, result: StopResult) -> StreamRecord | None:
         from airflow_provider_signalwire.metrics import AIRFLOW_STATS
@@ -121,16 +114,14 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
         self.log.log(result.log_level, "%s", result.describe(self.parent_sid, self.stream_sid))
         if not self.wait_for_completion or result.record is None or stream_is_stopped(result.record):
             AIRFLOW_STATS.on_stream_stopped(result.outcome)
-        self._record_end(context, "ended" if result.outcome == "already_ended" else "stopped", result.record)
+        event = "ended" if result.outcome == "already_ended" else "stopped"
+        write_end(context, self, event, self.stream_sid, result.record)
         return result.record
 
     def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines, retry_after: float) -> None:
-        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
-        from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
-
-        trigger_class = CallStreamStoppedTrigger if self.parent is CALL else ConferenceStreamStoppedTrigger
-        parent: dict[str, Any] = {self.parent.id_name: self.parent_sid}
-        trigger = trigger_class(
+        trigger = make_stream_trigger(
+            self.parent,
+            self.parent_sid,
             stream_sid=self.stream_sid,
             known_sid=poller.stream_sid,
             account_sid=self.account_sid,
@@ -140,13 +131,33 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
             last_status=poller.last_status,
             retry_after=retry_after,
             **deadlines.trigger_arguments(),
-            **parent,
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
 
 
-class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
+def write_end(context: Context, operator: Any, event: str, stream_sid: str, record: StreamRecord | None) -> None:
+    """Write into the journal that a stream has stopped, under its SID and name if the record is about it."""
+    sid, name = stream_sid, None
+    if record is not None and operator.parent.stream_matches(record, operator.parent_sid, stream_sid):
+        sid, name = record["sid"], record.get("name")
+    write_stream_event(context, operator, event, stream_sid=sid, name=name)
+
+
+class StartStreamOperator(GuardedStartMixin, StreamParentMixin, HookMixin, BaseOperator):
     """Start a media stream. The parameters are those of :class:`.StartCallStreamOperator`."""
+
+    template_fields: Sequence[str] = (
+        "url",
+        "name",
+        "track",
+        "status_callback",
+        "parameters",
+        "authorization_bearer_token",
+        "account_sid",
+        "signalwire_conn_id",
+    )
+    template_fields_renderers = {"parameters": "json"}  # noqa: RUF012 - as Airflow declares it
+    _guard: StreamStartGuard | None = None
 
     @clears_locals
     def __init__(
@@ -178,8 +189,6 @@ class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
         self.account_sid = account_sid
         self.signalwire_conn_id = signalwire_conn_id
         self._pushes_xcom = self.do_xcom_push
-        self._guard: StreamStartGuard | None = None
-        self._is_killed = False
 
     def more_options(self) -> dict[str, Any]:
         """Return the options that only this kind of stream has."""
@@ -215,10 +224,7 @@ class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
             push_record=self._pushes_xcom,
             journal_intent=StartIntent(context, self, name),
         )
-        self._guard = guard
-        if self._is_killed:
-            raise TaskKilled()
-        record = guard.run()
+        record = self._run(guard)
         name = record.get("name") or name
         write_stream_event(
             context, self, "started", stream_sid=record["sid"], name=name, outlives_run=self.outlives_run
@@ -232,9 +238,3 @@ class StartStreamOperator(StreamParentMixin, MaskedFieldsMixin, BaseOperator):
 
     def _has_mapped_dependants(self) -> bool:
         return self.get_dag() is not None and any(self.iter_mapped_dependants())
-
-    def on_kill(self) -> None:
-        """Stop the stream that was or may have been started, and end the task."""
-        self._is_killed = True
-        if self._guard is not None:
-            self._guard.on_kill()

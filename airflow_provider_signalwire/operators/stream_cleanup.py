@@ -19,9 +19,9 @@ from airflow_provider_signalwire.client.protocol.validation import (
     validate_choice,
     validate_duration,
     validate_integer,
+    validate_sid,
 )
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
-from airflow_provider_signalwire.operators.cleanup_rows import list_rows, rows_to_stop, validate_age, validate_names
 from airflow_provider_signalwire.operators.journal_search import JournalSearch, search_journal, validate_journal
 from airflow_provider_signalwire.operators.stop_call_streams import StopCallStreamsOperator
 from airflow_provider_signalwire.operators.stop_limit import (
@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 _NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
 _MAX_STREAM_AGE = timedelta(days=7)
 _RESPONSE_TIMEOUT = timedelta(days=1)
+
+# Ten years: longer than any call, and short enough for every calendar.
+_MAX_AGE_SECONDS = 10 * 366 * 24 * 3600
 
 
 class CallStreamCleanupOperator(BatchOperator):
@@ -204,8 +207,8 @@ class CallStreamCleanupOperator(BatchOperator):
     @clears_locals
     def _clean_up(self, context: Context, limit: StopLimit) -> dict[str, Any]:
         is_dry_run = validate_boolean("dry_run", self.dry_run, templated=True)
-        names = validate_names(self.stream_names) if self.stream_names is not None else []
-        min_call_age = validate_age("min_call_age", self.min_call_age) if names else timedelta()
+        names = _validate_names(self.stream_names) if self.stream_names is not None else []
+        min_call_age = _validate_age("min_call_age", self.min_call_age) if names else timedelta()
         filters = validate_call_filters(self.call_filters)
         found: dict[str, Any] = {"dry_run": is_dry_run}
         search = JournalSearch()
@@ -219,12 +222,12 @@ class CallStreamCleanupOperator(BatchOperator):
         if names:
             calls = self._list_calls(datetime.now(UTC) - min_call_age, filters, names, is_dry_run=is_dry_run)
             found["calls"] = len(calls)
-        with self._spool(rows_to_stop(search, calls, names)) as rows:
+        with self._spool(search.rows_to_stop(calls, names)) as rows:
             search.log_forgotten(is_dry_run=is_dry_run)
             if is_dry_run:
                 # Airflow writes an event for each outlet of a task that succeeds.
                 self.outlets = [asset for asset in self.outlets if asset not in self.journal]
-                return found | list_rows(rows, search)
+                return found | search.list_rows(rows)
             summary = self._stop_streams(
                 context,
                 rows,
@@ -237,14 +240,14 @@ class CallStreamCleanupOperator(BatchOperator):
         return summary
 
     def _search_journal(self, context: Context) -> JournalSearch:
-        min_age = None if self.min_stream_age is None else validate_age("min_stream_age", self.min_stream_age)
+        min_age = None if self.min_stream_age is None else _validate_age("min_stream_age", self.min_stream_age)
         return search_journal(
             context,
             self.journal,
             account_sid=self.hook.account_sid,
             owner_ended=self.owner_ended,
             min_stream_age=min_age,
-            max_stream_age=validate_age("max_stream_age", self.max_stream_age),
+            max_stream_age=_validate_age("max_stream_age", self.max_stream_age),
             check_cancelled=self._check_killed,
         )
 
@@ -264,3 +267,18 @@ class CallStreamCleanupOperator(BatchOperator):
             *(cutoff.isoformat(timespec="seconds"), len(calls), mask_phone_numbers(", ".join(map(short_repr, names)))),
         )
         return calls
+
+
+def _validate_names(stream_names: Any) -> list[str]:
+    """Return the names without duplicates."""
+    if isinstance(stream_names, str) or not isinstance(stream_names, Sequence) or not stream_names:
+        raise SignalWireConfigurationError(
+            f"Parameter 'stream_names' is {short_repr(stream_names)}: expected a list of at least one stream name."
+        )
+    return list(dict.fromkeys(validate_sid("stream_names", name) for name in stream_names))
+
+
+def _validate_age(name: str, value: Any) -> timedelta:
+    """Return an age: seconds, a timedelta, or what a template rendered."""
+    seconds = validate_duration(name, value, minimum=0, maximum=_MAX_AGE_SECONDS, templated=True)
+    return timedelta(seconds=seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -35,7 +34,7 @@ class CallStreamStatusSensor(StreamStatusSensor):
     """
 
     parent = CALL
-    template_fields: Sequence[str] = ("call_sid", "stream_sid", "account_sid", "signalwire_conn_id")
+    template_fields = ("call_sid", *StreamStatusSensor.template_fields)
 
     def __init__(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -36,7 +35,7 @@ class ConferenceStreamStatusSensor(StreamStatusSensor):
     """
 
     parent = CONFERENCE
-    template_fields: Sequence[str] = ("conference_sid", "stream_sid", "account_sid", "signalwire_conn_id")
+    template_fields = ("conference_sid", *StreamStatusSensor.template_fields)
 
     def __init__(
         self,

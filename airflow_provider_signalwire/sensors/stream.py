@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
+from airflow_provider_signalwire.triggers.deferral import make_stream_trigger
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class StreamStatusSensor(StreamParentMixin, SignalWireSensor):
     """Wait until a media stream has stopped. The parameters are those of :class:`.CallStreamStatusSensor`."""
 
+    template_fields: Sequence[str] = ("stream_sid", "account_sid", "signalwire_conn_id")
     stream_sid: str
 
     def announce(self) -> None:
@@ -33,12 +35,9 @@ class StreamStatusSensor(StreamParentMixin, SignalWireSensor):
 
     def make_trigger(self, poller: StreamPoller, **arguments: Any) -> StreamStoppedTrigger:
         """Return the trigger that continues the wait."""
-        from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
-        from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
-
-        trigger_class = CallStreamStoppedTrigger if self.parent is CALL else ConferenceStreamStoppedTrigger
-        arguments[self.parent.id_name] = self.parent_sid
-        return trigger_class(stream_sid=self.stream_sid, known_sid=poller.stream_sid, **arguments)
+        return make_stream_trigger(
+            self.parent, self.parent_sid, stream_sid=self.stream_sid, known_sid=poller.stream_sid, **arguments
+        )
 
     def finish(self, result: StopResult) -> StreamRecord | None:
         """Log and count the stop, and return the stream's record."""

@@ -16,12 +16,30 @@ from airflow_provider_signalwire.client.flows.wait import Poller, PollSchedule, 
 from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.transport.shared_client import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-from airflow_provider_signalwire.triggers.connection_lookup import connection_settings
 from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
 from airflow_provider_signalwire.triggers.events import error_event
 
 log = logging.getLogger(__name__)
+
+_lookups: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[ClientSettings]] = {}
+
+
+async def connection_settings(signalwire_conn_id: str) -> ClientSettings:
+    """Return a connection's current settings; concurrent callers share one lookup.
+
+    A triggerer that starts resumes a thousand triggers at once. A lookup for each would be as many requests to the API
+    server, and validating all of them in a row would block the event loop.
+
+    :param signalwire_conn_id: The connection.
+    """
+    key = (asyncio.get_running_loop(), signalwire_conn_id)
+    lookup = _lookups.get(key)
+    if lookup is None:
+        lookup = _lookups[key] = asyncio.create_task(SignalWireHook(signalwire_conn_id).get_async_settings())
+        lookup.add_done_callback(lambda _: _lookups.pop(key))
+    return await asyncio.shield(lookup)  # cancelling one waiter does not cancel the others
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -13,20 +13,10 @@ from airflow_provider_signalwire.triggers.events import success_event
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CallStatusTrigger(PollingTrigger):
-    """Read a call until it has one of the target statuses.
+    """Read a call until it has one of the target statuses. The other parameters are those of :class:`.PollingTrigger`.
 
     :param call_sid: The call.
     :param target_statuses: The statuses to wait for.
-    :param account_sid: Subproject; None means the connection's Project ID.
-    :param signalwire_conn_id: The connection.
-    :param poll_interval: Seconds between two polls.
-    :param deadline: Seconds since the epoch at which to give up.
-    :param last_status: Status at the last poll before the task was deferred; None if that poll failed.
-    :param execution_deadline: Seconds since the epoch at which the task's ``execution_timeout`` ends.
-    :param exponential_backoff: Whether each interval is twice as long as the one before it.
-    :param max_wait: Longest interval in seconds.
-    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
-    :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
     call_sid: str

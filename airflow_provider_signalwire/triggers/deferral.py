@@ -1,11 +1,16 @@
-"""Deadlines of a deferred wait. Tasks import this module when a DAG file is parsed, so it imports no HTTP library."""
+"""How a task defers. Tasks import this module when a DAG file is parsed, so it imports no HTTP library."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
+
+if TYPE_CHECKING:
+    from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
 
 # The trigger keeps the deadline and reports the timeout. Airflow's own timeout is only for a trigger that is gone.
 _BACKSTOP = timedelta(seconds=60)
@@ -50,3 +55,18 @@ class WaitDeadlines:
     def trigger_arguments(self) -> dict[str, Any]:
         """Return the arguments by which a trigger knows the deadlines."""
         return {"deadline": self.timeout, "execution_deadline": self.execution_timeout}
+
+
+def make_stream_trigger(parent: StreamParent, parent_sid: str, **arguments: Any) -> StreamStoppedTrigger:
+    """Return the trigger that waits until a stream has stopped.
+
+    :param parent: What the stream belongs to.
+    :param parent_sid: SID of the call or conference.
+    :param arguments: The other arguments of the trigger.
+    """
+    from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
+    from airflow_provider_signalwire.triggers.conference_stream import ConferenceStreamStoppedTrigger
+
+    trigger_class = CallStreamStoppedTrigger if parent is CALL else ConferenceStreamStoppedTrigger
+    arguments[parent.id_name] = parent_sid
+    return trigger_class(**arguments)

@@ -14,8 +14,7 @@ from airflow_provider_signalwire.client.protocol.records import CALL_ENDED_STATU
 from airflow_provider_signalwire.client.transport.shared_client import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-from airflow_provider_signalwire.triggers.base import PollingTrigger
-from airflow_provider_signalwire.triggers.connection_lookup import connection_settings
+from airflow_provider_signalwire.triggers.base import PollingTrigger, connection_settings
 from airflow_provider_signalwire.triggers.events import error_event, success_event
 
 log = logging.getLogger(__name__)
@@ -28,22 +27,14 @@ _KILL_SECONDS = 20.0
 class RunCallStreamTrigger(PollingTrigger):
     """Wait until the call ends or the deadline has passed, then stop the stream and wait until it has stopped.
 
-    If a user marks the deferred task or clears it, the stream is stopped, too (Airflow 3.3 and newer).
+    If a user marks the deferred task or clears it, the stream is stopped, too (Airflow 3.3 and newer). The other
+    parameters are those of :class:`.PollingTrigger`.
 
     :param call_sid: The call.
     :param stream_sid: What the stream is stopped by: its SID or its name.
     :param stream_status: The status in the start's record; None if the stream is known by its name only.
     :param stop_timeout: Seconds to wait until the stream has stopped.
-    :param account_sid: Subproject; None means the connection's Project ID.
-    :param signalwire_conn_id: The connection.
-    :param poll_interval: Seconds between two reads of the call.
     :param deadline: Seconds since the epoch at which ``max_duration`` has passed.
-    :param last_status: Status of the call at the last poll.
-    :param execution_deadline: Seconds since the epoch at which the task's ``execution_timeout`` ends.
-    :param exponential_backoff: Whether each interval is twice as long as the one before it.
-    :param max_wait: Longest interval in seconds.
-    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
-    :param retry_after: Seconds that the last response asked to wait.
     """
 
     call_sid: str

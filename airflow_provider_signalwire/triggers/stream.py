@@ -18,21 +18,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class StreamStoppedTrigger(StreamParentMixin, PollingTrigger):
-    """Repeat a stream's stop until it has stopped.
+    """Repeat a stream's stop until it has stopped. The other parameters are those of :class:`.PollingTrigger`.
 
     :param stream_sid: The stream's SID or its name, as the task was given it.
     :param known_sid: The stream's SID, if an accepted stop returned it.
     :param ignore_if_missing: Whether a stream that is not found counts as stopped, with None as its record.
-    :param account_sid: Subproject; None means the connection's Project ID.
-    :param signalwire_conn_id: The connection.
-    :param poll_interval: Seconds between two polls.
-    :param deadline: Seconds since the epoch at which to give up.
     :param last_status: Status at the last accepted stop before the task was deferred; None if there was none.
-    :param execution_deadline: Seconds since the epoch at which the task's ``execution_timeout`` ends.
-    :param exponential_backoff: Whether each interval is twice as long as the one before it.
-    :param max_wait: Longest interval in seconds.
-    :param silent_fail: Whether errors that are not transient are logged, too, instead of ending the wait.
-    :param retry_after: Seconds that the response to the last poll before the task was deferred asked to wait.
     """
 
     stream_sid: str

@@ -16,7 +16,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireRequestError,
     SignalWireUnknownOutcomeError,
 )
-from airflow_provider_signalwire.operators import masked_fields
+from airflow_provider_signalwire.hooks import hook_mixin
 from airflow_provider_signalwire.operators.call import CreateCallOperator, UpdateCallOperator
 
 NUMBERS = {"to": "+15550100001", "from_": "+15550100002"}
@@ -179,7 +179,7 @@ def test_every_option_is_sent(simulator, create):
 @pytest.mark.parametrize(("operator", "options", "required"), OPTIONS)
 def test_operator_masks_what_is_secret(monkeypatch, operator, options, required):
     masked = []
-    monkeypatch.setattr(masked_fields, "mask_secret", masked.append)
+    monkeypatch.setattr(hook_mixin, "mask_secret", masked.append)
     secret = {"url": INSTRUCTIONS, "status_callback": "https://user:pass-of-callback@bot.example.com"}
     if operator is CreateCallOperator:
         secret["sip_auth_password"] = "{{ 'sip' }}-password"

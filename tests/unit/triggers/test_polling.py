@@ -12,10 +12,10 @@ from task_runner import only_event, rebuild
 
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-from airflow_provider_signalwire.triggers import connection_lookup
+from airflow_provider_signalwire.triggers import base
+from airflow_provider_signalwire.triggers.base import connection_settings
 from airflow_provider_signalwire.triggers.call import CallStatusTrigger
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
-from airflow_provider_signalwire.triggers.connection_lookup import connection_settings
 
 NEVER_STOPS = stop_always_returns("in-progress")
 COMMON = {"account_sid": None, "signalwire_conn_id": "signalwire_default", "poll_interval": 60, "last_status": None}
@@ -158,7 +158,7 @@ class TestConnectionLookup:
         assert {settings.api_token for settings in found} == {simulator.token, "another-token"}
         await connection_settings(connection)
         assert len(looked_up) == 3
-        assert connection_lookup._lookups == {}
+        assert base._lookups == {}
 
     async def test_cancelling_one_waiter_does_not_cancel_the_others(self, connection, looked_up, simulator):
         first, second = (asyncio.create_task(connection_settings(connection)) for _ in range(2))
@@ -173,7 +173,7 @@ class TestConnectionLookup:
         failures = await asyncio.gather(*(connection_settings("gone") for _ in range(3)), return_exceptions=True)
         assert looked_up == ["gone"]
         assert all(isinstance(failure, SignalWireError) and "gone" in str(failure) for failure in failures)
-        assert connection_lookup._lookups == {}
+        assert base._lookups == {}
 
 
 class TestManyTriggers:

@@ -64,7 +64,7 @@ class StreamBatch:
     def __post_init__(self) -> None:
         self.retries = 0
         self.limit_reached = False
-        self._loop = BackgroundLoop(self._stop_all, on_tick=self._keep_books)
+        self._loop = BackgroundLoop(self._stop_all, on_tick=self._on_tick)
         # The event loop appends, the calling thread takes; both are atomic.
         self._outcomes: deque[tuple[NumberedRow, StopResult | Exception]] = deque()
         self._observer = QueuedObserver(AIRFLOW_STATS)
@@ -153,7 +153,7 @@ class StreamBatch:
     def _unfinished_rows(self) -> Iterator[NumberedRow]:
         return (numbered for numbered in enumerate(self.rows) if not self.checkpoint.is_done(numbered[0]))
 
-    def _keep_books(self) -> None:
+    def _on_tick(self) -> None:
         self._take_outcomes()
         now = time.monotonic()
         if now >= self._next_save and not self.checkpoint.is_busy:

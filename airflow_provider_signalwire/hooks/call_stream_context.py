@@ -22,6 +22,7 @@ from airflow_provider_signalwire.client.protocol.validation import validate_dura
 from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.connection import ConnectionHook
+from airflow_provider_signalwire.hooks.hook_mixin import report_stop
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class CallStreamContext:
     ) -> None:
         start = self._started
         with _adding_note(error, start), self._make_client() as client:
-            self._finish(client.run(self._stop(start)))
+            report_stop(client.run(self._stop(start)), self._call_sid, self._name)
 
     async def __aenter__(self) -> StreamRecord:
         await self._hook.get_async_settings()  # looking the connection up later would block the event loop
@@ -91,7 +92,7 @@ class CallStreamContext:
         start = self._started
         with _adding_note(error, start):
             async with await self._hook.get_async_conn() as client:
-                self._finish(await client.run(self._stop(start)))
+                report_stop(await client.run(self._stop(start)), self._call_sid, self._name)
 
     @clears_locals
     def _make_start(self) -> StreamStart:
@@ -111,10 +112,6 @@ class CallStreamContext:
     def _stop(self, start: StreamStart) -> Flow[StopResult]:
         deadline = time.monotonic() + self._timeout
         return wait_until(start.make_poller(), PollSchedule(poll_interval=_POLL_SECONDS, deadline=deadline))
-
-    def _finish(self, result: StopResult) -> None:
-        log.log(result.log_level, "%s", result.describe(self._call_sid, self._name))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
 
 
 @contextmanager

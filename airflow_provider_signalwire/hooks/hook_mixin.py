@@ -1,7 +1,8 @@
-"""What operators, sensors and triggers share: the hook, and the call or conference of a stream."""
+"""What operators, sensors, notifiers and triggers share: the hook, and the parent and the stop of a stream."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,10 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_signalwire._compat import mask_secret
 from airflow_provider_signalwire.client.protocol.redaction import secrets_in_url
 from airflow_provider_signalwire.client.protocol.validation import missing_value
+from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 
 if TYPE_CHECKING:
+    from airflow_provider_signalwire.client.flows.stop import StopResult
     from airflow_provider_signalwire.client.protocol.stream_parents import StreamParent
     from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+
+log = logging.getLogger(__name__)
 
 # Fields that are secret as a whole, or hold a telephone number; and what the names of fields with a URL end with.
 _MASKED_WHOLE = frozenset({"authorization_bearer_token", "sip_auth_password", "to", "from_", "caller_id"})
@@ -60,6 +65,16 @@ class StreamParentMixin:
         """SID of the call or conference."""
         sid: str = getattr(self, self.parent.id_name)
         return sid
+
+
+def report_stop(result: StopResult, parent_sid: str, stream_sid: str) -> None:
+    """Log and count a stop.
+
+    :param parent_sid: SID of the call or conference.
+    :param stream_sid: The stream's SID or its name.
+    """
+    log.log(result.log_level, "%s", result.describe(parent_sid, stream_sid))
+    AIRFLOW_STATS.on_stream_stopped(result.outcome)
 
 
 def _secrets_in_field(name: str, value: Any) -> Collection[str]:

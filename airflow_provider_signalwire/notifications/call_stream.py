@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_signalwire.client.protocol.redaction import clear_locals
-from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, report_stop
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
-
-    from airflow_provider_signalwire.client.flows.stop import StopResult
 
 
 class StopCallStreamNotifier(HookMixin, BaseNotifier):
@@ -59,7 +57,7 @@ class StopCallStreamNotifier(HookMixin, BaseNotifier):
         with self._failures_logged():
             stop = stop_stream(self.hook.account_sid, self.call_sid, self.stream_sid, ignore_if_missing=True)
             with self.hook.get_conn() as client:
-                self._report(client.run(stop))
+                report_stop(client.run(stop), self.call_sid, self.stream_sid)
 
     async def async_notify(self, context: Context) -> None:
         """Request the stop without blocking the event loop."""
@@ -68,13 +66,7 @@ class StopCallStreamNotifier(HookMixin, BaseNotifier):
         with self._failures_logged():
             async with await self.hook.get_async_conn() as client:
                 stop = stop_stream(self.hook.account_sid, self.call_sid, self.stream_sid, ignore_if_missing=True)
-                self._report(await client.run(stop))
-
-    def _report(self, result: StopResult) -> None:
-        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-
-        self.log.log(result.log_level, "%s", result.describe(self.call_sid, self.stream_sid))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+                report_stop(await client.run(stop), self.call_sid, self.stream_sid)
 
     @contextmanager
     def _failures_logged(self) -> Iterator[None]:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_signalwire.client.protocol.records import stream_is_stopped
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.validation import validate_boolean, validate_duration
-from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, StreamParentMixin
+from airflow_provider_signalwire.hooks.hook_mixin import HookMixin, StreamParentMixin, report_stop
 from airflow_provider_signalwire.journal_events import write_stream_event
 from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.operators.start_guard import GuardedStartMixin, StreamStartGuard
@@ -109,11 +108,7 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
         return record
 
     def _finish(self, context: Context, result: StopResult) -> StreamRecord | None:
-        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-
-        self.log.log(result.log_level, "%s", result.describe(self.parent_sid, self.stream_sid))
-        if not self.wait_for_completion or result.record is None or stream_is_stopped(result.record):
-            AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        report_stop(result, self.parent_sid, self.stream_sid)
         event = "ended" if result.outcome == "already_ended" else "stopped"
         write_end(context, self, event, self.stream_sid, result.record)
         return result.record

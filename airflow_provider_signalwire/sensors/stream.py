@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin
+from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin, report_stop
 from airflow_provider_signalwire.sensors.base import SignalWireSensor
 from airflow_provider_signalwire.triggers.deferral import make_stream_trigger
 from airflow_provider_signalwire.triggers.events import stream_record_of
@@ -41,10 +41,7 @@ class StreamStatusSensor(StreamParentMixin, SignalWireSensor):
 
     def finish(self, result: StopResult) -> StreamRecord | None:
         """Log and count the stop, and return the stream's record."""
-        from airflow_provider_signalwire.metrics import AIRFLOW_STATS
-
-        self.log.info("%s", result.describe(self.parent_sid, self.stream_sid))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        report_stop(result, self.parent_sid, self.stream_sid)
         return result.record
 
     def record_of(self, event: Any) -> StreamRecord | None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_signalwire.client.flows.run_stream import MAX_DURATION, StreamEnd, run_stream, stop_running_stream
-from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import CallPoller, PollSchedule, StreamPoller
 from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.protocol.records import CALL_ENDED_STATUSES
 from airflow_provider_signalwire.client.transport.shared_client import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
+from airflow_provider_signalwire.hooks.hook_mixin import report_stop
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.triggers.base import PollingTrigger, connection_settings
 from airflow_provider_signalwire.triggers.events import error_event, success_event
@@ -56,7 +56,7 @@ class RunCallStreamTrigger(PollingTrigger):
     def make_event(self, result: StreamEnd) -> dict[str, Any]:
         """Log and count the stop, and return the event with the stream's record and the reason."""
         if result.stop is not None:
-            self._log_stop(result.stop)
+            report_stop(result.stop, self.call_sid, self.stream_sid)
         if result.error is not None or result.stop is None:
             error = result.error or SignalWireError("The stream was not stopped.")
             return {**error_event(error), "stopped": result.stop is not None}
@@ -69,16 +69,13 @@ class RunCallStreamTrigger(PollingTrigger):
             settings = await connection_settings(self.signalwire_conn_id)
             stream = self._make_stream_poller(self.account_sid if self.account_sid is not None else settings.project_id)
             async with shared_client(settings, observer=AIRFLOW_STATS) as client:
-                self._log_stop(await client.run(stop_running_stream(stream, timeout=_KILL_SECONDS)))
+                stop = await client.run(stop_running_stream(stream, timeout=_KILL_SECONDS))
+            report_stop(stop, self.call_sid, self.stream_sid)
         except SignalWireError as error:
             log.error("The task was ended by a user, and its stream could not be stopped: %s", error)
 
     def _make_stream_poller(self, account_sid: str) -> StreamPoller:
         return StreamPoller(account_sid, self.call_sid, self.stream_sid, last_status=self.stream_status)
-
-    def _log_stop(self, stop: StopResult) -> None:
-        log.log(stop.log_level, "%s", stop.describe(self.call_sid, self.stream_sid))
-        AIRFLOW_STATS.on_stream_stopped(stop.outcome)
 
     def _schedule(self) -> PollSchedule:
         schedule = super()._schedule()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import StreamPoller
-from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin
-from airflow_provider_signalwire.metrics import AIRFLOW_STATS
+from airflow_provider_signalwire.hooks.hook_mixin import StreamParentMixin, report_stop
 from airflow_provider_signalwire.triggers.base import PollingTrigger
 from airflow_provider_signalwire.triggers.events import success_event
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -43,6 +39,5 @@ class StreamStoppedTrigger(StreamParentMixin, PollingTrigger):
 
     def make_event(self, result: StopResult) -> dict[str, Any]:
         """Log and count the stop, and return the event with the stream's record."""
-        log.log(result.log_level, "%s", result.describe(self.parent_sid, self.stream_sid))
-        AIRFLOW_STATS.on_stream_stopped(result.outcome)
+        report_stop(result, self.parent_sid, self.stream_sid)
         return success_event(result.record, **{self.parent.id_name: self.parent_sid, "stream_sid": self.stream_sid})

@@ -17,7 +17,7 @@ from airflow_provider_signalwire.journal_events import write_stream_event
 from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.operators.start_guard import GuardedStartMixin, StreamStartGuard
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
-from airflow_provider_signalwire.triggers.deferral import WaitDeadlines, make_stream_trigger
+from airflow_provider_signalwire.triggers.deferral import make_stream_trigger, poll_and_defer
 from airflow_provider_signalwire.triggers.events import stream_record_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.client.flows.stop import StopResult
     from airflow_provider_signalwire.client.flows.wait import StreamPoller
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
+    from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
 
 # Defaults of the subclasses.
 _POLL_INTERVAL = 5
@@ -72,15 +73,8 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
 
     def execute(self, context: Context) -> StreamRecord | None:
         """Request the stop, wait for it if asked to, and return the record."""
-        from airflow_provider_signalwire.client.flows.wait import (
-            PollSchedule,
-            StreamPoller,
-            poll_before_deferring,
-            wait_until,
-        )
+        from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, wait_until
 
-        deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
-        schedule = PollSchedule(poll_interval=self.poll_interval, deadline=time.monotonic() + self.timeout)
         poller = StreamPoller(
             self.hook.account_sid,
             self.parent_sid,
@@ -88,16 +82,12 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
             ignore_if_missing=self.ignore_if_missing,
             parent=self.parent,
         )
+        if self.wait_for_completion and self.deferrable:
+            return self._finish(context, poll_and_defer(self, poller, poll_interval=self.poll_interval))
+        schedule = PollSchedule(poll_interval=self.poll_interval, deadline=time.monotonic() + self.timeout)
         with self.hook.get_conn() as client:
-            if not self.wait_for_completion:
-                return self._finish(context, client.run(poller.request_stop()))
-            if not self.deferrable:
-                return self._finish(context, client.run(wait_until(poller, schedule)))
-            result, retry_after = client.run(poll_before_deferring(poller, schedule))
-        if result is not None:
-            return self._finish(context, result)
-        self._defer(poller, deadlines, retry_after)
-        raise AssertionError("unreachable: defer raises")  # pragma: no cover
+            stop = wait_until(poller, schedule) if self.wait_for_completion else poller.request_stop()
+            return self._finish(context, client.run(stop))
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord | None:
         """Return the record that the trigger sent, or raise the error that it sent."""
@@ -113,21 +103,16 @@ class StopStreamOperator(StreamParentMixin, HookMixin, BaseOperator):
         write_end(context, self, event, self.stream_sid, result.record)
         return result.record
 
-    def _defer(self, poller: StreamPoller, deadlines: WaitDeadlines, retry_after: float) -> None:
-        trigger = make_stream_trigger(
+    def make_trigger(self, poller: StreamPoller, **arguments: Any) -> StreamStoppedTrigger:
+        """Return the trigger that continues the wait."""
+        return make_stream_trigger(
             self.parent,
             self.parent_sid,
             stream_sid=self.stream_sid,
             known_sid=poller.stream_sid,
-            account_sid=self.account_sid,
-            signalwire_conn_id=self.signalwire_conn_id,
-            poll_interval=self.poll_interval,
             ignore_if_missing=self.ignore_if_missing,
-            last_status=poller.last_status,
-            retry_after=retry_after,
-            **deadlines.trigger_arguments(),
+            **arguments,
         )
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
 
 
 def write_end(context: Context, operator: Any, event: str, stream_sid: str, record: StreamRecord | None) -> None:

@@ -22,7 +22,7 @@ from airflow_provider_signalwire.client.protocol.validation import validate_bool
 from airflow_provider_signalwire.exceptions import SignalWireError, SignalWireTimeoutError
 from airflow_provider_signalwire.hooks.hook_mixin import HookMixin
 from airflow_provider_signalwire.task_state import TaskState
-from airflow_provider_signalwire.triggers.deferral import WaitDeadlines
+from airflow_provider_signalwire.triggers.deferral import poll_and_defer
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -88,7 +88,8 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
             return self._poke_and_reschedule(context)
         vars(self).pop("_poller", None)  # a new try knows nothing of the one before it
         with self._end_as_configured(), _timeout_as_sensor_timeout():
-            return self._poll_and_defer() if self.deferrable else self._wait()
+            result = poll_and_defer(self, self._poller, **self._poll_options()) if self.deferrable else self._wait()
+            return self.finish(result)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once; the record is the XCom value if the condition holds. Airflow calls this in reschedule mode."""
@@ -136,26 +137,7 @@ class SignalWireSensor(HookMixin, BaseSensorOperator):
         from airflow_provider_signalwire.client.flows.wait import wait_until
 
         with self.hook.get_conn() as client:
-            return self.finish(client.run(wait_until(self._poller, self._schedule())))
-
-    def _poll_and_defer(self) -> Any:
-        from airflow_provider_signalwire.client.flows.wait import poll_before_deferring
-
-        deadlines = WaitDeadlines.from_now(self.timeout, self.execution_timeout)
-        with self.hook.get_conn() as client:
-            result, retry_after = client.run(poll_before_deferring(self._poller, self._schedule()))
-        if result is not None:
-            return self.finish(result)
-        trigger = self.make_trigger(
-            self._poller,
-            account_sid=self.account_sid,
-            signalwire_conn_id=self.signalwire_conn_id,
-            last_status=self._poller.last_status,
-            retry_after=retry_after,
-            **self._poll_options(),
-            **deadlines.trigger_arguments(),
-        )
-        return self.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
+            return client.run(wait_until(self._poller, self._schedule()))
 
     def _schedule(self) -> PollSchedule:
         from airflow_provider_signalwire.client.flows.wait import PollSchedule

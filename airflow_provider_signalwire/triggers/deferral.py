@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 
 if TYPE_CHECKING:
+    from airflow_provider_signalwire.client.flows.wait import Poller
+    from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
     from airflow_provider_signalwire.triggers.stream import StreamStoppedTrigger
+
+R = TypeVar("R")
 
 # The trigger keeps the deadline and reports the timeout. Airflow's own timeout is only for a trigger that is gone.
 _BACKSTOP = timedelta(seconds=60)
@@ -55,6 +59,34 @@ class WaitDeadlines:
     def trigger_arguments(self) -> dict[str, Any]:
         """Return the arguments by which a trigger knows the deadlines."""
         return {"deadline": self.timeout, "execution_deadline": self.execution_timeout}
+
+
+def poll_and_defer(task: Any, poller: Poller[R], **options: Any) -> R:
+    """Poll once and return the result; if there is none yet, defer the task.
+
+    :param task: An operator or sensor with ``timeout``, ``hook`` and ``make_trigger(poller, **arguments)``.
+    :param options: Options of the wait, which ``PollSchedule`` and the trigger have in common.
+    """
+    from airflow_provider_signalwire.client.flows.wait import PollSchedule, poll_before_deferring
+
+    deadlines = WaitDeadlines.from_now(task.timeout, task.execution_timeout)
+    schedule = PollSchedule(deadline=time.monotonic() + task.timeout, **options)
+    hook: SignalWireHook = task.hook
+    with hook.get_conn() as client:
+        result, retry_after = client.run(poll_before_deferring(poller, schedule))
+    if result is not None:
+        return result
+    trigger = task.make_trigger(
+        poller,
+        account_sid=task.account_sid,
+        signalwire_conn_id=task.signalwire_conn_id,
+        last_status=poller.last_status,
+        retry_after=retry_after,
+        **options,
+        **deadlines.trigger_arguments(),
+    )
+    task.defer(trigger=trigger, method_name="execute_complete", timeout=deadlines.backstop)
+    raise AssertionError("unreachable: defer raises")  # pragma: no cover
 
 
 def make_stream_trigger(parent: StreamParent, parent_sid: str, **arguments: Any) -> StreamStoppedTrigger:

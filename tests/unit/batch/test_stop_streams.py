@@ -141,12 +141,12 @@ def test_one_429_pauses_all_requests(simulator, seed_rows, context):
 
 
 def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator, seed_rows, context):
-    simulator.reset(rate_limit="100/2", latency_ms=20)
-    summary = stop(context, seed_rows(150), max_requests=100, period=2)
+    simulator.reset(rate_limit="40/1", latency_ms=20)
+    summary = stop(context, seed_rows(60), max_requests=40, period=1)
     arrivals = [request["timestamp"] for request in simulator.requests()]
     assert {request["status"] for request in simulator.requests()} == {200}
-    assert arrivals[99] - arrivals[0] < 1.9  # the first hundred do not wait
-    assert 2 <= summary["seconds"] < 5
+    assert arrivals[39] - arrivals[0] < 0.9  # the first forty do not wait
+    assert 1 <= summary["seconds"] < 4
 
 
 def test_deprecated_rate_becomes_a_window(simulator, context):
@@ -227,10 +227,10 @@ def test_unavailable_bookkeeping_does_not_affect_the_work(simulator, seed_rows, 
     monkeypatch.setattr(store, "set", block)
     monkeypatch.setattr(metrics.Stats, "incr", block)
     context["task_state_store"] = store
-    rows = seed_rows(400)
+    rows = seed_rows(80)
     started = time.monotonic()
-    summary = stop(context, rows, max_requests=200, period=0.5)
-    assert summary["stopped"] == len(simulator.requests()) == 400
+    summary = stop(context, rows, max_requests=40, period=0.5)
+    assert summary["stopped"] == len(simulator.requests()) == 80
     assert time.monotonic() - started < 10
 
 

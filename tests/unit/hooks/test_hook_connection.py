@@ -17,12 +17,6 @@ from airflow_provider_signalwire.operators.call_stream import StopCallStreamOper
 VARIABLE = "AIRFLOW_CONN_SIGNALWIRE_DEFAULT"
 
 
-def test_constructor_does_not_look_the_connection_up():
-    hook = SignalWireHook("there_is_no_such_connection")
-
-    assert hook.signalwire_conn_id == "there_is_no_such_connection"
-
-
 def test_connection_is_looked_up_once(simulator, stream, monkeypatch):
     hook = SignalWireHook()
     hook.get_call(stream["call_sid"])

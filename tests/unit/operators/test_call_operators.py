@@ -16,7 +16,6 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireRequestError,
     SignalWireUnknownOutcomeError,
 )
-from airflow_provider_signalwire.hooks import hook_mixin
 from airflow_provider_signalwire.operators.call import CreateCallOperator, UpdateCallOperator
 
 NUMBERS = {"to": "+15550100001", "from_": "+15550100002"}
@@ -174,17 +173,3 @@ def test_every_option_is_sent(simulator, create):
         create(**{**values, "url": INSTRUCTIONS, "method": "POST", "caller_id": NUMBERS["from_"]})
     [request] = simulator.requests("/Calls")
     assert len(request["form"]) == len(values) + len(NUMBERS)
-
-
-@pytest.mark.parametrize(("operator", "options", "required"), OPTIONS)
-def test_operator_masks_what_is_secret(monkeypatch, operator, options, required):
-    masked = []
-    monkeypatch.setattr(hook_mixin, "mask_secret", masked.append)
-    secret = {"url": INSTRUCTIONS, "status_callback": "https://user:pass-of-callback@bot.example.com"}
-    if operator is CreateCallOperator:
-        secret["sip_auth_password"] = "{{ 'sip' }}-password"
-    task = operator(task_id="task", **required, **secret)
-    task.render_template_fields({})
-    expected = {"secret-key-of-the-bot", "pass-of-callback"}
-    expected |= {"sip-password", *NUMBERS.values()} if operator is CreateCallOperator else set()
-    assert set(masked) == expected

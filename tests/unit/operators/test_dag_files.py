@@ -11,6 +11,7 @@ from datetime import datetime
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 from airflow.serialization import serialized_objects
+from airflow_masking import redact
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 from airflow_provider_signalwire.operators.call import CreateCallOperator, UpdateCallOperator
@@ -42,8 +43,13 @@ CLASSES = {
     CallStreamStatusSensor: {"call_sid": "call", "stream_sid": "stream"},
     CallStatusSensor: {"call_sid": "call"},
 }
+SENSORS = (CallStreamStatusSensor, CallStatusSensor)
 NESTED = ("parameters", "custom_parameters")
-IDS = ("call_sid", "conference_sid", "stream_sid", "account_sid", "name", "call_id", "control_id")
+IDS = ("call_sid", "conference_sid", "stream_sid", "account_sid", "call_id", "control_id")
+# Of a stream that the Compatibility API starts, the name is an id, too.
+NAMED = (StartCallStreamOperator, RunCallStreamOperator, StartConferenceStreamOperator)
+SECRET = ("authorization_bearer_token", "sip_auth_password", "to", "from_", "caller_id")
+WITH_A_SECRET = ("url", "fallback_url", "status_url", "status_callback", "recording_status_callback")
 every_class = pytest.mark.parametrize("task_class", CLASSES, ids=lambda task_class: task_class.__name__)
 
 
@@ -127,6 +133,20 @@ def test_templates_render(task_class):
 
 
 @every_class
+def test_secrets_in_rendered_fields_are_masked(task_class):
+    url = "wss://user:{{{{ value }}}}-password-of-{0}@example.com/?key={{{{ value }}}}-key-of-{0}"
+    templates = {field: f"{{{{ value }}}}-secret-in-{field}" for field in SECRET}
+    templates |= {field: url.format(field) for field in WITH_A_SECRET}
+    templates = {field: template for field, template in templates.items() if field in task_class.template_fields}
+    task = task_class(task_id="task", **{**CLASSES[task_class], **templates})
+    task.render_template_fields({"value": "rendered"})
+    shown = {field: redact(getattr(task, field)) for field in templates}
+    assert shown == {
+        field: "wss://user:***@example.com/?key=***" if field in WITH_A_SECRET else "***" for field in templates
+    }
+
+
+@every_class
 def test_task_can_be_mapped_over_calls(task_class):
     (mapped_over, _), *others = CLASSES[task_class].items()
     with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)):
@@ -139,12 +159,13 @@ def test_task_can_be_mapped_over_calls(task_class):
 
 @pytest.mark.parametrize(
     ("task_class", "field"),
-    [(task_class, field) for task_class in CLASSES for field in IDS if field in task_class.template_fields],
+    [
+        *((task_class, field) for task_class in CLASSES for field in IDS if field in task_class.template_fields),
+        *((task_class, "name") for task_class in NAMED),
+    ],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_missing_or_malformed_id_is_refused_before_any_request(simulator, connection, task_class, field):
-    if task_class is StartCallingStreamOperator and field == "name":
-        return  # any text, for the WebSocket server
     required = CLASSES[task_class]
     modes = [{}, {"deferrable": True}] if hasattr(task_class(task_id="task", **required), "deferrable") else [{}]
     # What has a default is not missing if it is None.
@@ -174,17 +195,30 @@ def test_missing_connection_id_is_refused(task_class):
             task.execute({})
 
 
-@pytest.mark.parametrize("task_class", [CallStreamStatusSensor, CallStatusSensor])
-def test_sensor_refuses_a_boolean_of_another_type(task_class):
-    for name in ("deferrable", "soft_fail", "never_fail", "silent_fail"):
-        for value in ("true", 1, None):
-            with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
-                task_class(task_id="task", **CLASSES[task_class], **{name: value})
+@pytest.mark.parametrize(
+    ("task_class", "name"),
+    [
+        *((StopCallStreamOperator, name) for name in ("poll_interval", "timeout")),
+        *((RunCallStreamOperator, name) for name in ("max_duration", "poll_interval", "stop_timeout")),
+        *((sensor, name) for sensor in SENSORS for name in ("poke_interval", "timeout", "max_wait")),
+    ],
+)
+def test_invalid_duration_is_refused_when_the_task_is_made(task_class, name):
+    values = [True, "60", -1, float("nan"), *([None] if task_class not in SENSORS else [])]
+    for value in [*values, *([0.05] if name == "poll_interval" else [])]:
+        with pytest.raises(SignalWireConfigurationError, match=f"'{name}'.*expected seconds or a timedelta, from "):
+            task_class(task_id="task", **{**CLASSES[task_class], name: value})
 
 
-@pytest.mark.parametrize("task_class", [CallStreamStatusSensor, CallStatusSensor])
-@pytest.mark.parametrize("name", ["poke_interval", "timeout", "max_wait"])
-@pytest.mark.parametrize("value", ["60", -1])
-def test_sensor_refuses_an_invalid_duration(task_class, name, value):
-    with pytest.raises(SignalWireConfigurationError, match=f"'{name}'.*expected seconds or a timedelta, from 0 to"):
-        task_class(task_id="task", **CLASSES[task_class], **{name: value})
+@pytest.mark.parametrize(
+    ("task_class", "name"),
+    [
+        *((StopCallStreamOperator, name) for name in ("wait_for_completion", "ignore_if_missing", "deferrable")),
+        *((StartCallStreamOperator, name) for name in ("owner_parameters", "outlives_run")),
+        *((sensor, name) for sensor in SENSORS for name in ("deferrable", "soft_fail", "never_fail", "silent_fail")),
+    ],
+)
+def test_boolean_of_another_type_is_refused_when_the_task_is_made(task_class, name):
+    for value in ("true", 1, None):
+        with pytest.raises(SignalWireConfigurationError, match=f"'{name}'.*True or False"):
+            task_class(task_id="task", **CLASSES[task_class], **{name: value})

@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import pytest
-from airflow_masking import redact
 from simulated import STARTS, http_status, methods, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
@@ -260,13 +259,3 @@ class TestTaskThatEndsEarly:
         _, error = end_during(AirflowTaskTimeout("Timed out"))
         assert "Nothing was stopped: the try was given up" in error.__notes__[0]
         assert len(running(simulator)) == 1
-
-
-def test_rendered_secrets_are_masked(make_operator):
-    operator = make_operator(
-        url="wss://user:{{ value }}-password@media.example.com/?key={{ value }}-long-key",
-        authorization_bearer_token="{{ value }}-token",
-    )
-    operator.render_template_fields({"value": "rendered"})
-    shown = redact(f"{operator.url} {operator.authorization_bearer_token}")
-    assert shown == "wss://user:***@media.example.com/?key=*** ***"

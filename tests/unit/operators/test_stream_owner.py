@@ -52,9 +52,3 @@ def test_parameter_of_the_same_name_is_refused_before_any_request(sent, simulato
     with pytest.raises(SignalWireConfigurationError, match="has 'airflow_dag_id', which 'owner_parameters' adds"):
         sent(owner_parameters=True, parameters={"airflow_dag_id": "mine"})
     assert simulator.requests() == []
-
-
-@pytest.mark.parametrize("value", ["true", 1, None])
-def test_value_that_is_not_a_boolean_is_refused(sent, value):
-    with pytest.raises(SignalWireConfigurationError, match="'owner_parameters'"):
-        sent(owner_parameters=value)

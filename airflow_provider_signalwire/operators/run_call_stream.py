@@ -122,15 +122,16 @@ class RunCallStreamOperator(StartStreamOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord:
         """Return the record that the trigger sent, or raise the error that it sent."""
+        state = TaskState(context, _STATE_KEY)
         try:
             record, reason = stream_end_of(event, call_sid=self.call_sid)
         except BaseException:
-            if not (isinstance(event, dict) and event.get("stopped")):
-                self._stop_after_failure(context)
+            if isinstance(event, dict) and event.get("stopped"):
+                state.clear()
             else:
-                TaskState(context, _STATE_KEY).clear()
+                self._stop_after_failure(context)
             raise
-        TaskState(context, _STATE_KEY).clear()
+        state.clear()
         self.log.info("The stream has ended: %s.", reason)
         end = "ended" if reason == "call_ended" else "stopped"
         write_end(context, self, end, event["requested"]["stream_sid"], record)

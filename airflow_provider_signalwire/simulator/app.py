@@ -10,7 +10,7 @@ import functools
 import logging
 from urllib.parse import parse_qsl
 
-from airflow_provider_signalwire.simulator.compatibility.endpoints import API, State
+from airflow_provider_signalwire.simulator.compatibility.endpoints import API
 from airflow_provider_signalwire.simulator.compatibility.forms import MAX_FIELDS
 from airflow_provider_signalwire.simulator.control import CONTROL
 from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
@@ -24,6 +24,7 @@ from airflow_provider_signalwire.simulator.exchange import (
     json_response,
 )
 from airflow_provider_signalwire.simulator.native import CALLING
+from airflow_provider_signalwire.simulator.store import Store
 
 _LOGGER = logging.getLogger(__name__)
 _LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -32,8 +33,8 @@ _LIMITED_METHODS = frozenset({"POST", "PUT", "PATCH"})
 class Application:
     """The ASGI application."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,8 +52,8 @@ class Application:
 
     async def _serve(self, exchange: Exchange) -> None:
         """Log a request, and respond to it as the rate limit, the latency and the faults say."""
-        state, now = self._state, self._state.clock()
-        exchange.log_entry = state.log_request(
+        store, now = self._store, self._store.clock()
+        exchange.log_entry = store.log_request(
             method=exchange.method,
             path=exchange.path,
             query=exchange.query,
@@ -62,10 +63,10 @@ class Application:
         )
         fault = None
         if not self._count_request(exchange, now):
-            fault = next((fault for fault in state.faults if fault.fires(exchange.method, exchange.path)), None)
-        latency = state.settings.latency_ms
+            fault = next((fault for fault in store.faults if fault.fires(exchange.method, exchange.path)), None)
+        latency = store.settings.latency_ms
         if latency or fault:
-            state.end_on_reset()
+            store.end_on_reset()
             await asyncio.sleep(latency / 1000)
         if fault is None:
             await exchange.respond(self._process(exchange))
@@ -75,7 +76,7 @@ class Application:
 
     def _count_request(self, exchange: Exchange, now: float) -> bool:
         """Count a request towards the rate limit, and return whether that refuses it."""
-        limit = self._state.rate_limit
+        limit = self._store.rate_limit
         if limit is None:
             return False
         wait = limit.take(now) if exchange.method in _LIMITED_METHODS else None
@@ -98,7 +99,7 @@ class Application:
             return exchange.error_response(ApiError(500, "Internal error."))
 
     def _handle(self, exchange: Exchange) -> Response:
-        state, router, settings = self._state, exchange.router, self._state.settings
+        store, router, settings = self._store, exchange.router, self._store.settings
         if exchange.refusal is not None:
             raise exchange.refusal
         scheme, _, credentials = exchange.authorization.partition(b" ")
@@ -112,8 +113,8 @@ class Application:
         query = _parse_query(exchange.query) if exchange.method == "GET" else None
         if exchange.form_error is not None:
             raise exchange.form_error
-        with state.lock:
-            result = route.handler(state, *segments, exchange.form if query is None else query)
+        with store.lock:
+            result = route.handler(store, *segments, exchange.form if query is None else query)
         return Response(204, headers={}) if route.returns is None else json_response(route.status, result)
 
 

@@ -14,10 +14,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
-from airflow_provider_signalwire.simulator.compatibility.endpoints import State
 from airflow_provider_signalwire.simulator.faults import parse_faults
 from airflow_provider_signalwire.simulator.seeds import add_seeds
 from airflow_provider_signalwire.simulator.settings import Settings
+from airflow_provider_signalwire.simulator.store import Store
 
 _MAX_HEAD = 64 * 1024
 
@@ -76,7 +76,7 @@ class SimulatorServer:
     ) -> None:
         if not is_loopback(host):
             raise ValueError(f"the simulator serves loopback hosts only, not {host!r}")
-        self.state = State(Settings(**settings), clock)
+        self.state = Store(Settings(**settings), clock)
         self.project = self.state.settings.project
         self.token = self.state.settings.token
         self.host = host

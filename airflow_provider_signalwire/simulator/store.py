@@ -36,7 +36,7 @@ class Store:
         self.lock = threading.RLock()
         self.callbacks = CallbackSender()
         self._in_flight: set[asyncio.Task[Any]] = set()
-        self._started_at = self.clock()
+        self.started_at = self.clock()
         self.reset()
 
     def reset(self, /, **changes: Any) -> None:
@@ -56,7 +56,7 @@ class Store:
             self._log: collections.deque[Record] = collections.deque(maxlen=LOG_CAPACITY)
             self.resources: dict[str, Resource] = {}
             self.numbers = itertools.count()
-            self._count = 0
+            self.count = 0
 
     def _cancel_all(self) -> None:
         for task in self._in_flight | self.callbacks.pending:
@@ -121,7 +121,7 @@ class Store:
         with self.lock:
             if len(by_sid) < len(resources) or by_sid.keys() & self.resources.keys():
                 raise ValueError("a sid is in use already")
-            self._count += sum(1 + len(one.streams) for one in resources)
+            self.count += sum(1 + len(one.streams) for one in resources)
             self.resources |= by_sid
 
     def snapshot(self) -> Record:
@@ -152,13 +152,13 @@ class Store:
     @property
     def free(self) -> int:
         """How many more calls, conferences, streams and recordings there is room for."""
-        return CAPACITY - self._count
+        return CAPACITY - self.count
 
     def reserve(self) -> None:
         """Count one more resource; beyond the capacity, the error is 503."""
         if not self.free:
             raise ApiError(503, f"The simulator is full ({CAPACITY:,} calls, conferences and streams): reset it.")
-        self._count += 1
+        self.count += 1
 
     def _report(self, stream: Stream, event: str, due: float, delay: float = 0) -> None:
         if stream.callback_url:

@@ -12,6 +12,7 @@ from airflow_features import skip_without_journal
 from simulated import running
 
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
+from airflow_provider_signalwire.simulator.compatibility import endpoints
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 skip_without_journal(module=True)
@@ -99,8 +100,9 @@ def test_stream_of_cleared_run_is_left_alone_until_the_run_ends(simulator, start
 def test_stream_restarted_under_the_same_name_is_left_alone(simulator, start, clean_up):
     [old], _ = start(1, state="failed")
     [call] = {stream["call_sid"] for stream in simulator.state.snapshot()["streams"]}
-    simulator.state.stop_stream(simulator.project, call, old, {"Status": "stopped"})
-    new = simulator.state.start_stream(simulator.project, call, {"Url": "wss://bot.example.com/", "Name": "bot"})["sid"]
+    endpoints.stop_stream(simulator.state, simulator.project, call, old, {"Status": "stopped"})
+    form = {"Url": "wss://bot.example.com/", "Name": "bot"}
+    new = endpoints.start_stream(simulator.state, simulator.project, call, form)["sid"]
     clean_up()
     assert running(simulator) == [new]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_signalwire.simulator.compatibility import endpoints
+
 KEYS = {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
 STOPS = {"method": "POST", "path_contains": "/Streams/"}
 SENSOR_MODES = ["poke", "reschedule", "deferrable"]
@@ -23,7 +25,7 @@ def test_slow_stop_returns_the_unchanged_record(run_dag, simulator, stream, dag_
 
     run = run_dag(dag_id, **stream)
 
-    record = simulator.state.stop_stream(simulator.project, *stream.values(), {"Status": "stopped"})
+    record = endpoints.stop_stream(simulator.state, simulator.project, *stream.values(), {"Status": "stopped"})
     assert set(record) == KEYS
     assert record["status"] == "stopped"
     assert run.tasks == {"wait": ("success", 1)}
@@ -41,7 +43,7 @@ def test_ended_call_succeeds_with_a_derived_record(run_dag, simulator, connectio
     record = run.results["wait"]
     assert set(record) == KEYS
     assert (record["sid"], record["name"], record["status"]) == ("media", None, "stopped")
-    assert record["date_updated"] == simulator.state.call(simulator.project, call["sid"])["end_time"]
+    assert record["date_updated"] == simulator.state.snapshot()["calls"][0]["end_time"]
 
 
 @pytest.mark.parametrize("dag_id", STREAM_DAGS)
@@ -124,7 +126,7 @@ def test_call_sensor_only_reads(run_dag, simulator, connection, mode):
     run = run_dag(f"call_sensor_{mode}", call_sid=call["sid"])
 
     assert run.tasks == {"wait": ("success", 1)}
-    assert run.results == {"wait": simulator.state.call(simulator.project, call["sid"])}
+    assert run.results == {"wait": endpoints.get_call(simulator.state, simulator.project, call["sid"], {})}
     assert {request["method"] for request in simulator.requests()} == {"GET"}
 
 

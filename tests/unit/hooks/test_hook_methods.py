@@ -12,6 +12,7 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireNotFoundError,
 )
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
+from airflow_provider_signalwire.simulator.compatibility import endpoints
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def last_form(simulator):
 def test_stops_a_stream_by_name(simulator, hook, call_sid):
     record = hook.stop_call_stream(call_sid, "media")
 
-    assert record == simulator.state.stop_stream(simulator.project, call_sid, "media", {"Status": "stopped"})
+    assert record == endpoints.stop_stream(simulator.state, simulator.project, call_sid, "media", {"Status": "stopped"})
     assert last_form(simulator) == {"Status": "stopped"}
 
 

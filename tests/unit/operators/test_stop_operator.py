@@ -11,6 +11,7 @@ from simulated import STOPS, stop_returns
 
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
+from airflow_provider_signalwire.simulator.compatibility import endpoints
 
 
 def stop_operator(stream, **arguments):
@@ -20,7 +21,7 @@ def stop_operator(stream, **arguments):
 def test_stop_without_waiting_returns_the_first_record_unchanged(simulator, stream):
     simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": "queued", "new_key": [1, None]}}])
     record = stop_operator(stream).execute({})
-    expected = simulator.state.stop_stream(simulator.project, *stream.values(), {"Status": "stopped"})
+    expected = endpoints.stop_stream(simulator.state, simulator.project, *stream.values(), {"Status": "stopped"})
     assert record == {**expected, "status": "queued", "new_key": [1, None]}
     assert [request["form"] for request in simulator.requests()] == [{"Status": "stopped"}]
 

@@ -14,8 +14,8 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_signalwire.simulator.app import Application
 from airflow_provider_signalwire.simulator.callbacks import is_loopback
+from airflow_provider_signalwire.simulator.control import add_seeds
 from airflow_provider_signalwire.simulator.faults import parse_faults
-from airflow_provider_signalwire.simulator.seeds import add_seeds
 from airflow_provider_signalwire.simulator.settings import Settings
 from airflow_provider_signalwire.simulator.store import Store
 
@@ -110,7 +110,7 @@ class SimulatorServer:
     def seed(self, /, **plan: Any) -> list[dict[str, Any]]:
         """Add calls, and return their SIDs and those of their streams.
 
-        :param plan: keys of ``simulator.seeds.CallSeed``, with ``from_`` for ``from``;
+        :param plan: keys of ``simulator.control.CallSeed``, with ``from_`` for ``from``;
             or ``calls``, a list of such mappings
         :raises ValueError: if it is invalid; then no call is added
         """
@@ -119,14 +119,14 @@ class SimulatorServer:
     def seed_conferences(self, /, **plan: Any) -> list[dict[str, Any]]:
         """Add conferences as :meth:`seed` adds calls.
 
-        :param plan: keys of ``simulator.seeds.ConferenceSeed``; or ``conferences``, a list of such mappings
+        :param plan: keys of ``simulator.control.ConferenceSeed``; or ``conferences``, a list of such mappings
         """
         return self._seed(plan, "conferences")
 
     def seed_native_calls(self, /, **plan: Any) -> list[dict[str, Any]]:
         """Add calls of the native engine as :meth:`seed` adds calls.
 
-        :param plan: keys of ``simulator.seeds.NativeCallSeed``; or ``native_calls``, a list of such mappings
+        :param plan: keys of ``simulator.control.NativeCallSeed``; or ``native_calls``, a list of such mappings
         """
         return self._seed(plan, "native_calls")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import datetime
 import email.utils
@@ -135,14 +134,11 @@ def _time_filter(name: str, value: str) -> Callable[[int], bool]:
 
 
 def _token(place: Place) -> str:
-    return "PA" + base64.urlsafe_b64encode("{!r} {}".format(*place).encode()).decode().rstrip("=")
+    return "PA{!r}-{}".format(*place)
 
 
 def _parse_token(token: str) -> Place:
-    try:
-        moment, number = base64.b64decode(token[2:] + "=" * (-len(token[2:]) % 4), b"-_", validate=True).split()
-        if not (token.startswith("PA") and len(token) < 100 and math.isfinite(float(moment))):
-            raise ValueError
-        return float(moment), int(number)
-    except ValueError:
-        raise ApiError(400, "PageToken is not one that this API returned.") from None
+    match = re.fullmatch(r"PA([0-9]{1,20}(?:\.[0-9]{1,20})?)-([0-9]{1,20})", token)
+    if match is None:
+        raise ApiError(400, "PageToken is not one that this API returned.")
+    return float(match[1]), int(match[2])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 import pytest
 
 
@@ -135,10 +133,6 @@ def test_invalid_time_is_refused(api, name, value):
     assert name in response.json()["message"]
 
 
-def token(text):
-    return base64.urlsafe_b64encode(text).decode()
-
-
 @pytest.mark.parametrize(
     "query",
     [
@@ -147,14 +141,10 @@ def token(text):
         {"PageSize": "many"},
         {"Page": "-1"},
         {"Page": "99999999999"},
-        {"PageToken": "XX" + token(b"1.0 1")},
-        {"PageToken": "PA"},
-        {"PageToken": "PA!!!"},
-        {"PageToken": "PA" + token(b"1.0")},
-        {"PageToken": "PA" + token(b"nan 1")},
-        {"PageToken": "PA" + token(b"1 " + b"9" * 5000)},
-        {"PageToken": "PA" + token(b"one two")},
-        {"PageToken": "PAü"},
+        {"PageToken": "XX1.0-1"},
+        {"PageToken": "PA1.0"},
+        {"PageToken": "PAnan-1"},
+        {"PageToken": "PA1.0-" + "9" * 5000},
     ],
 )
 def test_invalid_page_is_refused(api, query):

@@ -11,7 +11,6 @@ import logging
 from urllib.parse import parse_qsl
 
 from airflow_provider_signalwire.simulator.compatibility.endpoints import API
-from airflow_provider_signalwire.simulator.compatibility.forms import MAX_FIELDS
 from airflow_provider_signalwire.simulator.control import CONTROL
 from airflow_provider_signalwire.simulator.errors import ApiError, describe_problem
 from airflow_provider_signalwire.simulator.exchange import (
@@ -110,16 +109,10 @@ class Application:
             raise ApiError(401, f"The project has no access to account {segments[0]}.")
         if route.scope and route.scope not in settings.scopes:
             raise ApiError(401, f"The API token does not have the scope {route.scope}.")
-        query = _parse_query(exchange.query) if exchange.method == "GET" else None
         if exchange.form_error is not None:
             raise exchange.form_error
+        is_read = exchange.method == "GET"
+        arguments = dict(parse_qsl(exchange.query, keep_blank_values=True)) if is_read else exchange.form
         with store.lock:
-            result = route.handler(store, *segments, exchange.form if query is None else query)
+            result = route.handler(store, *segments, arguments)
         return Response(204, headers={}) if route.returns is None else json_response(route.status, result)
-
-
-def _parse_query(query: str) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
-    except ValueError:
-        raise ApiError(400, f"The query has more than {MAX_FIELDS} parameters.") from None

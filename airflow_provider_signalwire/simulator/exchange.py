@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import itertools
 import json
 import socket
 import struct
@@ -22,9 +21,6 @@ Send = Callable[[Message], Awaitable[None]]
 _JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
 _MAX_QUERY = 16 * 1024
 _WITHOUT_BODY = (204, 304)
-# As long as a UUID, at a tenth of its cost. The first part is unique to this process, the last to the request.
-_REQUEST_ID = str(uuid.uuid4())[:24]
-_REQUEST_NUMBERS = itertools.count(1)
 
 
 class ClientGoneError(Exception):
@@ -62,7 +58,7 @@ class Exchange:
         headers = dict(scope["headers"])
         self.authorization: bytes = headers.get(b"authorization", b"")
         self.content_type: str = headers.get(b"content-type", b"").decode("latin-1")
-        self.request_id = f"{_REQUEST_ID}{next(_REQUEST_NUMBERS):012x}"
+        self.request_id = str(uuid.uuid4())
         self.extra_headers = {"X-Request-Id": self.request_id}
         self.log_entry: dict[str, Any] = {}
         self.form: Any = {}

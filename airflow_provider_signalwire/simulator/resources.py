@@ -9,7 +9,6 @@ import asyncio
 import dataclasses
 import datetime
 import email.utils
-import functools
 import uuid
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -134,7 +133,6 @@ class Stream:
         }
 
 
-@functools.lru_cache(maxsize=8192)
 def quoted(segment: str) -> str:
     """Encode a path segment."""
     return quote(segment, safe="")
@@ -142,9 +140,6 @@ def quoted(segment: str) -> str:
 
 def rfc_2822(moment: float | None) -> str | None:
     """Format a time as the Compatibility API does, in whole seconds."""
-    return None if moment is None else _rfc_2822(int(moment))
-
-
-@functools.lru_cache(maxsize=8192)
-def _rfc_2822(second: int) -> str:
-    return email.utils.format_datetime(datetime.datetime.fromtimestamp(second, datetime.UTC))
+    if moment is None:
+        return None
+    return email.utils.format_datetime(datetime.datetime.fromtimestamp(int(moment), datetime.UTC))

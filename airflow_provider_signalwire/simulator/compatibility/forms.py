@@ -15,8 +15,6 @@ from airflow_provider_signalwire.simulator.errors import ApiError, describe_prob
 
 Fields = Mapping[str, "str | list[str]"]
 
-MAX_FIELDS = 1000
-
 _PARAMETER = re.compile(r"Parameter([0-9]+)\.(Name|Value)")
 
 
@@ -29,10 +27,7 @@ def read_fields(content_type: str, body: bytes) -> Fields:
             for name, item in items
             if item is not None
         }
-    try:
-        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError:
-        raise ApiError(400, f"The request body has more than {MAX_FIELDS} fields.") from None
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
 
 

@@ -167,10 +167,8 @@ def test_oversize_or_malformed_body_is_refused(api, path, body, expected):
 
 
 @pytest.mark.parametrize("path", ["/Calls", "/_simulator/requests"])
-def test_long_query_and_many_fields_are_refused(api, path):
+def test_long_query_is_refused(api, path):
     assert api.get(f"{path}?To={'x' * 20_000}").status_code == 414
-    assert api.get(f"{path}?{'a=&' * 2000}").status_code == 400
-    assert api.post("/Calls", data={f"a{number}": "b" for number in range(2000)}).status_code == 400
 
 
 @pytest.mark.parametrize("head", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"])

@@ -1,40 +1,31 @@
+"""The fixtures that the package gives to its users' tests."""
+
 from __future__ import annotations
 
 import pytest
 
-from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
-from airflow_provider_signalwire.simulator.pytest_plugin import (  # noqa: F401  # fixtures
-    _signalwire_simulator_server,
-    signalwire_connection,
-    signalwire_simulator,
-)
-from airflow_provider_signalwire.simulator.server import SimulatorServer
-
 pytest_plugins = ["pytester"]
-
-
-def test_fixtures_give_a_simulator_and_a_connection_to_it(
-    signalwire_simulator: SimulatorServer,  # noqa: F811
-    signalwire_connection: str,  # noqa: F811
-) -> None:
-    (call,) = signalwire_simulator.seed(streams=[{"name": "bot"}])
-
-    SignalWireHook(signalwire_connection).stop_call_stream(call["sid"], "bot")
-
-    assert signalwire_simulator.state.snapshot()["counts"]["running_streams"] == 0
+# Loading these plugins takes longer than the tests.
+OPTIONS = ("-p", "no:schemathesis", "-p", "no:asyncio")
 
 
 def test_fixtures_need_no_setup_and_are_reset_for_each_test(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
+        import json
         import os
 
         def test_first(signalwire_simulator, signalwire_connection):
             signalwire_simulator.reset(stop_delay_ms=5000)
             signalwire_simulator.seed()
-            signalwire_simulator.set_faults([{"match": {}, "times": 1, "kind": "reset"}])
+            signalwire_simulator.set_faults([{"kind": "reset"}])
             assert signalwire_connection == "signalwire_default"
-            assert signalwire_simulator.url in os.environ["AIRFLOW_CONN_SIGNALWIRE_DEFAULT"]
+            assert json.loads(os.environ["AIRFLOW_CONN_SIGNALWIRE_DEFAULT"]) == {
+                "conn_type": "signalwire",
+                "host": signalwire_simulator.url,
+                "login": signalwire_simulator.project,
+                "password": signalwire_simulator.token,
+            }
 
         def test_second(signalwire_simulator):
             assert signalwire_simulator.state.snapshot()["calls"] == []
@@ -44,7 +35,7 @@ def test_fixtures_need_no_setup_and_are_reset_for_each_test(pytester: pytest.Pyt
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+    pytester.runpytest_inprocess(*OPTIONS).assert_outcomes(passed=2)
 
 
 def test_unused_plugin_imports_nothing(pytester: pytest.Pytester) -> None:
@@ -65,11 +56,12 @@ def test_unused_plugin_imports_nothing(pytester: pytest.Pytester) -> None:
         """
     )
 
-    pytester.runpytest_subprocess("-p", "no:schemathesis").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*OPTIONS).assert_outcomes(passed=1)
 
 
 def test_error_says_what_to_install_without_the_extra(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("import sys; sys.modules['uvicorn'] = None")
+    # The plugin itself is imported without the extra, as test_unused_plugin_imports_nothing shows.
+    pytester.makeconftest("import sys; sys.modules['airflow_provider_signalwire.simulator.server'] = None")
     pytester.makepyfile(
         """
         def test_that_asks(signalwire_simulator): ...
@@ -77,7 +69,7 @@ def test_error_says_what_to_install_without_the_extra(pytester: pytest.Pytester)
         """
     )
 
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess(*OPTIONS)
 
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*pip install 'airflow-provider-signalwire[[]simulator[]]'"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -160,7 +159,7 @@ class SimulatorServer:
         self._server.config.load()
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, self.port), family=family, backlog=2048)
-        # Connections inherit this. asyncio, unlike uvloop, does not set it; each response would take 40 ms longer.
+        # Connections inherit this. asyncio does not set it for them; each response would take 40 ms longer.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="signalwire-simulator", daemon=True)
@@ -180,8 +179,8 @@ class SimulatorServer:
         self.stop()
 
     def _run(self, listener: socket.socket) -> None:
-        with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(self._serve(listener))
+        with listener:
+            asyncio.run(self._serve(listener))
 
     async def _serve(self, listener: socket.socket) -> None:
         async with self.state.callbacks.running():
@@ -197,12 +196,3 @@ class _Server(uvicorn.Server):
         for task in list(self.server_state.tasks):
             task.cancel()
         await super().shutdown(sockets=sockets)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return uvloop's event loop if uvloop is installed; the process's event loop policy stays as it is."""
-    try:
-        loops = importlib.import_module("uvloop")
-    except ImportError:
-        return asyncio.new_event_loop
-    return loops.new_event_loop  # type: ignore[no-any-return]  # the module is imported by name, without its types

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
 import select
@@ -15,12 +14,10 @@ import threading
 import urllib.request
 
 import pytest
-import requests
 import trustme
 
 from airflow_provider_signalwire.simulator import SimulatorServer
 from airflow_provider_signalwire.simulator import __main__ as command
-from airflow_provider_signalwire.simulator import server as server_module
 
 ACCOUNT = ["--project", "p", "--token", "t"]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -118,13 +115,6 @@ def test_open_connection_does_not_delay_the_end(eventually, settings, faults, re
             ending.start()
             ending.join(1.5)
             assert not ending.is_alive()
-
-
-def test_without_uvloop_the_standard_loop_serves(monkeypatch):
-    monkeypatch.setitem(sys.modules, "uvloop", None)
-    assert server_module._loop_factory() is asyncio.new_event_loop
-    with SimulatorServer() as server:
-        assert requests.get(f"{server.url}/_simulator/state", timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])

@@ -48,9 +48,7 @@ class Route:
 
     method: str
     path: str
-    handler: Callable[
-        ..., Any
-    ]  # takes the state, the variable segments of the path, and the query (of a GET) or the body
+    handler: Callable[..., Any]  # takes the store, the path's variable segments, and the query (of a GET) or the body
     returns: str | None  # name of the response's schema; None for a response without a body
     scope: str | None  # scope that the API token needs
     status: int = 200

@@ -133,14 +133,6 @@ def test_invalid_field_of_a_conferences_stream_is_refused(api, fields):
     parent.assert_refused(parent.start(**fields), None, next(iter(fields)))
 
 
-@pytest.mark.parametrize("status", [422, 503])
-def test_fault_has_the_error_body_of_its_request(simulator, parent, status):
-    simulator.set_faults([{"kind": "status", "status": status, "match": {"path_contains": parent.path}}])
-    response = parent.start()
-    assert response.status_code == status
-    assert ("errors" in response.json()) is (parent.kind == "conference" and status == 422)
-
-
 def test_state_shows_the_options_of_a_stream_but_no_secret(api, simulator):
     fields = {
         "Url": f"{URL}?key=hidden",

@@ -73,9 +73,10 @@ class TestStream:
             *(([LIVE, response(status), NOT_FOUND], "already_ended") for status in (400, 409, 422)),
         ],
     )
-    def test_stream_that_is_gone_after_an_accepted_stop_has_stopped(self, script, outcome):
+    def test_stream_that_is_gone_after_an_accepted_stop_has_stopped(self, script, outcome, caplog):
         result = wait(stream("queued", sid="SID", name="stream"), *script, ignore_if_missing=True).result
         assert (result.outcome, result.record["sid"], result.record["status"]) == (outcome, "SID", "stopped")
+        assert "another stream" not in caplog.text
         wait(response(422), NOT_FOUND).expect(SignalWireRequestError)
 
     def test_404_without_an_accepted_stop_is_an_error_unless_it_is_ignored(self):

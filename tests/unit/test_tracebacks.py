@@ -159,7 +159,7 @@ def test_failure_shows_no_secret(simulator, make_connection, name, fault):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_value_is_not_shown(name):
-    with pytest.raises(SignalWireConfigurationError, match=name) as caught:
+    with pytest.raises(SignalWireConfigurationError, match=rf"\b{name}\b") as caught:
         REFUSED[name]()
     assert leaks_of(caught.value, HIDDEN) == set()
 

@@ -180,7 +180,7 @@ def test_skip_raised_by_a_subclass_stays_a_skip(stream, context):
     "targets", [(), [], "completed", ["complete"], ["completed", "stopped"], [None], None, 5, True]
 )
 def test_call_sensor_refuses_statuses_that_no_call_can_have(targets):
-    with pytest.raises(SignalWireConfigurationError, match="target_statuses"):
+    with pytest.raises(SignalWireConfigurationError, match="'target_statuses'"):
         CallStatusSensor(task_id="wait", call_sid="call", target_statuses=targets)
 
 

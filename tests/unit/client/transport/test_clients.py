@@ -83,6 +83,16 @@ def test_pages_are_fetched_when_they_are_needed(first_calls, settings, simulator
     assert first_calls(settings, RecordPager(first=first), 5) == sids
 
 
+def test_async_client_is_closed_after_its_block(settings, target):
+    async def use_twice():
+        async with SignalWireAsyncClient(settings) as client:
+            await client.run(stop_stream(*target))
+        with pytest.raises(RuntimeError, match="not open"):
+            await client.run(stop_stream(*target))
+
+    asyncio.run(use_twice())
+
+
 @pytest.mark.parametrize(("seconds", "paused"), [(4.981, 5.0), (4.99, 5.0), (4.999, 5.0), (5.001, 5.02)])
 def test_pauses_that_end_at_about_the_same_time_end_together(settings, clock, monkeypatch, seconds, paused):
     def pausing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 from simulated import STARTS, STOPS, running, streams
@@ -51,11 +52,13 @@ def fail(record):
     raise RuntimeError("the work has failed")
 
 
-def test_block_gets_the_record_and_leaves_no_stream(simulator, run_block):
+def test_block_gets_the_record_and_leaves_no_stream(simulator, run_block, caplog):
     seen = []
-    record = run_block(lambda record: seen.extend(running(simulator)))
+    with caplog.at_level(logging.INFO):
+        record = run_block(lambda record: seen.extend(running(simulator)))
     assert seen == [record["sid"]]
     assert running(simulator) == []
+    assert "Stream is stopped: " in caplog.text
 
 
 def test_asynchronous_block_does_not_look_the_connection_up_in_its_event_loop(simulator, call_sid, monkeypatch):

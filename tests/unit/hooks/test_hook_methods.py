@@ -166,6 +166,8 @@ def test_calling_command_returns_the_call(hook, simulator):
     [
         lambda hook: hook.get_conference("None"),
         lambda hook: hook.list_conferences(page_size=1001),
+        lambda hook: hook.list_conferences(created_before="yesterday"),
+        lambda hook: hook.list_conferences(created_before=datetime.now(UTC)),
         lambda hook: hook.stop_call_stream("call", ".."),
         lambda hook: hook.start_call_stream("call", "wss://media.example.com", name=""),
         lambda hook: hook.create_call("+15550100001", "+15550100002", urll="https://example.com"),

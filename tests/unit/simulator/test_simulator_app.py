@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import socket
 import time
 
@@ -145,7 +146,7 @@ def test_request_log_drops_the_oldest(api, simulator, monkeypatch):
 
 
 # tests/property and tests/contract send requests of any kind.
-@pytest.mark.parametrize("path", ["/Calls", "/_simulator/calls"])
+@pytest.mark.parametrize("path", ["/Calls", "/_simulator/calls", "/_simulator/faults"])
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -154,7 +155,7 @@ def test_request_log_drops_the_oldest(api, simulator, monkeypatch):
         (b"[" + b"0," * 30_000 + b"0]", 400),
         (b'{"To":' * 10_000, 400),
         (b'{"count": ' + b"9" * 5000 + b"}", 400),
-        (b'{"To": NaN}', 400),
+        (b'[{"kind": "json", "body": NaN}]', 400),
         (b'{"To": "\\ud800"}', 400),
         (b"\xff\xfe\xff", 400),
     ],
@@ -164,6 +165,12 @@ def test_oversize_or_malformed_body_is_refused(api, path, body, expected):
     response = api.post(path, data=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, bool(response.json())) == (expected, True)
     assert api.server.state.snapshot()["calls"] == []
+
+
+def test_openapi_document_has_every_schema_it_refers_to(api):
+    document = api.get("/_simulator/openapi.json")
+    references = re.findall(r'"#/components/schemas/(\w+)"', document.text)
+    assert set(references) == set(document.json()["components"]["schemas"])
 
 
 @pytest.mark.parametrize("path", ["/Calls", "/_simulator/requests"])

@@ -116,7 +116,9 @@ class TestWriteAfterAnUnknownOutcome:
 
     def test_refusal_to_pause_a_recording_is_raised(self, first):
         flow = update_call_recording("project", "call", "recording", status="paused", pause_behavior="skip")
-        run(flow, first, response(422)).expect(SignalWireRequestError)
+        outcome = run(flow, first, response(422))
+        outcome.expect(SignalWireRequestError)
+        assert [request.body for request in outcome.requests] == [b"Status=paused&PauseBehavior=skip"] * 2
 
     def test_new_instructions_are_not_sent_again(self, first):
         outcome = run(update_call("project", "call", status="completed", url="https://x"), first)

@@ -217,10 +217,12 @@ def ask_by_name(monkeypatch, context, max_stops):
     return operator, asked.value.kwargs
 
 
-def test_rest_is_stopped_by_name_after_approval(simulator, context, store, monkeypatch):
+def test_rest_is_stopped_by_name_after_approval(simulator, context, store, monkeypatch, caplog):
     context["task_state_store"] = store
     seed(simulator, "forgotten", hours=3, count=40)
-    operator, kwargs = ask_by_name(monkeypatch, context, max_stops=25)
+    with caplog.at_level(logging.INFO):
+        operator, kwargs = ask_by_name(monkeypatch, context, max_stops=25)
+    assert "Waiting for a person to approve or reject." in caplog.text
     assert len(running(simulator)) == 15
     seed(simulator, "forgotten", hours=3, count=20)
     summary = operator.execute_complete(context, APPROVED, **kwargs)

@@ -66,6 +66,12 @@ def test_any_other_event_fails_and_is_quoted_briefly(event):
         assert len(str(caught.value)) < 500
 
 
+def test_other_event_is_not_a_missing_stream():
+    assert read_stream({"status": "success", "record": None}, ignore_if_missing=True) is None
+    with pytest.raises(SignalWireError, match="does not fit this task"):
+        read_stream({"record": None}, ignore_if_missing=True)
+
+
 @pytest.mark.parametrize("read", [read_call, read_stream])
 def test_error_is_raised(read):
     with pytest.raises(SignalWireCallEndedError, match="Busy"):

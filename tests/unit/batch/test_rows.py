@@ -90,11 +90,17 @@ def test_row_of_a_conference_is_read_beside_those_of_calls(source, tmp_path):
     assert read(source) == [StreamRow("C1", "S1", CONFERENCE), *EXPECTED]
 
 
-def test_memory_does_not_grow_with_the_number_of_rows():
+@pytest.mark.parametrize("in_file", [False, True])
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, monkeypatch, in_file):
+    monkeypatch.setattr(batch_rows, "_CHUNK_BYTES", 1024)
+
     def peak(number):
+        rows = ({"call_sid": f"C{index}", "stream_sid": "S"} for index in range(number))
+        if in_file:
+            (tmp_path / "streams").write_text("\n".join(map(json.dumps, rows)), "utf-8")
         tracemalloc.start()
         try:
-            with spool_rows({"call_sid": f"C{index}", "stream_sid": "S"} for index in range(number)):
+            with spool_rows(tmp_path / "streams" if in_file else rows):
                 return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -97,8 +97,9 @@ class TestResponse:
         assert (failure.status, failure.headers["retry-after"]) == (429, "7")
 
     def test_malformed_one_ends_the_request_at_once(self, connect, serve):
-        failure = connect(serve(b"SSH-2.0-OpenSSH\r\n").origin).fail()
+        failure = connect(serve(b"SSH-2.0-OpenSSH\r\n").origin).fail(timeout=5)
         assert (failure.kind, failure.sent) == ("malformed", True)
+        assert failure.seconds < 4
 
 
 def test_frames_show_no_secret_while_the_response_is_awaited(serve):

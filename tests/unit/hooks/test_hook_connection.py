@@ -42,6 +42,7 @@ def test_every_field_of_the_connection_is_read(simulator, make_connection):
 
     assert hook.get_call(call["sid"])["sid"] == call["sid"]
     assert hook.get_conn().settings.timeout == 12
+    assert [hook.make_client(timeout=timeout).settings.timeout for timeout in (3, 60)] == [3, 12]
 
 
 def test_connection_uri_is_accepted(simulator, monkeypatch):

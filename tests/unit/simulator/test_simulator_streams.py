@@ -160,3 +160,5 @@ def test_state_shows_the_options_of_a_stream_but_no_secret(api, simulator):
     log = str(simulator.requests())
     assert "very-secret" not in log
     assert "'AuthorizationBearerToken': 'redacted'" in log
+    call.start(Url=URL)
+    assert simulator.state.snapshot()["streams"][1]["authorization_bearer_token"] is None

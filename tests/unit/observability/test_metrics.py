@@ -58,6 +58,7 @@ class TestARequest:
         hook = SignalWireHook(connection)
         call_sid = stream["call_sid"]
         hook.get_account()
+        hook.test_connection()
         hook.start_call_stream(call_sid, "wss://media.example.com", name="second")
         recording = hook.start_call_recording(call_sid)
         hook.update_call_recording(call_sid, recording["sid"], status="stopped")
@@ -70,9 +71,9 @@ class TestARequest:
         params = {"control_id": "control", "url": "wss://media.example.com"}
         hook.calling_command("calling.stream", call["sid"], params)
         StopCallingStreamOperator(task_id="stop", call_id=call["sid"], control_id="control").execute({})
-        once = ["get_account", "start_call_stream", "start_call_recording", "update_call_recording", "update_call"]
+        once = ["start_call_stream", "start_call_recording", "update_call_recording", "update_call"]
         once += ["delete_call", "create_call", "calling_command", "stop_calling_stream"]
-        expected = {**dict.fromkeys(once, 1), "list_calls": 2}
+        expected = {**dict.fromkeys(once, 1), "get_account": 2, "list_calls": 3}
         assert stats.counts(metrics.REQUESTS) == {(name, "ok"): count for name, count in expected.items()}
 
 

@@ -14,6 +14,7 @@ from airflow_provider_signalwire.client.transport.response_parser import Respons
     [
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + GOOD_RESPONSE, 200, b"ok"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", 304, b""),
     ],
 )
 def test_head_and_body_are_read(wire, status, body):

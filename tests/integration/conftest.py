@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_database import copy_migrated_database
 from cryptography.fernet import Fernet
 
+from airflow_provider_signalwire import journal_intents
 from airflow_provider_signalwire.journal import JOURNAL_KEY
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
@@ -30,12 +30,6 @@ except ImportError:  # before Airflow 3.2
 
 DAGS = Path(__file__).parent / "dags"
 EXAMPLE_DAGS = Path(__file__).parent.parent.parent / "example_dags"
-
-
-@pytest.fixture(scope="session")
-def airflow_database() -> Path:
-    """The path of Airflow's database, migrated."""
-    return copy_migrated_database(Path(os.environ["AIRFLOW_HOME"]))
 
 
 @dataclass(frozen=True)
@@ -71,8 +65,19 @@ def dag_bags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
     return found
 
 
+@pytest.fixture(scope="session")
+def stored_folders() -> set[Path]:
+    """The folders whose DAGs are in the database."""
+    return set()
+
+
 @pytest.fixture
-def run_dag(airflow_database: Path, dag_bags: dict[str, tuple[Path, Any]], monkeypatch: pytest.MonkeyPatch) -> RunDag:
+def run_dag(
+    airflow_database: Path,
+    dag_bags: dict[str, tuple[Path, Any]],
+    stored_folders: set[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> RunDag:
     """Run a DAG to its end with these params."""
 
     def run(dag_id: str, **params: Any) -> Run:
@@ -82,7 +87,10 @@ def run_dag(airflow_database: Path, dag_bags: dict[str, tuple[Path, Any]], monke
             "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
             "kwargs": {"path": str(folder)},
         }
-        monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+        # dag.test() would parse and store all DAGs of the bundle each time, which takes longer than many a run.
+        bundles = [] if folder in stored_folders else [bundle]
+        stored_folders.add(folder)
+        monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
         dag_run = dag.test(run_conf=params)
         return _read_back(airflow_database, dag_run.dag_id, dag_run.run_id)
 
@@ -100,6 +108,15 @@ def database(airflow_database: Path) -> Iterator[Callable[..., list[Any]]]:
     _clear(execute, "asset_event", "asset_state_store")
     yield execute
     _clear(execute, "asset_event", "asset_state_store")
+
+
+@pytest.fixture
+def intent_entries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a journal have 2 entries for starts, or as many as the test's parameter says.
+
+    A cleanup reads every entry, each with a request to Airflow's API: with 64, nothing else would take so long.
+    """
+    monkeypatch.setattr(journal_intents, "_ENTRIES", getattr(request, "param", 2))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from airflow_features import skip_without_journal
 from simulated import running
 
+from airflow_provider_signalwire import journal_intents
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
 from airflow_provider_signalwire.simulator.compatibility import endpoints
 from airflow_provider_signalwire.simulator.server import SimulatorServer
@@ -19,7 +20,7 @@ skip_without_journal(module=True)
 
 MONTH = 30 * 24 * 3600
 
-pytestmark = pytest.mark.usefixtures("connection", "database")
+pytestmark = pytest.mark.usefixtures("connection", "database", "intent_entries")
 
 
 @pytest.fixture
@@ -170,6 +171,7 @@ def lose_event(database: Any) -> Callable[[], None]:
     return lambda: database("DELETE FROM asset_event")
 
 
+@pytest.mark.parametrize("intent_entries", [journal_intents._ENTRIES], indirect=True, ids=["all entries"])
 def test_start_without_event_is_stopped_by_name(simulator, start, clean_up, lose_event):
     start(state="failed")
     lose_event()

@@ -99,6 +99,7 @@ SCENARIOS = [
     # One accepted stop is proof for one of two starts: the other may still be processed.
     ("504 404 live lost stopped in-use stopped started", "SX?SXSXS", None, False, 5),
     ("504 404 live lost stopped 401 404 live", "SX?SXSX?", SignalWireAuthenticationError, True, 5),
+    ("504 404 live 401 stopped", "SX?SX", SignalWireAuthenticationError, False, 5),
     ("504 404 live lost 404 ended", "SX?SX?", SignalWireConnectionError, False, 5),
     ("429 lost stopped 401", "SSXS", SignalWireAuthenticationError, False, 5),
     # The last attempt is cleaned up, too.
@@ -145,7 +146,7 @@ class TestRefusal:
             (WRONG_CALL_STATE, SignalWireRequestError),
         ],
     )
-    @pytest.mark.parametrize("before", [[], [unsent(), response(429)]])
+    @pytest.mark.parametrize("before", [[], [unsent(), response(429, seconds=9), response(429)]])
     def test_stops_nothing_if_no_earlier_attempt_was_processed(self, before, reply, error_class):
         outcome = start(*before, reply)
         error = outcome.expect(error_class)

@@ -60,6 +60,7 @@ update_recording = partial(endpoints.update_call_recording, "project", "call", "
 list_calls = partial(endpoints.list_calls, "project")
 
 REFUSED = [
+    (start_stream, {"url": "ws://x"}, "Parameter 'url' has the scheme 'ws': expected 'wss://…'"),
     (start_stream, {"track": "inbound"}, "Parameter 'track' .* 'both_tracks' or 'inbound_track' or 'outbound_track'"),
     (start_stream, {"track": ["both_tracks"]}, "Parameter 'track' is .* 'both_tracks' or"),
     (start_stream, {"name": 5}, "Parameter 'name' is .*: expected a SID or a name as a string"),

@@ -74,10 +74,6 @@ def test_value_of_another_version_is_ignored(store, value):
     assert done(new_checkpoint(store), 3) == []
 
 
-def test_no_store_starts_over():
-    assert done(recorded(None, (0, "stopped")), 1) == []
-
-
 def test_unavailable_store_is_logged_once(caplog):
     class Unavailable:
         def __getattr__(self, name):

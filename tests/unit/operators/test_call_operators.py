@@ -57,12 +57,6 @@ class TestCreate:
         assert request["form"]["Timeout"] == "20"
         assert request["form"]["Record"] == "true"
 
-    def test_request_that_was_not_processed_is_repeated(self, simulator, create):
-        simulator.set_faults([http_status(429, times=2, match=CREATES)])
-        create()
-        assert methods(simulator) == "POST POST POST"
-        assert len(calls(simulator)) == 1
-
     @pytest.mark.parametrize(
         "fault",
         [

@@ -7,7 +7,7 @@ import warnings
 from datetime import timedelta
 
 import pytest
-from simulated import STOPS, stop_returns
+from simulated import STOPS, http_status, stop_returns
 
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
@@ -40,6 +40,14 @@ def test_stop_acts_in_a_subproject_also_when_deferred(make_subproject, run_task)
     record = run_task(lambda: stop_operator(stream, deferrable=True, **arguments))
     assert record["account_sid"] == subproject
     assert len(server.requests(f"/Accounts/{subproject}/")) == len(server.requests()) == 3
+
+
+def test_missing_stream_is_ignored_also_when_deferred(simulator, stream, run_task, make_connection):
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults([http_status(503, times=1)])
+    missing = {**stream, "stream_sid": "missing", "ignore_if_missing": True}
+    assert run_task(lambda: stop_operator(missing, wait_for_completion=True, deferrable=True)) is None
+    assert len(run_task.deferrals) == 1
 
 
 def test_options_of_a_wait_without_a_wait_are_warned_of(stream, monkeypatch):

@@ -129,7 +129,7 @@ def test_unexpected_exception_is_that_streams_failure(simulator, seed_rows, cont
 
 
 def test_one_429_pauses_all_requests(simulator, seed_rows, context):
-    rows = seed_rows(200)
+    rows = seed_rows(60)
     limited = {"match": {"method": "POST"}, "kind": "status", "status": 429, "headers": {"Retry-After": "1"}}
     simulator.set_faults([{**limited, "skip": 20, "times": 1}])
     summary = stop(context, rows, max_concurrency=5)
@@ -137,7 +137,7 @@ def test_one_429_pauses_all_requests(simulator, seed_rows, context):
     refused_at = next(request["timestamp"] for request in requests if request["status"] == 429)
     during_pause = [r for r in requests if refused_at + 0.2 < r["timestamp"] < refused_at + 0.9]
     assert during_pause == []
-    assert (summary["stopped"], summary["retried_requests"]) == (200, 1)
+    assert (summary["stopped"], summary["retried_requests"]) == (60, 1)
 
 
 def test_rate_limit_of_a_window_is_used_and_never_exceeded(simulator, seed_rows, context):

@@ -167,7 +167,9 @@ def test_task_can_be_mapped_over_calls(task_class):
 )
 def test_missing_or_malformed_id_is_refused_before_any_request(simulator, connection, task_class, field):
     required = CLASSES[task_class]
-    modes = [{}, {"deferrable": True}] if hasattr(task_class(task_id="task", **required), "deferrable") else [{}]
+    task = task_class(task_id="task", **required)
+    deferred = {"deferrable": True, **({"wait_for_completion": True} if hasattr(task, "wait_for_completion") else {})}
+    modes = [{}, deferred] if hasattr(task, "deferrable") else [{}]
     # What has a default is not missing if it is None.
     for value in ["", "None", "call ", "..", 7, *([None] if field in required else [])]:
         for mode in modes:

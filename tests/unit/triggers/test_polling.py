@@ -179,7 +179,7 @@ class TestConnectionLookup:
 class TestManyTriggers:
     @pytest.fixture
     def triggers(self, simulator, connection, clock):
-        calls = simulator.seed(count=100, streams=[{"name": "audio"}])
+        calls = simulator.seed(count=30, streams=[{"name": "audio"}])
         return [
             CallStreamStoppedTrigger(call_sid=call["sid"], stream_sid="audio", deadline=clock.now + 1e6, **COMMON)
             for call in calls
@@ -189,7 +189,7 @@ class TestManyTriggers:
         from airflow_provider_signalwire.client.transport import shared_client
 
         make_connection(extra={"timeout": 30, "connect_timeout": 10})
-        simulator.set_faults(stop_returns(*["queued"] * 100))
+        simulator.set_faults(stop_returns(*["queued"] * 30))
         made = []
         real = shared_client.SignalWireAsyncClient
         monkeypatch.setattr(

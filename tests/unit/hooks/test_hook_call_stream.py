@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 import pytest
+from interrupted_request import interrupt
 from simulated import STARTS, STOPS, running, streams
 
-from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConnectionError,
@@ -118,20 +118,9 @@ def test_start_whose_stream_may_run_says_so(simulator, run_block, make_connectio
         run_block(lambda record: pytest.fail("the block runs"))
 
 
-def test_interrupted_start_is_stopped(simulator, call_sid):
-    class Interrupted(BaseException):
-        pass
-
-    send = SyncTransport.send
-    patch = pytest.MonkeyPatch()
-
-    def send_and_interrupt(transport, request):
-        send(transport, request)
-        patch.undo()
-        raise Interrupted
-
-    patch.setattr(SyncTransport, "send", send_and_interrupt)
-    with pytest.raises(Interrupted), SignalWireHook().call_stream(call_sid, URL):
+def test_interrupted_start_is_stopped(simulator, call_sid, monkeypatch):
+    interrupt(monkeypatch, KeyboardInterrupt(), when="after")
+    with pytest.raises(KeyboardInterrupt), SignalWireHook().call_stream(call_sid, URL):
         pytest.fail("the block runs")
     assert [stream["status"] for stream in streams(simulator)] == ["stopped"]
 

@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from interrupted_request import interrupt
 from simulated import http_status, methods
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
@@ -76,13 +77,9 @@ class TestCreate:
 
     @pytest.mark.parametrize("error", [AirflowTaskTimeout("Timeout"), KeyboardInterrupt(), OSError("disk")])
     def test_next_try_makes_no_call_if_this_one_may_have(self, simulator, create, monkeypatch, error):
-        def interrupt(*_):
-            raise error
-
-        with monkeypatch.context() as patch:
-            patch.setattr("airflow_provider_signalwire.client.transport.sync_transport.SyncTransport.send", interrupt)
-            with pytest.raises(BaseException) as caught:  # noqa: PT011 - which one is checked below
-                create()
+        interrupt(monkeypatch, error, when="before")
+        with pytest.raises(BaseException) as caught:  # noqa: PT011 - which one is checked below
+            create()
         timed_out = isinstance(error, AirflowTaskTimeout)
         assert type(caught.value) is (SignalWireUnknownOutcomeError if timed_out else type(error))
 
@@ -136,12 +133,10 @@ class TestUpdate:
         assert methods(simulator) == "POST"
 
     def test_new_instructions_are_not_sent_again_after_a_timeout(self, update, monkeypatch):
-        def interrupt(*_):
-            raise AirflowTaskTimeout("Timeout")
-
-        monkeypatch.setattr("airflow_provider_signalwire.client.transport.sync_transport.SyncTransport.send", interrupt)
+        interrupt(monkeypatch, AirflowTaskTimeout("Timeout"), when="before")
         with pytest.raises(SignalWireUnknownOutcomeError, match="The new instructions may be running"):
             update("call", url=INSTRUCTIONS)
+        interrupt(monkeypatch, AirflowTaskTimeout("Timeout"), when="before")
         with pytest.raises(AirflowTaskTimeout):
             update("call", status="completed")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import pytest
+from interrupted_request import interrupt
 from simulated import http_status, running, streams
 
 from airflow_provider_signalwire._compat import AirflowTaskTimeout
-from airflow_provider_signalwire.client.transport.sync_transport import SyncTransport
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireConnectionError,
@@ -63,19 +63,6 @@ def stop(call_id, run_task):
 
 def commands(simulator):
     return [request["form"]["command"] for request in simulator.requests("/api/calling/calls")]
-
-
-def interrupt(monkeypatch, error, *, when):
-    """Let the transport raise an error before or after it sends its first request."""
-    send = SyncTransport.send
-
-    def interrupted(self, request):
-        monkeypatch.setattr(SyncTransport, "send", send)
-        if when == "after":
-            send(self, request)
-        raise error
-
-    monkeypatch.setattr(SyncTransport, "send", interrupted)
 
 
 def test_start_returns_the_call_and_the_control_id(simulator, start, call_id, run_task):

@@ -130,21 +130,6 @@ def test_stop_by_name_is_described(api, path, stop_delay_ms, status):
     assert_described("POST", path, response)
 
 
-def test_conference_stream_without_a_name_is_described(api):
-    response = api.post(api.address(CONFERENCE_STREAMS), Url=NEW_STREAM["Url"])
-    assert response.json()["name"] is None
-    assert_described("POST", CONFERENCE_STREAMS, response)
-
-
-@pytest.mark.parametrize("path", [STREAM, CONFERENCE_STREAM])
-def test_stop_after_the_end_is_described(api, path):
-    stream = api.address(path)
-    api.server.state.end_call(stream.split("/")[4])
-    response = api.post(stream, Status="stopped")
-    assert response.status_code == 422
-    assert_described("POST", path, response)
-
-
 def test_stop_command_is_described(api):
     start = api.command()
     api.send("POST", COMMANDS, json=start)

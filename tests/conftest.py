@@ -8,16 +8,12 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from airflow_provider_signalwire.client.config.settings import ClientSettings
-    from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
-    from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 # Airflow reads its configuration when it is first imported, so this has to come before.
 os.environ.update(
@@ -29,33 +25,44 @@ os.environ.update(
     }
 )
 
-MakeConnection = Callable[..., str]
+# Airflow adds filters for warnings: they would come before those of pyproject.toml, which turn some into errors.
+with warnings.catch_warnings():
+    import airflow.configuration  # noqa: F401
 
-# What imports Airflow is imported by the fixtures, because the main process of pytest-xdist does without.
+from airflow_database import copy_migrated_database
+
+from airflow_provider_signalwire.client.config.settings import ClientSettings
+from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
+from airflow_provider_signalwire.simulator.server import SimulatorServer
+
+MakeConnection = Callable[..., str]
 
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
-# Their tests take longest, so they begin first.
-FIRST_FOLDERS = ("tests/integration/", "tests/processes/", "tests/e2e/", "tests/faults/")
+# What takes longest begins first.
+FIRST = ("tests/integration/", "tests/processes/", "tests/e2e/", "tests/faults/")
+# Two workers run all DAGs, because each worker that does first builds Airflow's API, in 5 seconds of CPU time.
+GROUPS = {
+    "tests/integration/test_secrets.py": "DAG runs 2",
+    "tests/e2e/test_example_dags.py": "DAG runs 2",
+    "tests/integration/": "DAG runs 1",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def position(item: pytest.Item) -> int:
-        return next((n for n, folder in enumerate(FIRST_FOLDERS) if item.nodeid.startswith(folder)), len(FIRST_FOLDERS))
-
-    items.sort(key=position)
+    items.sort(key=lambda item: next((n for n, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST)))
 
 
-@pytest.hookimpl(optionalhook=True)  # pytest-xdist has it
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let one worker run all DAGs, because each one first builds Airflow's API, in 5 seconds of CPU time."""
+    """Let the same worker run all tests of a file or group."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return FIRST_FOLDERS[0] if file.startswith(FIRST_FOLDERS[0]) else file
+            return next((group for path, group in GROUPS.items() if file.startswith(path)), file)
 
     return Scheduling(config, log)
 
@@ -70,15 +77,11 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def airflow_database() -> Path:
     """The path of Airflow's database, migrated."""
-    from airflow_database import copy_migrated_database
-
     return copy_migrated_database(Path(os.environ["AIRFLOW_HOME"]))
 
 
 @pytest.fixture(scope="session")
 def shared_simulator() -> Iterator[SimulatorServer]:
-    from airflow_provider_signalwire.simulator.server import SimulatorServer
-
     with SimulatorServer(answer_delay_ms=0, stop_delay_ms=0) as server:
         yield server
 
@@ -117,8 +120,6 @@ def connection(make_connection: MakeConnection) -> str:
 
 @pytest.fixture
 def settings(simulator: SimulatorServer) -> ClientSettings:
-    from airflow_provider_signalwire.client.config.settings import ClientSettings
-
     return ClientSettings(
         origin=simulator.url,
         project_id=simulator.project,
@@ -130,7 +131,5 @@ def settings(simulator: SimulatorServer) -> ClientSettings:
 
 @pytest.fixture
 def client(settings: ClientSettings) -> Iterator[SignalWireClient]:
-    from airflow_provider_signalwire.client.transport.sync_client import SignalWireClient
-
     with SignalWireClient(settings) as client:
         yield client

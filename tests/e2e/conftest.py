@@ -1,20 +1,41 @@
-"""Fixtures that run DAGs in a real Airflow."""
+"""Fixtures that run the example DAGs in a real Airflow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
-from airflow_database import copy_migrated_database
-from airflow_process import EXAMPLE_DAGS, DagRunner, airflow_environment
-
-from airflow_provider_signalwire.simulator.server import SimulatorServer
+from example_runs import BOT, DagRunner, load_dags
 
 
 @pytest.fixture(scope="session")
-def dag_runner(tmp_path_factory: pytest.TempPathFactory, shared_simulator: SimulatorServer) -> Iterator[DagRunner]:
-    """A process with Airflow that has a connection to the simulator."""
-    home = tmp_path_factory.mktemp("airflow")
-    copy_migrated_database(home)
-    with DagRunner(airflow_environment(home, EXAMPLE_DAGS, shared_simulator), home / "dag-runner.log") as runner:
-        yield runner
+def example_dags() -> dict[str, Any]:
+    return load_dags()
+
+
+@pytest.fixture(scope="session")
+def earlier_runs() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def dag_runner(
+    airflow_database: Path,
+    connection: str,
+    example_dags: dict[str, Any],
+    earlier_runs: list[str],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> DagRunner:
+    """Runs DAGs with connections to the simulator and to the bot."""
+    monkeypatch.setenv("AIRFLOW_CONN_MY_BOT", json.dumps(BOT))
+
+    def read_log() -> str:
+        log = caplog.text + "".join(capfd.readouterr())
+        caplog.clear()
+        return log
+
+    return DagRunner(example_dags, earlier_runs, read_log)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow_features import skip_without_journal
-from airflow_process import BOT, EXAMPLE_DAGS, DagRunner
+from example_runs import BOT, EXAMPLE_DAGS, DagRunner
 
+import airflow_provider_signalwire
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 # The journal requires Airflow 3.2, approval 3.1.
@@ -223,7 +226,7 @@ def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
 def test_approved_stream_cleanup_skips_approval_without_streams(
     simulator: SimulatorServer, dag_runner: DagRunner
 ) -> None:
-    if "approved_stream_cleanup" not in dag_runner.dag_files:
+    if "approved_stream_cleanup" not in dag_runner.dags:
         pytest.skip("needs Airflow 3.1 or newer")
     (call,) = simulator.seed(age_seconds=3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])
 
@@ -290,9 +293,10 @@ def test_stop_stream_on_failure(simulator: SimulatorServer, dag_runner: DagRunne
 
 def test_dag_ids_match_file_names(dag_runner: DagRunner) -> None:
     files = {file.stem: file for file in EXAMPLE_DAGS.glob("*.py")}
-    missing = set(files) - set(dag_runner.dag_files)
+    missing = set(files) - set(dag_runner.dags)
 
-    assert dag_runner.dag_files == {name: file for name, file in files.items() if name not in missing}
+    found = {dag_id: Path(dag.fileloc) for dag_id, dag in dag_runner.dags.items()}
+    assert found == {name: file for name, file in files.items() if name not in missing}
     assert missing <= REQUIRE_NEWER_AIRFLOW
 
 
@@ -300,3 +304,14 @@ def test_every_example_dag_is_tested() -> None:
     tested = set(re.findall(r'runner\.run\("(\w+)"', Path(__file__).read_text()))
 
     assert {file.stem for file in EXAMPLE_DAGS.glob("*.py")} == tested
+
+
+def test_no_module_uses_deprecated_features() -> None:
+    """Importing one fails then, also one that no example DAG uses."""
+    for module in pkgutil.walk_packages(airflow_provider_signalwire.__path__, "airflow_provider_signalwire."):
+        if not module.name.endswith((".__main__", ".pytest_plugin")):
+            try:
+                importlib.import_module(module.name)
+            except ImportError as error:  # the module requires a newer Airflow
+                if "needs Airflow" not in str(error):
+                    raise

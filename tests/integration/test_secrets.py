@@ -23,6 +23,7 @@ from airflow.utils.session import create_session
 from dag_runs_with_secrets import Runs
 from secret_search import search
 
+from airflow_provider_signalwire.client.flows import wait
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 from airflow_provider_signalwire.triggers.call import CallStatusTrigger
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
@@ -72,6 +73,13 @@ def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ru
 
 
 @pytest.fixture
+def short_pauses(monkeypatch):
+    """Poll a hundred times as often."""
+    for name in ("_FIRST_JITTER", "_JITTER"):
+        monkeypatch.setattr(wait, name, (0.01, 0.01))
+
+
+@pytest.fixture
 def everything_is_logged(caplog):
     for name in (None, *LIBRARIES):
         caplog.set_level(logging.DEBUG, name)
@@ -83,7 +91,8 @@ def database(airflow_database: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def test_runs_leave_no_secret(run_dag, dag_bags, runs, database, everything_is_logged, caplog, capfd, monkeypatch):
+@pytest.mark.usefixtures("intent_entries", "short_pauses", "everything_is_logged")
+def test_runs_leave_no_secret(run_dag, dag_bags, runs, database, caplog, capfd, monkeypatch):
     runs.plan(dag_ids=dag_bags)
 
     results = []

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_command import airflow_environment, run_airflow
 
 from airflow_provider_signalwire import __version__
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 PROJECT_DIR = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(PROJECT_DIR / "tests" / "e2e"))
-
-from airflow_process import DagRunner, airflow_environment, run_airflow  # noqa: E402
-
 DISTRIBUTION = "airflow-provider-signalwire"
 EXAMPLES = {path.stem for path in (PROJECT_DIR / "example_dags").glob("*.py")}
 
@@ -78,14 +74,11 @@ def test_airflow_loads_examples_without_errors(environment: dict[str, str], inst
     assert not re.search(r"\b(error|exception|traceback)\b", output + listed, re.IGNORECASE)
 
 
-def test_example_dag_runs(
-    environment: dict[str, str], installed_python: Path, simulator: SimulatorServer, tmp_path: Path
-) -> None:
+def test_example_dag_runs(environment: dict[str, str], installed_python: Path, simulator: SimulatorServer) -> None:
     (call,) = simulator.seed()
+    conf = json.dumps({"call_sid": call["sid"]})
 
-    with DagRunner(environment, tmp_path / "dag-runner.log", installed_python) as runner:
-        result = runner.run("call_stream_lifecycle", {"call_sid": call["sid"]})
+    run_airflow(environment, "dags", "test", "call_stream_lifecycle", "--conf", conf, python=installed_python)
 
-    assert result.state == "success"
-    assert result.xcom("stop_call_stream")["status"] == "stopped"
-    assert simulator.state.snapshot()["counts"]["running_streams"] == 0
+    (stream,) = simulator.state.snapshot()["streams"]
+    assert stream["status"] == "stopped"

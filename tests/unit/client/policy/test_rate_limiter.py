@@ -103,6 +103,15 @@ async def test_cancelled_request_gives_its_slot_back() -> None:
 
 
 @in_virtual_time
+async def test_request_that_is_cancelled_while_it_is_sent_counts() -> None:
+    limiter = RateLimiter(1, 10)
+    sending = asyncio.create_task(send(limiter, 5))
+    await asyncio.sleep(1)
+    sending.cancel()
+    assert await send(limiter) == 11
+
+
+@in_virtual_time
 async def test_pause_is_capped() -> None:
     limiter = RateLimiter(10, 10)
     limiter.on_rate_limited(86_400, max_pause=A_MINUTE)

@@ -211,8 +211,9 @@ class TestMessage:
 
 @pytest.mark.parametrize("names", [["x-signalwire-request-id", "request-id"], ["x-request-id", "request-id"], []])
 def test_request_id_is_found_under_any_of_its_names(names):
-    error = error_of(GET_CALL, 404, headers={name: f"id {name}" for name in names})
-    assert error.request_id == (f"id {names[0]}" if names else None)
+    for status in (200, 302, 404):
+        error = error_of(GET_CALL, status, headers={name: f"id {name}" for name in names})
+        assert error.request_id == (f"id {names[0]}" if names else None)
 
 
 class TestRetryAfter:

@@ -28,6 +28,7 @@ def test_pages_list_calls_newest_first(api, simulator):
     assert first["previous_page_uri"] is None
     assert first["next_page_uri"].startswith(f"/api/laml/2010-04-01/Accounts/{simulator.project}/Calls?")
     assert "PageToken=PA" in first["next_page_uri"]
+    assert "PageToken" not in first["first_page_uri"]
     second = follow(api, first["next_page_uri"])
     third = follow(api, second["next_page_uri"])
     assert (sids(second), sids(third)) == (newest_first[3:6], newest_first[6:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.journal_intents import StartIntent
+from airflow_provider_signalwire.operators import current_try
 from airflow_provider_signalwire.operators.start_guard import StartGuard, StreamStartGuard, TaskKilled
 
 KEYS = {"dag_id": "calls", "run_id": "run", "task_id": "media", "map_index": -1}
@@ -126,6 +128,14 @@ class KilledInFinalizer(StartGuard):
 
     def _stop(self, client, seconds):
         self.has_stopped = True
+
+
+def test_request_to_airflow_that_hangs_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(current_try, "_AIRFLOW_SECONDS", 0.01)
+    before, has_ended = threading.enumerate(), threading.Event()
+    current_try.run_briefly(lambda: has_ended.wait(10))
+    assert [thread.daemon for thread in threading.enumerate() if thread not in before] == [True]
+    has_ended.set()
 
 
 def test_kill_whose_exception_is_ignored_ends_the_task_and_stops_the_stream(connection):

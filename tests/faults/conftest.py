@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from fault_environment import Environment
 from fault_runner import LogByThread, Runner
-from fault_scenarios import Case
+from fault_scenarios import CASES
 
 from airflow_provider_signalwire.client.flows import start as starting
 from airflow_provider_signalwire.client.flows import wait as waiting
@@ -58,6 +58,6 @@ def no_pauses() -> Iterator[None]:
 def runner(
     request: pytest.FixtureRequest, environments: list[Environment], log: LogByThread, no_pauses: None
 ) -> Runner:
-    requested = [item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")]
-    slow = [case for case in requested if isinstance(case, Case) and case.fault.takes_seconds]
+    requested = [item.callspec.params.get("fault") for item in request.session.items if hasattr(item, "callspec")]
+    slow = [case for case in CASES if case.fault.takes_seconds and case.fault in requested]
     return Runner(environments, slow, log)

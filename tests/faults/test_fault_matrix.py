@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 
 import pytest
+from fault_list import FAULTS
 from fault_model import expected
 from fault_page import PAGE, page
 from fault_scenarios import CASES, SCENARIOS
 from fault_secrets import BASIC, secrets_in
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_case_ends_as_expected(case, runner, capfd):
-    run = runner.run(case)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault_ends_as_expected_in_every_scenario(fault, runner, capfd):
+    runs = {case: runner.run(case) for case in CASES if case.fault == fault}
 
-    assert run.outcome == expected(case), run.error
-    assert secrets_in(run.output + "".join(capfd.readouterr())) == set()
-    assert not run.called_elsewhere
-    if case.scenario.name == "start" and run.outcome.error and run.outcome.running:
-        assert "may be running" in run.error
+    wrong = {str(case): (run.outcome, run.error) for case, run in runs.items() if run.outcome != expected(case)}
+    assert wrong == {}
+    assert secrets_in("".join([*(run.output for run in runs.values()), *capfd.readouterr()])) == set()
+    assert [str(case) for case, run in runs.items() if run.called_elsewhere] == []
+    for case, run in runs.items():
+        if case.scenario.name == "start" and run.outcome.error and run.outcome.running:
+            assert "may be running" in run.error, case
 
 
 def test_matrix_is_complete():

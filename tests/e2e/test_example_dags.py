@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow_features import skip_without_journal
 from example_runs import BOT, EXAMPLE_DAGS, DagRunner
+from simulated import http_status, running, stop_returns
 
 import airflow_provider_signalwire
 from airflow_provider_signalwire.simulator.server import SimulatorServer
@@ -18,10 +19,6 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 # The journal requires Airflow 3.2, approval 3.1.
 REQUIRE_NEWER_AIRFLOW = {"journaled_stream_cleanup", "approved_stream_cleanup"}
 RECORD_KEYS = {"account_sid", "call_sid", "date_updated", "name", "sid", "status", "uri"}
-
-
-def running_streams(simulator: SimulatorServer) -> list[str]:
-    return [stream["sid"] for stream in simulator.state.snapshot()["streams"] if stream["status"] != "stopped"]
 
 
 def assert_stopped(record: dict[str, Any], *, call_sid: str, stream_sid: str) -> None:
@@ -51,7 +48,7 @@ def test_stop_call_stream(simulator: SimulatorServer, dag_runner: DagRunner, def
     assert result.state == "success"
     assert result.task_states == {"stop_call_stream": "success"}
     assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=sid)
-    assert running_streams(simulator) == [other_sid]
+    assert running(simulator) == [other_sid]
     assert result.triggers == (["CallStreamStoppedTrigger"] if deferrable else [])
 
 
@@ -94,7 +91,7 @@ def test_call_stream_lifecycle(simulator: SimulatorServer, dag_runner: DagRunner
     assert BOT["password"] not in without_supervisor_messages(result.log)
     assert started["sid"] in result.xcom("work_with_audio")
     assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=started["sid"])
-    assert running_streams(simulator) == []
+    assert running(simulator) == []
 
 
 @pytest.mark.parametrize("stop_fails", [False, True], ids=["stop succeeds", "stop fails"])
@@ -103,8 +100,7 @@ def test_call_stream_lifecycle_fails_if_work_or_stop_fails(
     simulator: SimulatorServer, dag_runner: DagRunner, work_fails: bool, stop_fails: bool
 ) -> None:
     (call,) = simulator.seed()
-    stop = {"method": "POST", "path_contains": "/Streams/"}
-    simulator.set_faults([{"match": stop, "times": 1, "kind": "status", "status": 401}] if stop_fails else [])
+    simulator.set_faults([http_status(401, times=1)] if stop_fails else [])
     conf = {"call_sid": call["sid"]}
 
     result = dag_runner.run("call_stream_lifecycle", conf, failing_task="work_with_audio" if work_fails else None)
@@ -119,14 +115,13 @@ def test_call_stream_lifecycle_fails_if_work_or_stop_fails(
     if not stop_fails:
         stream_sid = result.xcom("start_call_stream")["sid"]
         assert_stopped(result.xcom("stop_call_stream"), call_sid=call["sid"], stream_sid=stream_sid)
-        assert running_streams(simulator) == []
+        assert running(simulator) == []
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["synchronous", "deferred"])
 def test_conference_stream(simulator: SimulatorServer, dag_runner: DagRunner, deferrable: bool) -> None:
     (conference,) = simulator.seed_conferences()
-    stop = {"method": "POST", "path_contains": "/Streams/"}
-    simulator.set_faults([{"match": stop, "times": 2, "kind": "patch", "set": {"status": "queued"}}])
+    simulator.set_faults(stop_returns("queued", "queued"))
 
     result = dag_runner.run("conference_stream", {"conference_sid": conference["sid"]}, deferrable=deferrable)
 
@@ -142,7 +137,7 @@ def test_conference_stream(simulator: SimulatorServer, dag_runner: DagRunner, de
     assert result.xcom("stop_conference_stream")["sid"] == started["sid"]
     stopped = result.xcom("wait_until_stopped")
     assert (stopped["sid"], stopped["status"]) == (started["sid"], "stopped")
-    assert running_streams(simulator) == []
+    assert running(simulator) == []
     assert result.triggers == (["ConferenceStreamStoppedTrigger"] if deferrable else [])
 
 
@@ -153,7 +148,7 @@ def test_conference_stream_is_stopped_if_work_fails(simulator: SimulatorServer, 
 
     assert result.state == "failed"
     assert result.task_states["stop_conference_stream"] == "success"
-    assert running_streams(simulator) == []
+    assert running(simulator) == []
 
 
 def test_run_call_stream(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -167,7 +162,7 @@ def test_run_call_stream(simulator: SimulatorServer, dag_runner: DagRunner) -> N
     assert result.triggers == ["RunCallStreamTrigger"]
     (stream,) = simulator.state.snapshot()["streams"]
     assert_stopped(result.xcom("run_call_stream"), call_sid=call["sid"], stream_sid=stream["sid"])
-    assert running_streams(simulator) == []
+    assert running(simulator) == []
 
 
 def test_stop_mapped_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -180,7 +175,7 @@ def test_stop_mapped_streams(simulator: SimulatorServer, dag_runner: DagRunner) 
     assert result.task_states == {"find_streams": "success", "stop_call_stream": "success"}
     for record, stream in zip(result.xcoms("stop_call_stream"), streams, strict=True):
         assert_stopped(record, **stream)
-    assert running_streams(simulator) == []
+    assert running(simulator) == []
 
 
 def test_stop_many_streams(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -194,7 +189,7 @@ def test_stop_many_streams(simulator: SimulatorServer, dag_runner: DagRunner) ->
     summary = result.xcom("stop_streams")
     counts = {key: summary[key] for key in ("requested", "duplicates", "stopped", "missing", "failed")}
     assert counts == {"requested": 21, "duplicates": 1, "stopped": 20, "missing": 0, "failed": 0}
-    assert running_streams(simulator) == []
+    assert running(simulator) == []
 
 
 def test_scheduled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -208,7 +203,7 @@ def test_scheduled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
     summary = result.xcom("stop_forgotten_streams")
     assert (summary["calls"], summary["stopped"], summary["failed"]) == (3, 3, 0)
     others = [call["streams"][1]["sid"] for call in old_calls]
-    assert set(running_streams(simulator)) == {*others, *(stream["sid"] for stream in young_call["streams"])}
+    assert set(running(simulator)) == {*others, *(stream["sid"] for stream in young_call["streams"])}
 
 
 def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -220,7 +215,7 @@ def test_journaled_stream_cleanup(simulator: SimulatorServer, dag_runner: DagRun
     assert result.state == "success"
     summary = result.xcom("stop_forgotten_streams")
     assert (summary["running"], summary["stopped"]) == (0, 0)
-    assert running_streams(simulator) == [call["streams"][0]["sid"]]
+    assert running(simulator) == [call["streams"][0]["sid"]]
 
 
 def test_approved_stream_cleanup_skips_approval_without_streams(
@@ -239,7 +234,7 @@ def test_approved_stream_cleanup_skips_approval_without_streams(
         "approve": "skipped",
         "stop_streams": "skipped",
     }
-    assert running_streams(simulator) == [call["streams"][0]["sid"]]
+    assert running(simulator) == [call["streams"][0]["sid"]]
 
 
 def test_scheduled_stream_cleanup_dry_run_stops_nothing(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -251,7 +246,7 @@ def test_scheduled_stream_cleanup_dry_run_stops_nothing(simulator: SimulatorServ
     assert result.state == "success"
     would_stop = result.xcom("stop_forgotten_streams")["would_stop"]
     assert would_stop == [{"call_sid": call["sid"], "stream_sid": "bot"}]
-    assert running_streams(simulator) == [call["streams"][0]["sid"]]
+    assert running(simulator) == [call["streams"][0]["sid"]]
 
 
 def test_make_and_hang_up_call(simulator: SimulatorServer, dag_runner: DagRunner) -> None:
@@ -288,7 +283,7 @@ def test_stop_stream_on_failure(simulator: SimulatorServer, dag_runner: DagRunne
 
     assert result.state == ("failed" if failing_task else "success")
     started = result.xcom("start_call_stream")["sid"]
-    assert running_streams(simulator) == ([] if failing_task else [started])
+    assert running(simulator) == ([] if failing_task else [started])
 
 
 def test_dag_ids_match_file_names(dag_runner: DagRunner) -> None:

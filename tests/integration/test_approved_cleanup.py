@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from simulated import running
 
 pytest.importorskip("airflow.sdk.execution_time.hitl", reason="needs Airflow 3.1 or newer")
 
@@ -55,10 +56,6 @@ class Person(threading.Thread):
             )
 
 
-def running(simulator: Any) -> set[str]:
-    return {stream["sid"] for stream in simulator.state.snapshot()["streams"] if stream["status"] != "stopped"}
-
-
 def seed(simulator: Any, count: int) -> list[dict[str, Any]]:
     return list(simulator.seed(count=count, age_seconds=5 * 3600, streams=[{"name": NAME}]))
 
@@ -75,7 +72,7 @@ def test_exactly_the_approved_streams_are_stopped(run_dag, simulator, connection
     assert {call["sid"] for call in approved} == {call["sid"] for call in approved if call["sid"] in person.body}
     assert run.results["stop_streams"]["stopped"] == 2
     assert len(running(simulator)) == 1
-    assert not running(simulator) & {call["streams"][0]["sid"] for call in approved}
+    assert not set(running(simulator)) & {call["streams"][0]["sid"] for call in approved}
 
 
 def test_rejected_streams_keep_running(run_dag, simulator, connection, database):

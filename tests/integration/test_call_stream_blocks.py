@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-STOPS = {"method": "POST", "path_contains": "/Streams/"}
-REFUSAL = [{"match": STOPS, "times": None, "kind": "status", "status": 401}]
-
-
-def streams(simulator):
-    return simulator.state.snapshot()["streams"]
+from simulated import http_status, streams
 
 
 def assert_each_stopped(simulator, count):
@@ -31,7 +25,7 @@ def states_of(run, beginning):
 @pytest.mark.parametrize("dag_id", ["block_in_group", "block_in_mapped_group", "nested_blocks"])
 def test_run_fails_if_the_work_or_the_stop_fails(run_dag, simulator, connection, dag_id, work_fails, stop_fails):
     calls = [call["sid"] for call in simulator.seed(count=2)]
-    simulator.set_faults(REFUSAL if stop_fails else [])
+    simulator.set_faults([http_status(401)] if stop_fails else [])
 
     run = run_dag(dag_id, call_sid=calls[0], call_sids=calls, work_fails=work_fails)
 

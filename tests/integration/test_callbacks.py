@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-
-def running(simulator):
-    return [stream["name"] for stream in simulator.state.snapshot()["streams"] if stream["status"] != "stopped"]
+from simulated import http_status, running
 
 
 def test_stream_is_stopped_when_a_task_fails(run_dag, simulator, connection):
     [call] = simulator.seed(streams=[{"name": "media"}, {"name": "other"}])
+    [_, other] = call["streams"]
 
     run = run_dag("failing_work", call_sid=call["sid"])
 
     assert run.state == "failed"
-    assert running(simulator) == ["other"]
+    assert running(simulator) == [other["sid"]]
 
 
 def test_failure_of_the_callback_is_logged_and_changes_nothing(run_dag, simulator, connection, caplog, capfd):
     [call] = simulator.seed(streams=[{"name": "media"}])
-    stops = {"method": "POST", "path_contains": "/Streams/"}
-    simulator.set_faults([{"match": stops, "kind": "status", "status": 401, "times": None}])
+    simulator.set_faults([http_status(401)])
 
     run = run_dag("failing_work", call_sid=call["sid"])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from simulated import call_returns, http_status, stop_always_returns, stop_returns
 
 from airflow_provider_signalwire.simulator.compatibility import endpoints
 
 KEYS = {"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}
-STOPS = {"method": "POST", "path_contains": "/Streams/"}
 SENSOR_MODES = ["poke", "reschedule", "deferrable"]
 STREAM_DAGS = ["stop_sync", "stop_deferred", *[f"stream_sensor_{mode}" for mode in SENSOR_MODES]]
 
@@ -20,8 +20,7 @@ def stream(simulator, connection):
 
 @pytest.mark.parametrize("dag_id", STREAM_DAGS)
 def test_slow_stop_returns_the_unchanged_record(run_dag, simulator, stream, dag_id):
-    statuses = ["queued", "in-progress"]
-    simulator.set_faults([{"match": STOPS, "kind": "patch", "set": {"status": status}} for status in statuses])
+    simulator.set_faults(stop_returns("queued", "in-progress"))
 
     run = run_dag(dag_id, **stream)
 
@@ -58,8 +57,7 @@ def test_unknown_stream_fails_the_task_without_a_retry(run_dag, simulator, strea
 
 @pytest.mark.parametrize("dag_id", ["stop_deferred", "stream_sensor_deferrable"])
 def test_error_in_the_triggerer_fails_the_task_without_a_retry(run_dag, simulator, stream, dag_id):
-    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
-    simulator.set_faults([queued, {"match": STOPS, "times": None, "kind": "status", "status": 401}])
+    simulator.set_faults([*stop_returns("queued"), http_status(401)])
 
     run = run_dag(dag_id, **stream)
 
@@ -83,8 +81,7 @@ def test_transient_failure_does_not_end_the_wait(
     run_dag, simulator, make_connection, stream, dag_id, polls_before, status
 ):
     make_connection(extra={"max_attempts": 1})
-    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
-    simulator.set_faults([*[queued] * polls_before, {"match": STOPS, "kind": "status", "status": status}])
+    simulator.set_faults([*stop_returns(*["queued"] * polls_before), http_status(status, times=1)])
 
     run = run_dag(dag_id, **stream)
 
@@ -94,22 +91,21 @@ def test_transient_failure_does_not_end_the_wait(
 
 @pytest.mark.parametrize("dag_id", ["stop_sync_in_vain", "stop_deferred_in_vain"])
 def test_stop_that_never_happens_fails_after_airflows_retries(run_dag, simulator, stream, dag_id):
-    simulator.set_faults([{"match": STOPS, "times": None, "kind": "patch", "set": {"status": "queued"}}])
+    simulator.set_faults([stop_always_returns("queued")])
 
     assert run_dag(dag_id, **stream).tasks == {"wait": ("failed", 3)}
 
 
 @pytest.mark.parametrize("mode", SENSOR_MODES)
 def test_soft_fail_skips_on_a_timeout(run_dag, simulator, stream, mode):
-    simulator.set_faults([{"match": STOPS, "times": None, "kind": "patch", "set": {"status": "queued"}}])
+    simulator.set_faults([stop_always_returns("queued")])
 
     assert run_dag(f"stream_sensor_{mode}_softly_in_vain", **stream).tasks == {"wait": ("skipped", 1)}
 
 
 @pytest.mark.parametrize("mode", SENSOR_MODES)
 def test_soft_fail_raises_real_errors(run_dag, simulator, stream, mode):
-    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
-    simulator.set_faults([queued, {"match": STOPS, "times": None, "kind": "status", "status": 401}])
+    simulator.set_faults([*stop_returns("queued"), http_status(401)])
 
     run = run_dag(f"stream_sensor_{mode}_softly", **stream)
 
@@ -120,8 +116,7 @@ def test_soft_fail_raises_real_errors(run_dag, simulator, stream, mode):
 @pytest.mark.parametrize("mode", SENSOR_MODES)
 def test_call_sensor_only_reads(run_dag, simulator, connection, mode):
     [call] = simulator.seed(status="completed")
-    reads = {"method": "GET", "path_contains": "/Calls/"}
-    simulator.set_faults([{"match": reads, "kind": "patch", "set": {"status": "in-progress"}}])
+    simulator.set_faults(call_returns("in-progress"))
 
     run = run_dag(f"call_sensor_{mode}", call_sid=call["sid"])
 
@@ -143,8 +138,7 @@ def test_call_that_ended_otherwise_fails_the_task_without_a_retry(run_dag, simul
 def test_reschedule_mode_remembers_an_accepted_stop(run_dag, simulator, connection):
     """A 404 after an accepted stop means stopped, and the SID is used, although each poke runs in another process."""
     [call] = simulator.seed(streams=[{"name": "media"}])
-    queued = {"match": STOPS, "kind": "patch", "set": {"status": "queued"}}
-    simulator.set_faults([queued, {"match": STOPS, "kind": "status", "status": 404}])
+    simulator.set_faults([*stop_returns("queued"), http_status(404, times=1)])
 
     run = run_dag("stream_sensor_reschedule", call_sid=call["sid"], stream_sid="media")
 

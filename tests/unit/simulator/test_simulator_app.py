@@ -171,6 +171,7 @@ def test_openapi_document_has_every_schema_it_refers_to(api):
     document = api.get("/_simulator/openapi.json")
     references = re.findall(r'"#/components/schemas/(\w+)"', document.text)
     assert set(references) == set(document.json()["components"]["schemas"])
+    assert set(re.findall(r'"application/json": \{"(\w+)"', document.text)) == {"schema"}
 
 
 @pytest.mark.parametrize("path", ["/Calls", "/_simulator/requests"])

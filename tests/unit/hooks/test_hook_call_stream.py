@@ -11,6 +11,7 @@ from simulated import STARTS, STOPS, running, streams
 
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
+    SignalWireConfigurationError,
     SignalWireConnectionError,
     SignalWireRequestError,
     SignalWireTimeoutError,
@@ -96,6 +97,8 @@ def test_stop_waits_until_the_timeout(simulator, run_block):
     simulator.set_faults([{"match": STOPS, "times": None, "kind": "patch", "set": {"status": "queued"}}])
     with pytest.raises(SignalWireTimeoutError, match="its last status was 'queued'"):
         run_block(lambda record: None, timeout=0.1)
+    with pytest.raises(SignalWireConfigurationError, match="'timeout' is -1"):
+        run_block(lambda record: None, timeout=-1)
 
 
 def test_stream_that_has_stopped_in_the_block_is_no_error(simulator, run_block, call_sid):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -109,6 +110,27 @@ def test_listing_calls_filters(simulator, hook):
     )
 
     assert [call["sid"] for call in found] == [old["sid"]]
+
+
+def test_every_filter_is_sent(simulator, hook):
+    time = "2026-01-31T00:00:00Z"
+    times = dict.fromkeys(("started_before", "started_after", "ended_before", "ended_after"), time)
+    list(
+        hook.list_calls(status="completed", to="+15550100009", from_="+15550100008", parent_call_sid="parent", **times)
+    )
+    names = {name for name, _ in parse_qsl(simulator.requests()[-1]["query"])}
+    assert names == {
+        *("Status", "To", "From", "ParentCallSid", "PageSize"),
+        *("StartTime<", "StartTime>", "EndTime<", "EndTime>"),
+    }
+
+    dates = dict.fromkeys(("created_before", "created_after", "updated_before", "updated_after"), "2026-01-31")
+    list(hook.list_conferences(status="completed", friendly_name="room", **dates))
+    names = {name for name, _ in parse_qsl(simulator.requests()[-1]["query"])}
+    assert names == {
+        *("Status", "FriendlyName", "PageSize"),
+        *("DateCreated<", "DateCreated>", "DateUpdated<", "DateUpdated>"),
+    }
 
 
 @pytest.fixture

@@ -109,3 +109,10 @@ def test_description_names_stream_age_and_owner():
         "stream 'MZ1' ('for +***4567') on call 'CA1', started 2:00:05 ago by task 'start'[3] of DAG 'dag', run "
         "'manual__2026-06-01T10:00:00' (failed)"
     )
+
+
+def test_description_says_if_only_the_start_is_known():
+    found = ForgottenStream(stream("bot"), HOUR, "failed")
+    assert found.describe().startswith(
+        "stream 'bot' on call 'CA1', possibly started 1:00:00 ago by task 'start' of DAG"
+    )

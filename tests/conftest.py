@@ -27,7 +27,7 @@ os.environ.update(
 
 # Airflow adds filters for warnings: they would come before those of pyproject.toml, which turn some into errors.
 with warnings.catch_warnings():
-    import airflow.configuration  # noqa: F401
+    import airflow.configuration  # noqa: F401  # its filters end with the block
 
 from airflow_database import copy_migrated_database
 

@@ -133,7 +133,7 @@ class ConnectionHook(BaseHook):
         limit: int | None,
         **filters: Any,
     ) -> Iterator[T]:
-        """Iterate over the records that match; a page is fetched when it is needed, and is no longer than the limit."""
+        """Iterate over the records that match. A page is fetched when it is needed; its size is at most the limit."""
         page_size = validate_integer("page_size", page_size, minimum=1, maximum=MAX_PAGE_SIZE)
         if limit is not None:
             page_size = min(page_size, max(validate_integer("limit", limit, minimum=0, maximum=sys.maxsize), 1))

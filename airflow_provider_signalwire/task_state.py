@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
+
+from airflow_provider_signalwire.threads import call_in_thread
 
 T = TypeVar("T")
 
@@ -38,7 +39,8 @@ class TaskState:
         self._key = key
         self._options = {} if retention is None else {"retention": retention}
         self._timeout = timeout
-        self._thread: threading.Thread | None = None
+        # One entry when the request in the background has ended.
+        self._end: queue.SimpleQueue[None] | None = None
         self._has_warned = False
 
     @property
@@ -49,7 +51,7 @@ class TaskState:
     @property
     def is_busy(self) -> bool:
         """Whether Airflow has not responded to an earlier request yet."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._end is not None and self._end.empty()
 
     def load(self) -> dict[str, Any] | None:
         """Return the entry; None if there is none, or it cannot be read."""
@@ -78,20 +80,21 @@ class TaskState:
 
     def _attempt_in_background(self, action: str, request: Callable[[], T], timeout: float) -> T | None:
         """Send a request in a thread: a timeout of the task that interrupts it would leave its response unread."""
-        previous = self._thread
-        values: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        previous, self._end = self._end, queue.SimpleQueue()
+        end = self._end
 
-        def run() -> None:
+        def run() -> T | None:
             if previous is not None:
-                previous.join()
-            values.put(self._attempt(action, request))
+                previous.get()
+            try:
+                return self._attempt(action, request)
+            finally:
+                end.put(None)
 
-        self._thread = threading.Thread(target=run, name="signalwire-task-state", daemon=True)
-        self._thread.start()
         try:
-            return values.get(timeout=timeout)
-        except queue.Empty:
-            self._log_failure(action, TimeoutError(f"no response in {timeout:g} s"))
+            return call_in_thread(run, name="signalwire-task-state", timeout=timeout)
+        except TimeoutError as error:
+            self._log_failure(action, error)
             return None
 
     def _attempt(self, action: str, request: Callable[[], T]) -> T | None:

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import contextvars
 import queue
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
+
+from airflow_provider_signalwire.threads import start_thread
 
 T = TypeVar("T")
 
@@ -50,9 +51,8 @@ class BackgroundLoop(Generic[T]):
         :raises asyncio.CancelledError: if :meth:`cancel` was called.
         """
         run_thread = contextvars.copy_context().run
-        thread = threading.Thread(target=run_thread, args=(self._run_thread,), name="signalwire-batch", daemon=True)
         try:
-            thread.start()
+            start_thread(lambda: run_thread(self._run_thread), name="signalwire-batch")
             while not self._has_ended and not self._is_cancelled:
                 self._wait(_TICK_SECONDS)
                 self._on_tick()

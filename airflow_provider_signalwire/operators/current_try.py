@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_signalwire.threads import call_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +39,14 @@ def is_current_try(context: Any) -> bool:
 
     If Airflow does not respond in time, it cannot have begun another try either.
     """
-    given_up: list[bool] = []
-    run_briefly(lambda: given_up.append(_is_given_up(context)))
-    return not any(given_up)
+    return not run_briefly(lambda: _is_given_up(context))
 
 
-def run_briefly(ask_airflow: Callable[[], None]) -> None:
+def run_briefly(ask_airflow: Callable[[], T]) -> T | None:
     """Wait for Airflow for a second. In a thread, because a signal may have interrupted a request to it in this one."""
-    thread = threading.Thread(target=ask_airflow, daemon=True)
-    thread.start()
-    thread.join(_AIRFLOW_SECONDS)
+    with contextlib.suppress(TimeoutError):
+        return call_in_thread(ask_airflow, name="signalwire-airflow", timeout=_AIRFLOW_SECONDS)
+    return None
 
 
 def _is_given_up(context: Any) -> bool:

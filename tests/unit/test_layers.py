@@ -30,6 +30,7 @@ LAYERS = (
     {"client.protocol"},
     {"exceptions"},
     {"_compat", "connection_form", "task_state"},
+    {"threads"},
     {"provider_info"},
     {"simulator"},
 )

@@ -11,12 +11,11 @@ how much time is left.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import socket
 import ssl
-import threading
 from collections.abc import Mapping
-from concurrent.futures import Future
 from typing import Any, cast
 
 from requests import PreparedRequest
@@ -26,6 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_signalwire.client.transport.attempt import TunnelRefused, current_attempt
 from airflow_provider_signalwire.client.transport.response_parser import ResponseParser
+from airflow_provider_signalwire.threads import call_in_thread
 
 _READ_SIZE = 65536
 
@@ -150,16 +150,8 @@ class _Response(http.client.HTTPResponse):
 
 def _look_up(host: str, port: int, timeout: float) -> list[Any]:
     """Return a host's addresses; the system's own function knows no timeout, so a thread waits for it."""
-    addresses: Future[list[Any]] = Future()
-
-    def look_up() -> None:
-        try:
-            addresses.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except Exception as error:
-            addresses.set_exception(error)
-
-    threading.Thread(target=look_up, name="signalwire-dns", daemon=True).start()
-    return addresses.result(timeout)
+    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    return call_in_thread(look_up, name="signalwire-dns", timeout=timeout)
 
 
 class _HttpsConnection(_Connection, HTTPSConnection):

@@ -112,7 +112,7 @@ class StartCallingStreamOperator(GuardedStartMixin, HookMixin, BaseOperator):
         stream = f"A stream on call {self.call_id!r}"
         guard = _CallingStartGuard(context=context, hook=self.hook, stream=stream, start=start, stop_first=is_later_try)
         log.info("Starting the stream with the control id %s on call %r.", _masked(control_id), self.call_id)
-        return _accepted("start", self._run(guard), control_id, self.call_id)
+        return self._run(guard, lambda response: _accepted("start", response, control_id, self.call_id))
 
     def _make_start(self, control_id: str) -> CallingStreamStart:
         from airflow_provider_signalwire.client.flows.calling import CallingStreamStart

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
+    from airflow_provider_signalwire.operators.start_guard import StreamStartGuard
 
 _STATE_KEY = "signalwire_run"
 _KILL_SECONDS = 3.0
@@ -106,19 +107,16 @@ class RunCallStreamOperator(StartStreamOperator):
         self.stop_timeout = validate_duration("stop_timeout", stop_timeout)
         self._resumed: dict[str, Any] | None = None
 
-    def execute(self, context: Context) -> NoReturn:
+    def execute(self, context: Context) -> StreamRecord:
         """Start the stream, or take up the one of an earlier try, and defer."""
-        state = TaskState(context, _STATE_KEY)
-        running = state.load()
+        running = TaskState(context, _STATE_KEY).load()
         if running is not None and running["key"] == self._resume_key(context):
             self._resumed = running
             self.log.info("Resuming stream %r on call %r.", running["stream_sid"], self.call_sid)
-        else:
-            if running is not None:  # a user has cleared the task, which has stopped the stream, or has tried to
-                self._stop_stream(running)
-            running = self._start_stream(context)
-            state.save(running)
-        self._defer(running)
+            self._defer(running)
+        if running is not None:  # a user has cleared the task, which has stopped the stream, or has tried to
+            self._stop_stream(running)
+        return super().execute(context)
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord:
         """Return the record that the trigger sent, or raise the error that it sent."""
@@ -152,18 +150,19 @@ class RunCallStreamOperator(StartStreamOperator):
             self._stop_stream(self._resumed, seconds=_KILL_SECONDS)
             raise TaskKilled()
 
-    def _start_stream(self, context: Context) -> dict[str, Any]:
-        """Start the stream, and return what the trigger and the next try have to know of it."""
-        record = super().execute(context)
+    def _finish(self, context: Context, guard: StreamStartGuard, record: StreamRecord) -> NoReturn:
+        """Save what the trigger and the next try have to know of the stream, and defer."""
+        super()._finish(context, guard, record)
         self.do_xcom_push = self._pushes_xcom
-        stream_sid = self._guard.stop_by if self._guard is not None else record["sid"]
-        return {
+        running = {
             "key": self._resume_key(context),
             "call_sid": self.call_sid,
-            "stream_sid": stream_sid,
-            "stream_status": record["status"] if stream_sid == record["sid"] else None,
+            "stream_sid": guard.stop_by,
+            "stream_status": record["status"] if guard.stop_by == record["sid"] else None,
             "deadline": time.time() + self.max_duration,
         }
+        TaskState(context, _STATE_KEY).save(running)
+        self._defer(running)
 
     def _make_parameters(self, context: Context) -> Mapping[str, str] | None:
         if not self.owner_parameters:

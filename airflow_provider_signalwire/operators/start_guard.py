@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from airflow.providers.common.compat.sdk import TaskDeferred
+
 from airflow_provider_signalwire._compat import CLEARING_DISCARDS_STATE
 from airflow_provider_signalwire.client.flows.start import StreamStart
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
@@ -17,7 +19,7 @@ from airflow_provider_signalwire.operators.current_try import is_current_try, is
 from airflow_provider_signalwire.task_state import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_signalwire.client.protocol.records import StreamRecord
     from airflow_provider_signalwire.client.protocol.request import ApiRequest
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_signalwire.journal_intents import StartIntent
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +85,10 @@ class StartGuard(ABC, Generic[R]):
     def _forget(self) -> None:
         """Note that no stream can be running."""
 
-    def run(self) -> R:
-        """Start the stream and return its record.
+    def run(self, finish: Callable[[R], T]) -> T:
+        """Start the stream, and do the rest of the task's work; a task that defers has succeeded.
 
+        :param finish: Does the rest, and returns the task's result.
         :raises SignalWireError: its message says so if a stream may be running.
         """
         try:
@@ -92,16 +96,18 @@ class StartGuard(ABC, Generic[R]):
             self._has_returned = True
             if self._is_killed:  # Python ignores an exception of a signal handler that runs inside a finalizer
                 raise TaskKilled()
-        except SignalWireError:
-            self._is_ending = True
-            # The flow has stopped what it may have started, or its error says so.
-            if self._warning() is None:
-                self._forget()
+            return finish(record)
+        except TaskDeferred:
             raise
         except BaseException as error:
-            self._end(error)
+            if self._has_returned or not isinstance(error, SignalWireError):
+                self._end(error)
+            else:
+                self._is_ending = True
+                # The flow has stopped what it may have started, or its error says so.
+                if self._warning() is None:
+                    self._forget()
             raise
-        return record
 
     def on_kill(self) -> None:
         """Handle SIGTERM: end the task, because Airflow's handler does not. What it started is stopped."""
@@ -142,12 +148,12 @@ class GuardedStartMixin:
     _guard: StartGuard[Any] | None = None
     _is_killed = False
 
-    def _run(self, guard: StartGuard[R]) -> R:
-        """Run a start, unless the task was killed before it."""
+    def _run(self, guard: StartGuard[R], finish: Callable[[R], T]) -> T:
+        """Run a start and the rest of the task's work, unless the task was killed before."""
         self._guard = guard
         if self._is_killed:
             raise TaskKilled()
-        return guard.run()
+        return guard.run(finish)
 
     def on_kill(self) -> None:
         """Stop the stream that was or may have been started, and end the task."""

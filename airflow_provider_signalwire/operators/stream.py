@@ -137,7 +137,6 @@ class StartStreamOperator(GuardedStartMixin, StreamParentMixin, HookMixin, BaseO
         "signalwire_conn_id",
     )
     template_fields_renderers = {"parameters": "json"}  # noqa: RUF012 - as Airflow declares it
-    _guard: StreamStartGuard | None = None
 
     @clears_locals
     def __init__(
@@ -204,8 +203,11 @@ class StartStreamOperator(GuardedStartMixin, StreamParentMixin, HookMixin, BaseO
             push_record=self._pushes_xcom,
             journal_intent=StartIntent(context, self, name),
         )
-        record = self._run(guard)
-        name = record.get("name") or name
+        return self._run(guard, lambda record: self._finish(context, guard, record))
+
+    def _finish(self, context: Context, guard: StreamStartGuard, record: StreamRecord) -> StreamRecord:
+        """Do what follows the start."""
+        name = record.get("name") or guard.name
         write_stream_event(
             context, self, "started", stream_sid=record["sid"], name=name, outlives_run=self.outlives_run
         )

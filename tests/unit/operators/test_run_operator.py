@@ -187,6 +187,20 @@ def test_killed_after_the_start_stops_the_stream(simulator, defer):
     assert_one_stream_that_has_stopped(simulator)
 
 
+def test_timeout_after_the_start_stops_the_stream(simulator, make_task, run_task, monkeypatch):
+    save = run_task.store.set
+
+    def save_slowly(key, value, **options):
+        if key == "signalwire_run":
+            raise AirflowTaskTimeout("Timed out")
+        save(key, value, **options)
+
+    monkeypatch.setattr(run_task.store, "set", save_slowly)
+    with pytest.raises(AirflowTaskTimeout):
+        make_task().execute(run_task.context())
+    assert_one_stream_that_has_stopped(simulator)
+
+
 def test_retry_by_airflow_resumes_the_stream(simulator, defer, clock, run_task):
     _, first = defer()
     clock.now += 20

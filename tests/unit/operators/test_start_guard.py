@@ -108,7 +108,7 @@ def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator,
     )
 
     with pytest.raises(SignalWireError) as raised:
-        guard.run()
+        guard.run(lambda record: record)
 
     assert simulator.state.snapshot()["counts"]["running_streams"] == is_given_up
     assert ("may be running" in str(raised.value)) == is_given_up
@@ -141,5 +141,5 @@ def test_request_to_airflow_that_hangs_is_not_waited_for(monkeypatch):
 def test_kill_whose_exception_is_ignored_ends_the_task_and_stops_the_stream(connection):
     guard = KilledInFinalizer(context={}, hook=SignalWireHook(connection), stream="A stream")
     with pytest.raises(TaskKilled):
-        guard.run()
+        guard.run(lambda record: record)
     assert guard.has_stopped

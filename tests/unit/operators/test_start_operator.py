@@ -196,16 +196,19 @@ class TestTaskThatEndsEarly:
 
     @pytest.fixture
     def end_during(self, monkeypatch, make_operator, run_task):
-        """Raise an error, or call on_kill, when the record is pushed; return the operator and the error raised."""
+        """Raise an error, or call on_kill, when the record is pushed or later; return operator and error."""
 
-        def end(raised):
+        def end(raised, *, when="the record is pushed"):
             operator = make_operator()
             context = run_task.context()
 
-            def push(*, key, value):
+            def raise_it(*args, **kwargs):
                 raise raised if raised is not None else operator.on_kill()
 
-            context["ti"].xcom_push = push
+            if when == "the record is pushed":
+                context["ti"].xcom_push = raise_it
+            else:
+                monkeypatch.setattr("airflow_provider_signalwire.operators.stream.write_stream_event", raise_it)
             with pytest.raises(BaseException) as caught:  # noqa: PT011 - TaskKilled is not an Exception
                 operator.execute(context)
             return operator, caught.value
@@ -220,8 +223,9 @@ class TestTaskThatEndsEarly:
             pytest.param(None, TaskKilled, id="on_kill"),
         ],
     )
-    def test_stream_is_stopped(self, simulator, end_during, run_task, raised, expected):
-        operator, error = end_during(raised)
+    @pytest.mark.parametrize("when", ["the record is pushed", "the journal is written"])
+    def test_stream_is_stopped(self, simulator, end_during, run_task, raised, expected, when):
+        operator, error = end_during(raised, when=when)
         assert type(error) is expected
         assert running(simulator) == []
         assert len(streams(simulator)) == 1

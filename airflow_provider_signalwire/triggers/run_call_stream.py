@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,8 +21,9 @@ from airflow_provider_signalwire.triggers.events import error_event, success_eve
 
 log = logging.getLogger(__name__)
 
-# Airflow gives on_kill 30 seconds.
+# Airflow gives on_kill 30 seconds. What is left is for the lookup of the connection, and for a free connection.
 _KILL_SECONDS = 20.0
+_MAX_KILL_SECONDS = 30.0
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -65,11 +68,21 @@ class RunCallStreamTrigger(PollingTrigger):
 
     async def on_kill(self) -> None:
         """Stop the stream: a user has marked the task failed or successful, or cleared it."""
+        stop = asyncio.create_task(self._stop_stream())
+        # Airflow cancels a trigger every second until it has ended. A retry of the stop takes longer.
+        while not stop.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([stop])
+        await stop
+
+    async def _stop_stream(self) -> None:
         try:
-            settings = await connection_settings(self.signalwire_conn_id)
-            stream = self._make_stream_poller(self.account_sid if self.account_sid is not None else settings.project_id)
-            async with shared_client(settings, observer=AIRFLOW_STATS) as client:
-                stop = await client.run(stop_running_stream(stream, timeout=_KILL_SECONDS))
+            async with asyncio.timeout(_MAX_KILL_SECONDS):
+                settings = await connection_settings(self.signalwire_conn_id)
+                account_sid = self.account_sid if self.account_sid is not None else settings.project_id
+                async with shared_client(settings, observer=AIRFLOW_STATS) as client:
+                    flow = stop_running_stream(self._make_stream_poller(account_sid), timeout=_KILL_SECONDS)
+                    stop = await client.run(flow)
             report_stop(stop, self.call_sid, self.stream_sid)
         except SignalWireError as error:
             log.error("The task was ended by a user, and its stream could not be stopped: %s", error)

@@ -172,6 +172,22 @@ def test_killed_while_deferred_stops_the_stream(simulator, defer):
     assert_one_stream_that_has_stopped(simulator)
 
 
+def test_cancelling_a_killed_trigger_again_does_not_interrupt_the_stop(simulator, defer):
+    """Airflow does so every second until the trigger has ended."""
+
+    async def kill(trigger):
+        kill = asyncio.create_task(trigger.on_kill())
+        while not kill.done():
+            await asyncio.sleep(0)
+            kill.cancel()
+        await kill
+
+    _, deferral = defer()
+    simulator.set_faults([http_status(503, times=1)])
+    asyncio.run(kill(rebuild(deferral.trigger)))
+    assert_one_stream_that_has_stopped(simulator)
+
+
 def test_kill_whose_stop_fails_is_logged(simulator, defer, caplog):
     _, deferral = defer()
     simulator.set_faults([http_status(401)])

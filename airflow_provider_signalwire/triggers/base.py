@@ -38,8 +38,15 @@ async def connection_settings(signalwire_conn_id: str) -> ClientSettings:
     lookup = _lookups.get(key)
     if lookup is None:
         lookup = _lookups[key] = asyncio.create_task(SignalWireHook(signalwire_conn_id).get_async_settings())
-        lookup.add_done_callback(lambda _: _lookups.pop(key))
-    return await asyncio.shield(lookup)  # cancelling one waiter does not cancel the others
+        lookup.add_done_callback(lambda lookup: _forget(key, lookup))
+    await asyncio.wait([lookup])  # cancelling one waiter does not cancel the others
+    return lookup.result()
+
+
+def _forget(key: tuple[asyncio.AbstractEventLoop, str], lookup: asyncio.Task[ClientSettings]) -> None:
+    del _lookups[key]
+    if not lookup.cancelled():
+        lookup.exception()  # if all waiters were cancelled, asyncio would log it with a traceback
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from types import SimpleNamespace
 
 import pytest
@@ -174,6 +175,26 @@ class TestConnectionLookup:
         assert looked_up == ["gone"]
         assert all(isinstance(failure, SignalWireError) and "gone" in str(failure) for failure in failures)
         assert base._lookups == {}
+
+    async def test_failure_is_not_logged_if_all_waiters_were_cancelled(self, monkeypatch):
+        waiter_has_ended, logged = asyncio.Event(), []
+
+        async def fail(hook):
+            await waiter_has_ended.wait()
+            raise ConnectionRefusedError("The API server is unreachable.")
+
+        monkeypatch.setattr(SignalWireHook, "get_async_settings", fail)
+        asyncio.get_running_loop().set_exception_handler(lambda loop, details: logged.append(details))
+        waiter = asyncio.create_task(connection_settings("any"))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        waiter_has_ended.set()
+        while base._lookups:
+            await asyncio.sleep(0)
+        del waiter
+        gc.collect()  # asyncio logs it when nothing refers to the task any more
+        assert logged == []
 
 
 class TestManyTriggers:

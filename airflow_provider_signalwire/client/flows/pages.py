@@ -66,12 +66,13 @@ class RecordPager(Generic[T]):
         uri = page.next_page_uri
         if not uri:
             return None
-        if uri in self._seen:
+        following = endpoints.next_page(request, uri)
+        if following.target in self._seen:
             raise SignalWireResponseError(
                 f"Could not list {page.noun}s: the pages repeat: a page names an earlier one as the next.",
                 http_status=200,
             )
-        return endpoints.next_page(request, uri)
+        return following
 
 
 def _valid_records(page: RecordPage[T]) -> Iterator[T]:

@@ -6,9 +6,11 @@ Paths and fields are those of the `Compatibility API <https://signalwire.com/doc
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar, Unpack
+from urllib.parse import quote
 
 from airflow_provider_signalwire.client.protocol import filters, records
 from airflow_provider_signalwire.client.protocol import validation as inputs
@@ -40,6 +42,7 @@ T = TypeVar("T")
 MAX_PAGE_SIZE = 1000
 
 _NEXT_PAGE = " (next page)"
+_TO_ENCODE = re.compile(r'%(?![0-9A-Fa-f]{2})|["<>\[\]^`{|}]')
 
 
 @clears_locals
@@ -188,8 +191,11 @@ def next_page(request: ApiRequest[RecordPage[T]], next_page_uri: str) -> ApiRequ
 
     :param request: The request for any page of the list.
     """
+    # Of these characters, requests would encode each and aiohttp none. After a stray percent sign, requests would also
+    # encode those that are fine.
+    path = _TO_ENCODE.sub(lambda found: quote(found[0]), next_page_uri)
     description = f"{request.description.removesuffix(_NEXT_PAGE)}{_NEXT_PAGE}"
-    return dataclasses.replace(request, path=next_page_uri, query=(), description=description)
+    return dataclasses.replace(request, path=path, query=(), description=description)
 
 
 @clears_locals

@@ -47,6 +47,12 @@ class TestCallPager:
         assert outcome.result == [["a", "b"], ["c"]]
         assert [request.target for request in outcome.requests] == [FIRST, SECOND]
 
+    def test_address_of_the_next_page_is_encoded_where_the_transports_would_differ(self):
+        raw, encoded = '/api/laml/x?StartTime>=1&a=%2Fb%&c="[{|}]^`<', "/api/laml/x?StartTime%3E=1&a=%2Fb%25&c="
+        outcome = list_all(page("a", then=raw), page("b", then=raw))
+        assert outcome.requests[1].target == encoded + "%22%5B%7B%7C%7D%5D%5E%60%3C"
+        assert "the pages repeat" in str(outcome.expect(SignalWireResponseError))
+
     def test_empty_list(self):
         assert list_all(page()).result == [[]]
 

@@ -64,13 +64,18 @@ class _Protocol(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Take the end of the connection; a clean one may be the end of the response."""
         parser = self._response
-        if exc is None and parser and parser.head and not parser.complete and not parser.error:
-            # Without a complete response, aiohttp notices by itself.
-            with contextlib.suppress(ResponseError):
+        if parser and not parser.complete and not parser.error:
+            self._end_response(parser, exc)
+        super().connection_lost(exc)
+
+    def _end_response(self, parser: ResponseParser, exc: BaseException | None) -> None:
+        if isinstance(exc, OSError) and exc.strerror:
+            parser.error = ResponseError("lost", exc.strerror)  # of a body that breaks off, aiohttp does not keep it
+        elif exc is None:
+            with contextlib.suppress(ResponseError):  # the parser keeps it
                 parser.feed_eof()
                 self.force_close()
                 super().data_received(_LAST_CHUNK)
-        super().connection_lost(exc)
 
     def _parse(self, parser: ResponseParser, data: bytes) -> None:
         is_first = parser.head is None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
+import socket
 import sys
 import threading
 
 import pytest
-from raw_server import GOOD_RESPONSE, stay_silent
+from raw_server import GOOD_RESPONSE, reset, stay_silent
 from transports import Async, Sync, settings_for
 
 from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES
@@ -16,18 +17,14 @@ from airflow_provider_signalwire.client.protocol.http import MAX_BODY_BYTES
 
 class TestRequest:
     def test_is_sent_once_with_its_headers_and_body(self, connect, serve):
+        target = "/a%2Fb%252E~?StartTime%3C=x+y&PageToken=%3A%40'()!*%22%5B%7B%7C%7D%5D%5E%60%25"
         server = serve(GOOD_RESPONSE)
-        response = connect(server.origin).send(
-            "POST", "/a%2Fb%252E~?StartTime%3C=x+y&PageToken=%3A%40'()!*", body=b"Status=stopped"
-        )
+        response = connect(server.origin).send("POST", target, body=b"Status=stopped")
         assert (response.status, response.body) == (200, b"ok")
         [request] = server.requests
         head, _, body = request.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
-        assert (lines[0], body) == (
-            "POST /a%2Fb%252E~?StartTime%3C=x+y&PageToken=%3A%40'()!* HTTP/1.1",
-            b"Status=stopped",
-        )
+        assert (lines[0], body) == (f"POST {target} HTTP/1.1", b"Status=stopped")
         assert {line.lower() for line in lines[1:]} == {
             f"host: {server.address}",
             "accept: application/json",
@@ -95,6 +92,23 @@ class TestResponse:
         failure = connect(serve(break_off).origin).fail(timeout=0.2 if end == "stall" else 10)
         assert (failure.kind, failure.sent) == ("timeout" if end == "stall" else "lost", True)
         assert (failure.status, failure.headers["retry-after"]) == (429, "7")
+
+    @pytest.mark.parametrize(
+        ("end", "reason"),
+        [
+            (socket.socket.close, "Connection closed before the response was complete"),
+            (reset, "Connection reset by peer"),
+        ],
+    )
+    @pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx"])
+    def test_that_breaks_off_anywhere_has_the_reason_of_the_end(self, connect, serve, part, end, reason):
+        def break_off(server, connection):
+            server.read_request(connection)
+            connection.sendall(part)
+            end(connection)
+
+        failure = connect(serve(break_off).origin).fail()
+        assert (failure.kind, failure.sent, failure.reason) == ("lost", True, reason)
 
     def test_malformed_one_ends_the_request_at_once(self, connect, serve):
         failure = connect(serve(b"SSH-2.0-OpenSSH\r\n").origin).fail(timeout=5)

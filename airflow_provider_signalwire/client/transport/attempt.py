@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import time
@@ -133,6 +134,8 @@ def _reason(causes: list[BaseException]) -> str:
         match cause:
             case ssl.SSLCertVerificationError(verify_message=message):  # aiohttp's error of this kind has no message
                 return message
+            case OSError(errno=int(number), strerror=str(message)) if "Connect call failed" in message:
+                return os.strerror(number)  # asyncio names the addresses instead
             case OSError(strerror=str(message)):
                 return message
     if any(isinstance(cause, TimeoutError) for cause in causes):

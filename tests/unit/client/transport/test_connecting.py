@@ -10,7 +10,6 @@ import threading
 
 import pytest
 from raw_server import GOOD_RESPONSE, copy, stay_silent
-from transports import Sync, settings_for
 
 
 class TestTls:
@@ -123,9 +122,11 @@ class TestProxy:
         assert b"Proxy-Authorization: Basic " + b"dXNlcjpwQHNz" in request
 
 
-def test_refused_connection_is_reported_as_such():
-    with Sync(settings_for("http://127.0.0.1:1")) as client:  # aiohttp says "Connect call failed"
-        failure = client.fail()
+@pytest.mark.parametrize("hosts", [["127.0.0.1"], ["127.0.0.1", "127.0.0.2"]])
+def test_refused_connection_is_reported_as_such(connect, monkeypatch, hosts):
+    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 1)) for host in hosts]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
+    failure = connect("http://acme.invalid:1").fail()
     assert (failure.kind, failure.sent, failure.reason) == ("connect", False, "Connection refused")
 
 

@@ -50,6 +50,8 @@ REPLIES = {str(status): response(status) for status in (302, 401, 404, 408, 429,
     "ended": call("completed"),
     "started": STARTED,
     "stopped": LEFTOVER_STOPPED,
+    "stopped-2": stream("stopped", sid="OLD-2", name=NAME),
+    "stopped-3": stream("stopped", sid="OLD-3", name=NAME),
     "queued": LEFTOVER_QUEUED,
     "in-use": NAME_IN_USE,
     "wrong-state": WRONG_CALL_STATE,
@@ -97,7 +99,7 @@ SCENARIOS = [
     ("504 404 live in-use 404 live", "SX?SX?", SignalWireRequestError, True, 5),
     ("504 404 live wrong-state 404 ended", "SX?SX?", SignalWireRequestError, False, 5),
     # One accepted stop is proof for one of two starts: the other may still be processed.
-    ("504 404 live lost stopped in-use stopped started", "SX?SXSXS", None, False, 5),
+    ("504 404 live lost stopped in-use stopped-2 started", "SX?SXSXS", None, False, 5),
     ("504 404 live lost stopped 401 404 live", "SX?SXSX?", SignalWireAuthenticationError, True, 5),
     ("504 404 live 401 stopped", "SX?SX", SignalWireAuthenticationError, False, 5),
     ("504 404 live lost 404 ended", "SX?SX?", SignalWireConnectionError, False, 5),
@@ -107,7 +109,10 @@ SCENARIOS = [
     ("504 404 live", "SX?", SignalWireServerError, True, 1),
     ("504 404 live in-use stopped", "SX?SX", SignalWireRequestError, False, 2),
     ("504 404 live lost stopped", "SX?SX", SignalWireConnectionError, True, 2),
-    ("503 stopped 408 stopped 504 stopped", "SXSXSX", SignalWireServerError, False, 3),
+    ("503 stopped 408 stopped-2 504 stopped-3", "SXSXSX", SignalWireServerError, False, 3),
+    # A stop by name finds a stream that was stopped before, too: it is no proof for the start after it.
+    ("503 stopped lost stopped", "SXSX", SignalWireConnectionError, True, 2),
+    ("503 stopped lost stopped started", "SXSXS", None, False, 5),
 ]
 
 

@@ -69,7 +69,8 @@ class StreamStart:
         self._may_stop = may_stop
         # When each start was sent that may have left a stream running, or still may: one stop is proof for one of them.
         self._unproven = [] if unproven_since is None else [unproven_since]
-        self._stopped_sids: set[str] = set()
+        # What a stop may return that proves nothing: streams stopped before, and, if it found none, the name.
+        self._stopped_sids = {name}
         # When the first start was sent that SignalWire returned 429 for, and so has not processed, as it documents.
         self._rate_limited_since: float | None = None
 
@@ -201,7 +202,7 @@ class StreamStart:
             self._unproven.clear()
             return "call_ended"
         stopped_sid = result.record["sid"] if result.record else ""
-        if stopped_sid in self._stopped_sids:  # it was stopped before, so this proves nothing about a later start
+        if stopped_sid in self._stopped_sids:
             return "not_found"
         self._stopped_sids.add(stopped_sid)
         del self._unproven[-1:]  # whichever start it was, the warning names the earliest time

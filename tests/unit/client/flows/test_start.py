@@ -113,6 +113,8 @@ SCENARIOS = [
     # A stop by name finds a stream that was stopped before, too: it is no proof for the start after it.
     ("503 stopped lost stopped", "SXSX", SignalWireConnectionError, True, 2),
     ("503 stopped lost stopped started", "SXSXS", None, False, 5),
+    # Nor is a repeated stop that finds no stream.
+    ("lost lost 404 live 401 404 live", "SXX?SX?", SignalWireAuthenticationError, True, 5),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,10 +168,7 @@ class ConnectionHook(BaseHook):
         except SignalWireError:
             raise  # it names what is wrong
         except AirflowNotFoundException:
-            problem = (
-                "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id. "
-                f"Outside of a task, set AIRFLOW_CONN_{str(self.signalwire_conn_id).upper()} instead"
-            )
+            problem = _missing_connection(f"AIRFLOW_CONN_{self.signalwire_conn_id.upper()}")
         except (AirflowException, ValueError, TypeError, KeyError, LookupError) as error:
             problem = f"cannot be read ({type(error).__name__}). Check how it is defined"
         else:
@@ -189,6 +187,16 @@ class ConnectionHook(BaseHook):
     def _mask_secrets(settings: ClientSettings) -> None:
         for secret in settings.secrets:
             mask_secret(secret)
+
+
+def _missing_connection(variable: str) -> str:
+    """Say why there is no connection. Airflow 3 skips an environment variable that it cannot read."""
+    if variable in os.environ:
+        return f"cannot be read. Correct the environment variable {variable}: expected a connection as JSON or as a URI"
+    return (
+        "is not defined. Create it in Airflow under Admin > Connections, or correct signalwire_conn_id. "
+        f"Outside of a task, set {variable} instead"
+    )
 
 
 def _load_settings(connection: Connection) -> ClientSettings:

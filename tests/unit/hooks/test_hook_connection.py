@@ -117,6 +117,14 @@ async def test_unreadable_connection_is_a_configuration_error_that_quotes_nothin
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("definition", ["broken JSON", "JSON with unknown field", "URI with a bad port"])
+def test_variable_that_cannot_be_read_is_named_and_not_asked_for(monkeypatch, definition):
+    monkeypatch.setenv(VARIABLE, UNREADABLE[definition])
+    with pytest.raises(SignalWireConfigurationError, match="cannot be read") as caught:
+        SignalWireHook().get_conn()
+    assert "is not defined" not in str(caught.value)
+
+
 async def test_secrets_are_masked_in_every_encoding(simulator, make_connection):
     token, proxy = "PT secret/of+the%hook", "http://user:proxy%23password@127.0.0.1:9"
     make_connection(password=token, extra={"proxy": proxy})

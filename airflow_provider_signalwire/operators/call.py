@@ -188,13 +188,16 @@ class CreateCallOperator(HookMixin, BaseOperator):
         """Make the call and return its record."""
         from airflow_provider_signalwire.client.flows.calls import CALL_MAY_EXIST, create_call
 
+        ti = context.get("ti")
+        # Clearing a task changes its max_tries. Airflow 3.3 keeps the state of a cleared task, 3.4 discards it.
+        max_tries = getattr(ti, "max_tries", None)
         intent = TaskState(context, _INTENT_KEY)
-        if (earlier := intent.load()) is not None:
+        if (earlier := intent.load()) is not None and earlier.get("max_tries") == max_tries:
             raise SignalWireUnknownOutcomeError(_earlier_try(float(earlier["since"])))
         options: CreateCallOptions = {name: getattr(self, name) for name in CreateCallOptions.__annotations__}  # type: ignore[assignment]  # the names are those of the fields
         flow = create_call(self.hook.account_sid, to=self.to, from_=self.from_, **options)
         client = self.hook.get_conn()
-        intent.save({"since": time.time()})
+        intent.save({"since": time.time(), "max_tries": max_tries})
         log.info("Creating a call.")
         try:
             with client, ends_task_if_unknown(CALL_MAY_EXIST, _CHECK_CALLS):

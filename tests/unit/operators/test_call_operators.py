@@ -28,9 +28,9 @@ CREATES = {"method": "POST", "path_contains": "/Calls"}
 def create(simulator, connection, no_backoff, run_task):
     """Run a CreateCallOperator."""
 
-    def create(**arguments):
+    def create(*, max_tries=0, **arguments):
         task = CreateCallOperator(task_id="create", **{**NUMBERS, "url": INSTRUCTIONS, **arguments})
-        return task.execute(run_task.context())
+        return task.execute(run_task.context(max_tries=max_tries))
 
     return create
 
@@ -103,6 +103,17 @@ class TestCreate:
                 create(**{name: value})
         assert simulator.requests() == []
         assert run_task.store.entries == {}
+
+    @pytest.mark.parametrize("fault", [None, {"kind": "reset", "when": "after"}])
+    def test_cleared_task_makes_another_call(self, simulator, create, fault):
+        """Clearing a task changes its max_tries. Airflow 3.3 keeps its state, 3.4 discards it."""
+        if fault:
+            simulator.set_faults([{"match": CREATES, **fault}])
+            with pytest.raises(SignalWireUnknownOutcomeError, match="clear the task"):
+                create()
+        else:
+            create()
+        assert create(max_tries=1)["sid"] == calls(simulator)[1]["sid"]
 
     def test_log_names_the_call_but_no_number(self, create, caplog):
         with caplog.at_level("INFO"):

@@ -16,6 +16,7 @@ from airflow_provider_signalwire.client.protocol.records import CallRecord, Reco
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.exceptions import (
     SignalWireApiError,
+    SignalWireConfigurationError,
     SignalWireError,
     SignalWireNotFoundError,
     SignalWireRequestError,
@@ -42,6 +43,8 @@ def create_call(
     account_sid: str, *, to: str, from_: str, **options: Unpack[CreateCallOptions]
 ) -> Flow[ApiResponse[CallRecord]]:
     """Make a call and return its record. It is not repeated if it may have been made, and the error says so."""
+    if options.get("url") is None and options.get("application_sid") is None:
+        raise SignalWireConfigurationError("Parameter 'url' is None, and so is 'application_sid': give one of them.")
     try:
         return (yield from send(endpoints.create_call(account_sid, to=to, from_=from_, **options)))
     except SignalWireError as failure:

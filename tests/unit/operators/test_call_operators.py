@@ -115,6 +115,12 @@ class TestCreate:
             create()
         assert create(max_tries=1)["sid"] == calls(simulator)[1]["sid"]
 
+    def test_call_without_instructions_is_refused_before_any_request(self, simulator, create, run_task):
+        with pytest.raises(SignalWireConfigurationError, match="'url' is None, and so is 'application_sid'"):
+            create(url=None)
+        assert simulator.requests() == []
+        assert run_task.store.entries == {}
+
     def test_log_names_the_call_but_no_number(self, create, caplog):
         with caplog.at_level("INFO"):
             record = create()

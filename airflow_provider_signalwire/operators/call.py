@@ -33,7 +33,8 @@ class CreateCallOperator(HookMixin, BaseOperator):
 
     Wraps `Create a call <https://signalwire.com/docs/compatibility-api/rest/calls/create-a-call>`__.
 
-    XCom: the call's record, all keys as SignalWire returned them. Its ``status`` is usually ``queued``.
+    XCom: the call's record, all keys as SignalWire returned them; its ``status`` is usually ``queued``. Its ``sid`` is
+    an XCom value of its own: ``create.output["sid"]``.
 
     A request that may have been processed is never repeated: the task fails without a retry, with a
     :class:`~airflow_provider_signalwire.exceptions.SignalWireUnknownOutcomeError`. On Airflow 3.3 and newer, this
@@ -211,6 +212,8 @@ class CreateCallOperator(HookMixin, BaseOperator):
             "Call is %s: %r. Create: attempts %d, %.0f ms, request id %s.",
             *(record["status"], record["sid"], stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
         )
+        if ti is not None and self.do_xcom_push:
+            ti.xcom_push(key="sid", value=record["sid"])
         return record
 
 

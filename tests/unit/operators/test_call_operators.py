@@ -121,6 +121,20 @@ class TestCreate:
         assert simulator.requests() == []
         assert run_task.store.entries == {}
 
+    def test_sid_is_an_xcom_value_of_its_own(self, create, run_task):
+        record = create()
+        assert run_task.pushed == [("sid", record["sid"])]
+        create(max_tries=1, do_xcom_push=False)
+        assert run_task.pushed == [("sid", record["sid"])]
+
+    def test_call_is_not_made_again_if_its_sid_cannot_be_stored(self, simulator, create, run_task, monkeypatch):
+        monkeypatch.setattr(run_task, "pushed", None)
+        with pytest.raises(AttributeError):
+            create()
+        with pytest.raises(SignalWireUnknownOutcomeError, match="An earlier try"):
+            create()
+        assert methods(simulator) == "POST"
+
     def test_log_names_the_call_but_no_number(self, create, caplog):
         with caplog.at_level("INFO"):
             record = create()

@@ -56,6 +56,8 @@ def run_stream(
     try:
         stop = yield from stop_running_stream(stream, timeout=stop_timeout)
     except SignalWireError as failure:
+        if error is not None:
+            error.add_advice(_may_be_running(stream))
         return StreamEnd(None, None, error or failure)
     return StreamEnd(reason, stop, error)
 
@@ -67,12 +69,16 @@ def stop_running_stream(stream: StreamPoller, *, timeout: float) -> Flow[StopRes
     :raises SignalWireError: its message says that the stream may be running.
     """
     schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + timeout, limit="stop_timeout")
-    warning = (
-        f"Stream {mask_phone_numbers(repr(stream.stream_sid))} may be running on {stream.parent.noun} "
-        f"{stream.parent_sid!r}. Stop it, or end the {stream.parent.noun}."
-    )
+    warning = _may_be_running(stream)
     try:
         return (yield from wait_until(stream, schedule))
     except SignalWireError as failure:
         failure.add_advice(warning)
         raise
+
+
+def _may_be_running(stream: StreamPoller) -> str:
+    return (
+        f"Stream {mask_phone_numbers(repr(stream.stream_sid))} may be running on {stream.parent.noun} "
+        f"{stream.parent_sid!r}. Stop it, or end the {stream.parent.noun}."
+    )

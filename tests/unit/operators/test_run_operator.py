@@ -137,6 +137,12 @@ def test_execution_timeout_ends_the_wait_and_stops_the_stream(simulator, run, cl
     assert_one_stream_that_has_stopped(simulator)
 
 
+def test_execution_timeout_names_the_stream_if_it_could_not_be_stopped(simulator, run):
+    simulator.set_faults([stop_always_returns("queued")])
+    with pytest.raises(AirflowTaskTimeout, match="may be running on call"):
+        run(max_duration=3600, execution_timeout=timedelta(seconds=40), stop_timeout=10)
+
+
 def test_outage_does_not_end_the_wait(simulator, run, run_task):
     simulator.set_faults([{"match": READS, "times": 6, "kind": "status", "status": 503}])
     run()

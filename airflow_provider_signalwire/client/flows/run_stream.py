@@ -51,6 +51,10 @@ def run_stream(
     except SignalWireError as failure:
         if isinstance(failure, SignalWireTimeoutError) and failure.limit == MAX_DURATION:
             reason = MAX_DURATION
+        elif isinstance(failure, SignalWireTimeoutError):
+            # Another try would start another stream: it would not resume this wait.
+            message = f"{failure.limit!r} has passed before 'max_duration'. Raise it if the stream is to run longer."
+            reason, error = None, SignalWireTimeoutError(message, limit=failure.limit)
         else:
             reason, error = None, failure
     try:

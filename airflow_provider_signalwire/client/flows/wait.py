@@ -248,7 +248,8 @@ class CallPoller:
     @property
     def condition(self) -> str:
         """What is waited for, for messages."""
-        return f"call {self.call_sid!r} to be {self._targets}"
+        is_end = CALL.ended_statuses == set(self.target_statuses)
+        return f"call {self.call_sid!r} to {'end' if is_end else f'be {self._targets}'}"
 
     @property
     def _targets(self) -> str:

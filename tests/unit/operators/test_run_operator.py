@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -65,6 +66,12 @@ def test_stream_runs_until_max_duration(simulator, run, run_task, clock):
     assert (record["sid"], record["status"]) == (stream["sid"], "stopped")
     assert ("reason", "max_duration") in run_task.pushed
     assert run_task.store.get("signalwire_run") is None
+
+
+def test_log_says_what_is_waited_for(run, caplog):
+    with caplog.at_level("INFO"):
+        run()
+    assert re.search(r"Call is in-progress: waiting for call '\S+' to end\.", caplog.text)
 
 
 def test_stream_runs_until_the_call_ends(simulator, run, run_task, clock):
@@ -131,8 +138,9 @@ def test_stop_that_is_never_completed_ends_at_stop_timeout(simulator, run, clock
 
 def test_execution_timeout_ends_the_wait_and_stops_the_stream(simulator, run, clock):
     begun = clock.now
-    with pytest.raises(AirflowTaskTimeout):
+    with pytest.raises(AirflowTaskTimeout, match="'execution_timeout' has passed before 'max_duration'") as caught:
         run(max_duration=3600, execution_timeout=timedelta(seconds=40))
+    assert "resumes the wait" not in str(caught.value)
     assert 40 <= clock.now - begun < 45
     assert_one_stream_that_has_stopped(simulator)
 

@@ -56,7 +56,7 @@ class Script:
 
 def outcome_of(attempt: Callable[..., Any], timeout: float) -> tuple[Any, ...]:
     result = attempt(timeout=timeout)
-    facts = (result.kind, result.sent) if isinstance(result, FailedAttempt) else (result.body,)
+    facts = (result.kind, result.sent, result.reason) if isinstance(result, FailedAttempt) else (result.body,)
     return *facts, result.status, *(result.headers.get(name) for name in HEADERS)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # Airflow reads its configuration when it is first imported, so this has to come before.
@@ -38,6 +39,14 @@ from airflow_provider_signalwire.simulator.server import SimulatorServer
 MakeConnection = Callable[..., str]
 
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+# The same examples in every run, so that a test fails for a change of the code and for nothing else. How long one takes
+# says more about the machine than about the code.
+hypothesis.settings.register_profile(
+    "reproducible", derandomize=True, database=None, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("reproducible")
 
 
 # What takes longest begins first.

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import schemathesis
 from api_description import SIGNALWIRE, full_path, operations
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
@@ -17,9 +17,6 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from simulated_api import NEW_CALL, NEW_STREAM, SimulatedApi
 
 DESCRIPTION = schemathesis.openapi.from_dict(SIGNALWIRE)
-REPRODUCIBLE = settings(
-    max_examples=8, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
-)
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
@@ -67,7 +64,7 @@ def send_generated_requests(
     """
     statuses: Counter[int] = Counter()
 
-    @REPRODUCIBLE
+    @settings(max_examples=8)
     @given(
         case=operation.as_strategy(generation_mode=mode), has_valid_values=st.sampled_from([True, True, True, False])
     )

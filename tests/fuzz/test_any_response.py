@@ -7,14 +7,13 @@ from pathlib import Path
 
 import fuzz_flows
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scripted import response
 
 from airflow_provider_signalwire.exceptions import SignalWireResponseError
 
 CORPUS = Path(__file__).parent / "corpus"
-REPRODUCIBLE = {"derandomize": True, "database": None, "deadline": None}
 
 statuses = st.sampled_from([200, 201, 204, 301, 400, 401, 404, 409, 422, 429, 500, 503]) | st.integers(100, 999)
 header_names = st.sampled_from(["Retry-After", "X-Request-Id", "request-id", "Location", "Date"])
@@ -36,7 +35,7 @@ responses = st.lists(
 )
 
 
-@settings(**REPRODUCIBLE, suppress_health_check=list(HealthCheck), max_examples=200)
+@settings(max_examples=200)
 @given(name=st.sampled_from(list(fuzz_flows.FLOWS)), replies=responses)
 @example("start", [response(422, {"message": fuzz_flows.URL_KEY})])
 def test_any_responses_end_in_a_result_or_an_error(name, replies):
@@ -60,7 +59,6 @@ def test_corpus_is_read_as_intended():
 
 
 @given(data=st.binary(max_size=200))
-@settings(**REPRODUCIBLE)
 def test_any_bytes_are_an_example(data):
     name, replies = fuzz_flows.read_example(data)
     assert name in fuzz_flows.FLOWS

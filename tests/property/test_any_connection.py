@@ -9,7 +9,6 @@ from urllib.parse import quote, urlsplit
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.config.space import is_loopback
@@ -68,7 +67,7 @@ def forms_of(login, token):
     return token, quote(token, safe=""), base64.b64encode(f"{(login or '').strip()}:{token}".encode()).decode()
 
 
-@settings(REPRODUCIBLE, max_examples=120)
+@settings(max_examples=120)
 @given(
     host=spaces | odd_spaces | st.none(),
     schema=st.sampled_from([None, "", "https", "http", "HTTPS", "ftp"]) | texts,
@@ -97,7 +96,7 @@ def test_any_fields_are_read_or_refused(**fields):
         usable(read_settings)
 
 
-@settings(REPRODUCIBLE, max_examples=60)
+@settings(max_examples=60)
 @given(token=tokens, host=spaces | odd_spaces, extra=written_extras, login=st.just("project") | texts)
 @example(token="PT-with-a-line\nbreak-tok", host="acme", extra=None, login="project")
 def test_token_is_never_shown(token, host, extra, login):
@@ -111,7 +110,7 @@ def test_token_is_never_shown(token, host, extra, login):
     assert not [form for form in forms_of(login, token) for text in shown if form in text]
 
 
-@settings(REPRODUCIBLE, max_examples=60)
+@settings(max_examples=60)
 @given(proxy=st.text("ab:/@[]%# é", max_size=15).map(lambda text: f"http://user:PASSWORD{text}") | st.text(max_size=20))
 def test_proxy_password_is_never_shown(proxy):
     try:

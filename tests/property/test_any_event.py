@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire import exceptions
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
@@ -29,7 +28,7 @@ events = json_values | st.fixed_dictionaries(
 )
 
 
-@settings(REPRODUCIBLE, max_examples=120)
+@settings(max_examples=120)
 @given(event=events)
 @example(event={"status": "error", "error": "SignalWireApiError", "attributes": "x"})
 @example(event={"status": "error", "error": "SignalWireError", "attributes": {"args": [1], "__class__": "x"}})

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire.journal import StreamEvent, StreamJournal, StreamOwner, to_extra
 
@@ -34,7 +33,6 @@ def running(groups):
     return journal.running_streams()
 
 
-@REPRODUCIBLE
 @given(written, st.data())
 def test_order_repetition_and_grouping_do_not_matter(events, data):
     expected = running([([event], owner) for event, owner in events])
@@ -49,7 +47,6 @@ def test_order_repetition_and_grouping_do_not_matter(events, data):
     assert running(groups) == expected
 
 
-@REPRODUCIBLE
 @given(written, st.data())
 def test_lost_event_that_is_no_start_only_leaves_streams_listed(events, data):
     kept = [pair for pair in events if pair[0].event == "started" or data.draw(st.booleans())]

@@ -8,7 +8,6 @@ from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis_profile import REPRODUCIBLE
 from scripted import lost, response, unsent
 from virtual_time import run_in_virtual_time
 
@@ -43,7 +42,7 @@ async def arrivals(limiter: RateLimiter, trips: list[tuple[float, float]], concu
     return sorted(counted)
 
 
-@settings(REPRODUCIBLE, max_examples=120)
+@settings(max_examples=120)
 @given(
     trips=st.lists(latencies, min_size=1, max_size=60),
     max_requests=st.integers(1, 12),

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis_profile import REPRODUCIBLE
 
 API_ROOT = "/api/laml/2010-04-01"
 FIELDS = ["Url", "Name", "Track", "Status", "To", "From", "StatusCallback", "Timeout", "Parameter1.Name", "PageSize"]
@@ -42,7 +41,7 @@ def ask(simulator):
     connection.close()
 
 
-@settings(REPRODUCIBLE, max_examples=80)
+@settings(max_examples=80)
 @given(kind=st.sampled_from(["", "/{call}", "/{call}/Streams", "/{call}/Recordings"]), type_=content_types, body=bodies)
 @example(kind="", type_="application/json", body=b"[" * 100_000)
 @example(kind="", type_="application/json", body=b"1" * 10_000)
@@ -53,7 +52,7 @@ def test_any_body(ask, simulator, kind, type_, body):
     assert ask("POST", target, body, type_) < 500
 
 
-@settings(REPRODUCIBLE, max_examples=80)
+@settings(max_examples=80)
 @given(method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]), path=segments)
 def test_any_path(ask, simulator, method, path):
     target = "/".join([f"{API_ROOT}/Accounts/{simulator.project}", *(quote(segment, safe="") for segment in path)])

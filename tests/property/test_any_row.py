@@ -10,7 +10,6 @@ from types import MappingProxyType
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis_profile import REPRODUCIBLE
 
 from airflow_provider_signalwire.batch.rows import StreamRow, spool_rows
 from airflow_provider_signalwire.client.protocol.stream_parents import STREAM_PARENTS
@@ -68,7 +67,7 @@ def is_invalid(row):
     return [type(row[name]) for name in STREAM_PARENTS if row.get(name) not in (None, "")] != [str]
 
 
-@settings(REPRODUCIBLE, max_examples=80)
+@settings(max_examples=80)
 @given(rows=st.lists(good_rows | odd_rows | other_rows, max_size=6))
 @example(rows=MANY_DIGITS)
 def test_any_list_is_read_or_refused(rows):
@@ -79,7 +78,7 @@ def test_any_list_is_read_or_refused(rows):
     assert set(wrong) <= set(problems)
 
 
-@settings(REPRODUCIBLE, max_examples=80)
+@settings(max_examples=80)
 @given(source=json_values | st.binary() | st.dictionaries(sids, sids) | st.iterables(odd_rows))
 @example(source="unknown://bucket/rows.jsonl")
 @example(source="file://\x00")
@@ -90,7 +89,7 @@ def test_anything_in_the_place_of_a_list_is_read_or_refused(source, tmp_path, mo
     read(source)
 
 
-@settings(REPRODUCIBLE, max_examples=60)
+@settings(max_examples=60)
 @given(rows=json_objects, ascii_only=st.booleans(), end=st.sampled_from(["\n", "\r\n", "\n\n", "\n \n"]))
 def test_json_lines_and_array_are_read_as_the_list_would_be(rows, ascii_only, end, tmp_path):
     path = tmp_path / "streams"
@@ -103,7 +102,7 @@ def test_json_lines_and_array_are_read_as_the_list_would_be(rows, ascii_only, en
         assert from_file == from_list or (from_file is None and not ascii_only)
 
 
-@settings(REPRODUCIBLE, max_examples=60)
+@settings(max_examples=60)
 @given(content=st.binary(max_size=200) | st.lists(st.binary(max_size=20)).map(b"\n".join))
 @example(content=b"[" * 100_000)
 @example(content=b'{"call_sid": ' + b"1" * 10_000 + b', "stream_sid": "S1"}')

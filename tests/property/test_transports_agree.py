@@ -11,7 +11,6 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis_profile import REPRODUCIBLE
 from raw_server import GOOD_RESPONSE, RawServer, reset
 from responses_on_the_wire import pieces
 from transports import Async, Sync, settings_for
@@ -75,7 +74,7 @@ def observe(transport: type[Sync], script: Script, timeout: float = TIMEOUT) -> 
 def test_both_transports_read_any_bytes_alike():
     script = Script()
 
-    @settings(REPRODUCIBLE, max_examples=EXAMPLES, derandomize="TRANSPORT_EXAMPLES" not in os.environ)
+    @settings(max_examples=EXAMPLES, derandomize="TRANSPORT_EXAMPLES" not in os.environ)
     @given(sent=pieces(), end=st.sampled_from(ENDS))
     @example(sent=[b"HTTP/1.1 200 OK\r\n\r\n", b"ok"], end="close")
     @example(sent=[b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok"], end="close")

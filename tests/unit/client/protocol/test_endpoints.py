@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scripted import IDS
 
@@ -157,7 +157,7 @@ ENDPOINTS_WITH_IDS = [
 ]
 
 
-@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), max_examples=300)
+@settings(max_examples=300)
 @given(make=st.sampled_from(ENDPOINTS_WITH_IDS), ids=st.tuples(texts, texts, texts))
 @example(make=endpoints.stop_call_stream, ids=("project", "call", "stream.JSON"))
 def test_any_id_arrives_unchanged_or_is_refused(make, ids):
@@ -176,7 +176,6 @@ def test_any_id_arrives_unchanged_or_is_refused(make, ids):
     assert dict(request.form).get("Name") in (None, ids[2])
 
 
-@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=texts)
 def test_any_text_arrives_unchanged_or_is_refused(text):
     with contextlib.suppress(SignalWireConfigurationError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_signalwire.client.protocol.json_body import check_storable, decode_json
@@ -85,7 +85,6 @@ def airflow_can_store():
 
 
 class TestCheckStorable:
-    @settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
     @given(value=values)
     @example(value={"sid": 2**64})
     @example(value={"a": [{"__type": "dict", "__var": 5}]})

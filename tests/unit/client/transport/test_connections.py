@@ -138,8 +138,9 @@ class TestTimeout:
     @pytest.mark.parametrize("uses_tls", [False, True])
     def test_bounds_a_request_that_is_not_read(self, connect, serve, authority, server_context, uses_tls):
         ended = threading.Event()
-        server = serve(lambda *args: ended.wait(5), context=server_context if uses_tls else None)
+        server = serve(once(lambda *args: ended.wait(5)), context=server_context if uses_tls else None)
         client = connect(server.origin, ca_bundle=str(authority / "ca.pem"))
+        client.send()  # it is connected
         check_failure(client, "timeout", "POST", body=bytes(20_000_000), timeout=0.5, within=2)
         ended.set()
 

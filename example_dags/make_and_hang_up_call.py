@@ -28,14 +28,13 @@ with DAG(
         from_="{{ params['from'] }}",
         url="{{ params.url }}",
     )
-    call_sid = "{{ ti.xcom_pull(task_ids='create_call')['sid'] }}"
     wait_for_answer = CallStatusSensor(
         task_id="wait_for_answer",
-        call_sid=call_sid,
+        call_sid=create_call.output["sid"],
         target_statuses=["in-progress"],
         poke_interval=2,
         timeout=60,
     )
-    hang_up = UpdateCallOperator(task_id="hang_up", call_sid=call_sid, status="completed")
+    hang_up = UpdateCallOperator(task_id="hang_up", call_sid=create_call.output["sid"], status="completed")
 
     create_call >> wait_for_answer >> hang_up.as_teardown(setups=create_call)

@@ -321,6 +321,31 @@ def test_task_stops_its_stream_while_airflow_is_unreachable(simulator, relay, ta
     assert running(simulator) == [], task.log()
 
 
+def test_only_a_cleared_task_makes_a_second_call(simulator, make_task):
+    def calls_made():
+        return [request for request in simulator.requests("/Calls") if request["method"] == "POST"]
+
+    task = make_task("create_call")
+    task.begin(hold=[*XCOM, 1, "before"])
+    task.wait_until_held()
+    task.process.kill()
+    task.wait_for_end()
+    assert len(calls_made()) == 1
+
+    task.do("give_up")
+    task.begin()
+    task.wait_for_end()
+    assert task.do("state") == "failed", task.log()
+    assert len(calls_made()) == 1
+
+    for calls in (2, 3):  # a failed task is cleared, then a successful one
+        task.do("clear")
+        task.begin()
+        task.wait_for_end()
+        assert task.do("state") == "success", task.log()
+        assert len(calls_made()) == calls
+
+
 # The intent of the start, then the stream that a retry resumes.
 RUN_STORED = ["PUT", "/store/ti/", 2, "after"]
 

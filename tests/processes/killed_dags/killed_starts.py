@@ -1,4 +1,4 @@
-"""Start tasks that the test kills."""
+"""Tasks that the tests kill."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_signalwire.operators.call import CreateCallOperator
 from airflow_provider_signalwire.operators.call_stream import RunCallStreamOperator, StartCallStreamOperator
 from airflow_provider_signalwire.operators.conference_stream import StartConferenceStreamOperator
 
@@ -38,3 +39,6 @@ with DAG(
     StartCallStreamOperator(task_id="start_then_hold", post_execute=hold)
     StartConferenceStreamOperator(task_id="start_on_conference", conference_sid="{{ params.conference_sid }}")
     RunCallStreamOperator(task_id="run", max_duration=3600)
+    CreateCallOperator(
+        task_id="create_call", to="+15550100001", from_="+15550100002", url="https://bot.example.com/instructions"
+    )

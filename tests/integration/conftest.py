@@ -9,15 +9,17 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_signalwire import journal_intents
-from airflow_provider_signalwire.journal import JOURNAL_KEY
+from airflow_provider_signalwire.journal import StreamEvent, to_extra
+from airflow_provider_signalwire.simulator.compatibility import endpoints
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 # As in any deployment: without a key, Airflow keeps connections and Variables in clear.
@@ -111,33 +113,57 @@ def database(airflow_database: Path) -> Iterator[Callable[..., list[Any]]]:
 
 
 @pytest.fixture
-def intent_entries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a journal have 2 entries for starts, or as many as the test's parameter says.
+def intent_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a journal have 2 entries for starts.
 
     A cleanup reads every entry, each with a request to Airflow's API: with 64, nothing else would take so long.
     """
-    monkeypatch.setattr(journal_intents, "_ENTRIES", getattr(request, "param", 2))
+    monkeypatch.setattr(journal_intents, "_ENTRIES", 2)
+
+
+Start = Callable[..., tuple[list[str], str]]
 
 
 @pytest.fixture
-def start(run_dag: Any, simulator: SimulatorServer, database: Any) -> Callable[..., tuple[list[str], str]]:
-    """Start streams by a DAG run that ends in a state; return their SIDs and the run's id."""
+def start(simulator: SimulatorServer, database: Any) -> Start:
+    """Start streams, and write the rows of the DAG run that would have done it; return their SIDs and the run's id."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.types import DagRunType
 
     def run(
         count: int = 1, *, state: str = "success", name: str = "bot", hours: float = 0, outlives: bool = False
     ) -> tuple[list[str], str]:
+        now, run_id, sids = datetime.now(UTC), f"run-{uuid4()}", []
+        owner = {"source_dag_id": "journal_start", "source_run_id": run_id, "source_task_id": "start"}
+        with create_session() as session:
+            asset = session.query(AssetModel).filter_by(name="streams").one_or_none() or AssetModel("streams")
+            session.add(asset)
+            session.flush()
+            run = {"run_type": DagRunType.MANUAL, "run_after": now, "state": state}
+            session.add(DagRun(dag_id="journal_start", run_id=run_id, **run))
+            for index, call in enumerate(simulator.seed(count=count, age_seconds=3600)):
+                form = {"Url": "wss://bot.example.com/", "Name": name}
+                sids.append(endpoints.start_stream(simulator.state, simulator.project, call["sid"], form)["sid"])
+                ids = (simulator.project, call["sid"], sids[-1], name)
+                extra = to_extra([StreamEvent("started", *ids, now - timedelta(hours=hours), outlives)])
+                session.add(AssetEvent(asset_id=asset.id, extra=extra, timestamp=now, source_map_index=index, **owner))
+        return sids, run_id
+
+    return run
+
+
+@pytest.fixture
+def start_by_dag(run_dag: Any, simulator: SimulatorServer, database: Any) -> Start:
+    """Start streams by a DAG run, whose state is then this one; return their SIDs and the run's id."""
+
+    def run(count: int = 1, *, state: str = "success", name: str = "bot", outlives: bool = False) -> Any:
         dag_id = "journal_start_outliving" if outlives else "journal_start"
         calls = [call["sid"] for call in simulator.seed(count=count, age_seconds=3600)]
         results = run_dag(dag_id, call_sids=calls, name=name).results
         [[run_id]] = database("SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", dag_id)
         database("UPDATE dag_run SET state = ? WHERE run_id = ?", state, run_id)
-        for event_id, extra in database("SELECT id, extra FROM asset_event WHERE source_run_id = ?", run_id):
-            content = json.loads(extra)
-            for entry in content[JOURNAL_KEY]["entries"]:
-                entry["at"] = (datetime.fromisoformat(entry["at"]) - timedelta(hours=hours)).isoformat()
-            database("UPDATE asset_event SET extra = ? WHERE id = ?", json.dumps(content), event_id)
-        if hours:  # the events are older now than the intents
-            _clear(database, "asset_state_store")
         return [results[f"start.{index}"]["sid"] for index in range(count)], run_id
 
     return run

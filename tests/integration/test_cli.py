@@ -48,9 +48,11 @@ def refuse_to_ask(question: str) -> str:
     raise AssertionError(question)
 
 
-def test_list_shows_stream_age_and_owner(start, listed):
+def test_list_shows_stream_age_and_owner(start_by_dag, start, listed):
+    [recent], _ = start_by_dag()
+    assert [stream["stream_sid"] for stream in listed()] == [recent]
     [sid], run_id = start(state="failed", hours=2)
-    [stream] = listed()
+    stream, _ = listed()
     assert (stream["stream_sid"], stream["run_id"], stream["run_state"]) == (sid, run_id, "failed")
     assert int(stream["age_seconds"]) >= 7200
 

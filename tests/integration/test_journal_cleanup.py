@@ -11,7 +11,7 @@ import pytest
 from airflow_features import skip_without_journal
 from simulated import running
 
-from airflow_provider_signalwire import journal_intents
+from airflow_provider_signalwire import journal_events
 from airflow_provider_signalwire.journal import StreamEvent, to_extra
 from airflow_provider_signalwire.simulator.compatibility import endpoints
 from airflow_provider_signalwire.simulator.server import SimulatorServer
@@ -37,19 +37,33 @@ def writes(simulator: SimulatorServer) -> int:
     return len(simulator.requests("/Streams/"))
 
 
-def test_streams_of_ended_runs_are_stopped_once(simulator, start, clean_up):
-    start(2)
-    start(1, state="failed")
-    [alive], _ = start(1, state="running")
-    [queued], _ = start(1, state="queued")
+def test_streams_of_ended_runs_are_stopped_once(simulator, start, start_by_dag, clean_up, database):
+    [by_dag, other], _ = start_by_dag(2)
+    [failed], run_id = start(state="failed", hours=2, name="for +15551234567")
+    [deleted], run_of_deleted = start()
+    database("DELETE FROM dag_run WHERE run_id = ?", run_of_deleted)
+    [alive], run_of_alive = start(state="running")
+    [queued], _ = start(state="queued")
+
     summary = clean_up()
-    assert (summary["running"], summary["stopped"], len(summary["forgotten"])) == (5, 3, 3)
+    assert (summary["running"], summary["stopped"]) == (6, 4)
+    found = {stream["stream_sid"]: stream for stream in summary["forgotten"]}
+    states = {by_dag: "success", other: "success", failed: "failed", deleted: "deleted"}
+    assert {sid: stream["run_state"] for sid, stream in found.items()} == states
+    assert 7200 <= found[failed].pop("age_seconds") < 7260
+    assert found[failed].pop("call_sid")
+    owner = {"dag_id": "journal_start", "run_id": run_id, "task_id": "start", "map_index": 0, "run_state": "failed"}
+    assert found[failed] == {"stream_sid": failed, "name": "for +***4567", **owner}
     assert set(running(simulator)) == {alive, queued}
     sent = writes(simulator)
 
     summary = clean_up()
     assert (summary["running"], summary["stopped"], summary["forgotten"]) == (2, 0, [])
     assert writes(simulator) == sent
+
+    database("UPDATE dag_run SET state = 'success' WHERE run_id = ?", run_of_alive)
+    assert clean_up()["stopped"] == 1
+    assert running(simulator) == [queued]
 
 
 def test_streams_of_calls_and_of_conferences_are_cleaned_up_alike(simulator, start, run_dag, clean_up):
@@ -64,38 +78,6 @@ def test_streams_of_calls_and_of_conferences_are_cleaned_up_alike(simulator, sta
     assert named == conferences
     assert running(simulator) == []
     assert clean_up()["running"] == 0
-
-
-def test_summary_names_age_and_owner(start, clean_up):
-    [sid], run_id = start(1, state="failed", hours=2, name="for +15551234567")
-    [found] = clean_up()["forgotten"]
-    assert 7200 <= found.pop("age_seconds") < 7260
-    assert found.pop("call_sid")
-    assert found == {
-        "stream_sid": sid,
-        "name": "for +***4567",
-        "dag_id": "journal_start",
-        "run_id": run_id,
-        "task_id": "start",
-        "map_index": 0,
-        "run_state": "failed",
-    }
-
-
-def test_stream_of_deleted_run_is_stopped(simulator, start, clean_up, database):
-    _, run_id = start()
-    database("DELETE FROM task_instance WHERE run_id = ?", run_id)
-    database("DELETE FROM dag_run WHERE run_id = ?", run_id)
-    assert clean_up()["forgotten"][0]["run_state"] == "deleted"
-    assert running(simulator) == []
-
-
-def test_stream_of_cleared_run_is_left_alone_until_the_run_ends(simulator, start, clean_up, database):
-    sids, run_id = start(state="running")
-    assert clean_up()["stopped"] == 0
-    assert running(simulator) == sids
-    database("UPDATE dag_run SET state = 'success' WHERE run_id = ?", run_id)
-    assert clean_up()["stopped"] == 1
 
 
 def test_stream_restarted_under_the_same_name_is_left_alone(simulator, start, clean_up):
@@ -171,12 +153,17 @@ def lose_event(database: Any) -> Callable[[], None]:
     return lambda: database("DELETE FROM asset_event")
 
 
-@pytest.mark.parametrize("intent_entries", [journal_intents._ENTRIES], indirect=True, ids=["all entries"])
-def test_start_without_event_is_stopped_by_name(simulator, start, clean_up, lose_event):
-    start(state="failed")
+def test_start_without_event_is_stopped_by_name_until_it_succeeds(
+    simulator, start_by_dag, run_dag, clean_up, lose_event, make_connection
+):
+    start_by_dag(state="failed")
+    [alive], _ = start_by_dag(state="running", name="other")
     lose_event()
-    [alive], _ = start(state="running", name="other")
-    lose_event()
+    make_connection(extra={"max_attempts": 1})
+    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 503, "times": 1}])
+    run = run_dag("journal_cleanup_streams", dry_run=False, min_stream_age=MONTH)
+    assert run.tasks == {"clean_up": ("failed", 1)}
+
     [found] = clean_up()["forgotten"]
     assert (found["stream_sid"], found["name"], found["run_state"]) == ("bot", "bot", "failed")
     assert running(simulator) == [alive]
@@ -185,26 +172,18 @@ def test_start_without_event_is_stopped_by_name(simulator, start, clean_up, lose
     assert writes(simulator) == sent
 
 
-def test_start_without_event_that_outlives_its_run_is_stopped_by_age_only(simulator, start, clean_up, lose_event):
-    start(outlives=True)
+def test_start_without_event_that_outlives_its_run_is_stopped_by_age_only(
+    simulator, start_by_dag, clean_up, lose_event
+):
+    start_by_dag(outlives=True)
     lose_event()
     assert clean_up()["stopped"] == 0
     assert clean_up(min_stream_age=0)["stopped"] == 1
 
 
-def test_failed_stop_by_name_is_repeated(simulator, start, run_dag, clean_up, lose_event, make_connection):
-    start(state="failed")
-    lose_event()
-    make_connection(extra={"max_attempts": 1})
-    simulator.set_faults([{"match": {"method": "POST"}, "kind": "status", "status": 503, "times": 1}])
-    run = run_dag("journal_cleanup_streams", dry_run=False, min_stream_age=MONTH)
-    assert run.tasks == {"clean_up": ("failed", 1)}
-    assert clean_up()["stopped"] == 1
-
-
-def test_recorded_starts_are_removed_when_their_events_are_there(start, clean_up, database, lose_event):
-    start(2)
-    start(state="running")
+def test_recorded_starts_are_removed_when_their_events_are_there(start_by_dag, clean_up, database, lose_event):
+    start_by_dag(2)
+    start_by_dag(state="running")
     clean_up()
     rows = database("SELECT value FROM asset_state_store WHERE key LIKE 'signalwire_starts_%'")
     left = [json.loads(value)["starts"] for [value] in rows]
@@ -213,10 +192,12 @@ def test_recorded_starts_are_removed_when_their_events_are_there(start, clean_up
 
 @pytest.mark.parametrize(
     "groups",
-    [[1] * 999, [1] * 1000, [1] * 1001, [1] * 998 + [4] + [1] * 998 + [5, 1], [1, 2100, 1]],
+    [[1] * 9, [1] * 10, [1] * 11, [1] * 8 + [4] + [1] * 8 + [5, 1], [1, 21, 1]],
     ids=["below a page", "a page", "above a page", "same time across pages", "more than a page at the same time"],
 )
-def test_every_event_is_read_whatever_page_it_is_on(start, clean_up, database, groups):
+def test_every_event_is_read_whatever_page_it_is_on(start, clean_up, database, monkeypatch, groups):
+    monkeypatch.setattr(journal_events, "_MIN_PAGE_SIZE", 10)
+    monkeypatch.setattr(journal_events, "_MAX_PAGE_SIZE", 10)
     start(state="running")
     [[asset]] = database("SELECT id FROM asset WHERE name = 'streams'")
     now, events = datetime.now(UTC), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from simulated import READS, STOPS, http_status, running
 from airflow_provider_signalwire.simulator.settings import DEFAULT_PROJECT
 
 PROJECT_DIR = Path(__file__).parent.parent.parent
+SCRIPT = PROJECT_DIR / "scripts" / "smoke.py"
 PAGE = PROJECT_DIR / "docs" / "reference" / "live-service.md"
 CONNECTION = "smoke_test"
 TO, FROM, STREAM_URL = "+15557654321", "+15551112222", "wss://media.example.org/audio?key=sesame-open"
@@ -36,15 +38,19 @@ def live(simulator, make_connection):
 
 @pytest.fixture
 def smoke(live, monkeypatch, tmp_path, capsys):
-    """Run the test in this process; return its exit code and its report."""
-    monkeypatch.syspath_prepend(str(PROJECT_DIR / "scripts"))
-    import smoke
+    """Run the script in this process; return its exit code and its report."""
+    report = tmp_path / "report.md"
 
     def run(*arguments):
-        report = tmp_path / "report.md"
-        code = smoke.main(["--conn-id", CONNECTION, "--report", str(report), *arguments])
-        assert report.read_text() in capsys.readouterr().out
-        return code, report.read_text()
+        monkeypatch.setattr("sys.argv", ["smoke.py", "--conn-id", CONNECTION, "--report", str(report), *arguments])
+        with pytest.raises(SystemExit) as exit:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        if not isinstance(exit.value.code, int) or exit.value.code > 1:  # it has not begun
+            raise exit.value
+        output = capsys.readouterr()
+        assert report.read_text() in output.out
+        sys.stderr.write(output.err)
+        return exit.value.code, report.read_text()
 
     return run
 
@@ -52,16 +58,6 @@ def smoke(live, monkeypatch, tmp_path, capsys):
 @pytest.fixture
 def call_sid(live):
     return live.seed(calls=[{}, {"sid": CALL}])[1]["sid"]
-
-
-def start_process(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "scripts/smoke.py", "--conn-id", CONNECTION, *arguments],
-        cwd=PROJECT_DIR,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def results(report):
@@ -74,14 +70,11 @@ def different(report):
     return [step for step, result in results(report).items() if result == "DIFFERENT"]
 
 
-def test_every_step_matches_a_simulator(live, tmp_path):
-    report = tmp_path / "report.md"
-    process = start_process(*PLACE_CALL, "--report", str(report))
-    output, _ = process.communicate(timeout=120)
+def test_every_step_matches_a_simulator(live, smoke):
+    code, report = smoke(*PLACE_CALL)
 
-    assert process.returncode == 0, output
-    assert set(results(report.read_text()).values()) == {"match"}
-    assert "20 of 20 steps match." in output
+    assert (code, set(results(report).values())) == (0, {"match"})
+    assert "20 of 20 steps match." in report
     assert [call["status"] for call in live.state.snapshot()["calls"]] == ["completed"]
 
 
@@ -210,7 +203,12 @@ def test_failed_step_ends_the_test(live, smoke):
 
 def test_interrupted_test_stops_its_streams_and_hangs_up(live):
     live.set_faults([{"kind": "hang", "match": {"method": "POST", "path_contains": "/smoke-test-"}}])
-    process = start_process(*PLACE_CALL)
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, "--conn-id", CONNECTION, *PLACE_CALL],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
     while process.poll() is None and not live.faults()[0]["fired"]:
         time.sleep(0.05)
@@ -224,15 +222,15 @@ def test_interrupted_test_stops_its_streams_and_hangs_up(live):
     assert [call["status"] for call in live.state.snapshot()["calls"]] == ["completed"]
 
 
-def test_stream_that_could_not_be_stopped_is_reported(live, call_sid):
+def test_stream_that_could_not_be_stopped_is_reported(live, smoke, call_sid, capsys):
     outage = {"kind": "reset", "times": None, "match": {"path_contains": "/Calls/smoke-call"}, "skip": 3}
     live.set_faults([outage])
-    process = start_process("--yes", "--call-sid", call_sid, "--stream-url", STREAM_URL)
-    output, _ = process.communicate(timeout=120)
 
-    assert process.returncode == 1
-    assert "These may still be running: the stream of the step 'start a stream'" in output
-    assert "not run: the call has not ended." in output
+    code, report = smoke("--yes", "--call-sid", call_sid, "--stream-url", STREAM_URL)
+
+    assert code == 1
+    assert "These may still be running: the stream of the step 'start a stream'" in capsys.readouterr().err
+    assert "not run: the call has not ended." in report
 
 
 def test_each_unknown_of_the_page_names_a_step(smoke):

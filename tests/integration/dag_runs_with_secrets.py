@@ -1,4 +1,4 @@
-"""Runs of every DAG, with a secret in each place that allows one."""
+"""Runs of DAGs with every kind of task, and with a secret in each place that allows one."""
 
 from __future__ import annotations
 
@@ -44,17 +44,16 @@ class Runs:
         self._start_streams()
         self._stop_streams()
         self._wait()
-        self._run_blocks()
         self._run_examples()
         self._run_calls()
-        self._run_callbacks()
+        self._add("failing_work", "failed", call_sid=self._call(self._refusal(TOKEN), streams=[{"name": "media"}]))
         if "stop_with_policy" in dag_ids:
             self._add("stop_with_policy", **self._stream({"kind": "status", "status": 429}))
-        if "approved_stream_cleanup" in dag_ids:
-            self._add("approved_stream_cleanup", min_call_age_hours=10_000)  # nothing to approve
         if "journal_start" in dag_ids:
-            self._clean_up_by_journal()
-        self._record_in_journal()
+            self._add("journal_start", call_sids=[self._call()])
+            self._add("journal_cleanup_streams")
+        self._add("record_start", call_sid=self._call())
+        self._add("record_stops", streams=[self._stream(), self._stream()])
         self.server.set_faults(self.faults)
 
     def secrets(self) -> dict[str, str]:
@@ -74,49 +73,27 @@ class Runs:
 
     def _start_streams(self) -> None:
         self._add("start_on_many", call_sids=[self._call(), self._call()])
-        self._add("start", call_sid=self._call())
         self._add("start", call_sid=self._call({"times": 2, "kind": "status", "status": 503}))
         self._add("start", "failed", call_sid=self._call(self._refusal(TOKEN, BOT_TOKEN, ADDRESS_KEY)))
-        self._add("start_work_stop", "failed", call_sid=self._call())
-        self._add("start_stop_by_output", call_sid=self._call())
-        self._add("start_without_xcom", call_sid=self._call())
-        self._add("start_many_stop_many", call_sids=[self._call(), self._call()])
 
     def _stop_streams(self) -> None:
         for mode in ("sync", "deferred"):
             self._add(f"stop_{mode}", **self._stream(self._queued(2)))
-            self._add(f"stop_{mode}_ignoring", **{**self._stream(), "stream_sid": "nowhere"})
-            self._add(f"stop_{mode}_in_vain", "failed", **self._stream(self._queued(None)))
             self._add(f"stop_{mode}", "failed", **self._stream(self._queued(1), self._refusal(TOKEN)))
-            self._add(
-                f"stop_{mode}_in_vain", "failed", **self._stream(self._queued(1), {"times": None, "kind": "reset"})
-            )
+            lost = {"times": None, "kind": "reset"}
+            self._add(f"stop_{mode}_in_vain", "failed", **self._stream(self._queued(1), lost))
 
     def _wait(self) -> None:
         for mode in ("poke", "reschedule", "deferrable"):
-            for variant in ("", "_softly"):
-                self._add(f"stream_sensor_{mode}{variant}", **self._stream(self._queued(2)))
-            self._add(f"stream_sensor_{mode}_softly_in_vain", **self._stream(self._queued(None)))
-            self._add(f"call_sensor_{mode}", call_sid=self._call(status="completed"))
+            self._add(f"stream_sensor_{mode}", **self._stream(self._queued(2)))
             self._add(f"call_sensor_{mode}", "failed", call_sid=self._call(self._refusal(TOKEN)))
 
-    def _run_blocks(self) -> None:
-        calls = [self._call(), self._call()]
-        for name in ("block", "block_without_work", "block_with_report", "nested_blocks", "block_in_group"):
-            self._add(name, call_sid=self._call(), work_fails=False)
-        self._add("block", "failed", call_sid=self._call(), work_fails=True)
-        self._add("block_in_mapped_group", call_sids=calls, work_fails=False)
-        self._add("block_with_mapped_work", call_sid=self._call(), call_sids=calls, work_fails=False)
-
     def _run_examples(self) -> None:
-        self._add("stop_call_stream", **self._stream())
         self._add("call_stream_lifecycle", call_sid=self._call())
         self._add("conference_stream", conference_sid=self._conference())
         ended = {"skip": 1, "kind": "patch", "set": {"status": "completed"}}
         self._add("run_call_stream", call_sid=self._call(ended))
         self._add("run_call_stream", "failed", call_sid=self._call({"skip": 1, **self._refusal(TOKEN)}))
-        self._add("stop_mapped_streams", streams=[self._stream(), self._stream()])
-        self._add("stop_many_streams", streams=[self._stream() for _ in range(5)])
         refused = [self._stream(self._refusal(TOKEN)), self._stream({"kind": "status", "status": 500})]
         self._add("stop_many_streams", "failed", streams=refused)
         self._call(age_seconds=5 * 3600, streams=[{"name": "call_stream_lifecycle.start_call_stream"}])
@@ -128,26 +105,6 @@ class Runs:
         [call] = self.server.seed_native_calls()
         self._add("calling_stream_lifecycle", call_id=call["sid"])
         self._add("calling_start", call_id=call["sid"])
-
-    def _run_callbacks(self) -> None:
-        self._add("stop_stream_on_failure", call_sid=self._call())
-        self._add("failing_work", "failed", call_sid=self._call(self._refusal(TOKEN), streams=[{"name": "media"}]))
-
-    def _clean_up_by_journal(self) -> None:
-        self._add("journal_start_conference", conference_sid=self._conference())
-        for dag_id in ("journal_start", "journal_start_outliving"):
-            self._add(dag_id, call_sids=[self._call(), self._call()])
-        for name in ("streams", "unmentioned", "both_ways"):
-            self._add(f"journal_cleanup_{name}")
-        self._add("journaled_stream_cleanup")
-
-    def _record_in_journal(self) -> None:
-        self._add("record_start", call_sid=self._call())
-        self._add("record_mapped_starts", call_sids=[self._call(), self._call()])
-        for kind in ("stop", "deferred_stop", "ignored_stop", "nothing"):
-            self._add(f"record_{kind}", **self._stream())
-        self._add("record_conference", conference_sid=self._conference())
-        self._add("record_stops", streams=[self._stream(), self._stream()])
 
     def _add(self, dag_id: str, state: str = "success", **params: Any) -> None:
         self.planned.append((dag_id, params, state))

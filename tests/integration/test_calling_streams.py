@@ -20,16 +20,6 @@ def call_id(simulator, make_connection, monkeypatch):
     return call["sid"]
 
 
-def test_stream_is_started_and_stopped_by_its_control_id(run_dag, simulator, call_id):
-    run = run_dag("calling_stream_lifecycle", call_id=call_id)
-
-    assert run.state == "success"
-    assert sorted(run.xcom_keys["start_stream"]) == ["control_id", "return_value"]
-    assert run.results["start_stream"]["id"] == run.results["stop_stream"]["id"] == call_id
-    [stream] = simulator.state.snapshot()["streams"]
-    assert (stream["sid"], stream["status"]) == (run.results["start_stream"]["control_id"], "stopped")
-
-
 def test_next_try_uses_the_same_control_id(run_dag, simulator, call_id):
     # The start is processed, but its response is lost; the stop is refused, so the try fails.
     lost = [{"match": COMMANDS, "kind": "reset", "when": "after"}, {"match": COMMANDS, "kind": "status", "status": 503}]

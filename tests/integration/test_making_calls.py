@@ -5,15 +5,6 @@ from __future__ import annotations
 CALL = {"to": "+15550100001", "from": "+15550100002", "url": "https://bot.example.com/laml"}
 
 
-def test_call_is_made_and_hung_up(run_dag, simulator, connection):
-    run = run_dag("make_and_hang_up_call", **CALL)
-
-    assert run.state == "success"
-    [call] = simulator.state.snapshot()["calls"]
-    assert run.results["create_call"]["sid"] == run.results["hang_up"]["sid"] == call["sid"]
-    assert run.results["hang_up"]["status"] == call["status"] == "completed"
-
-
 def test_call_that_may_have_been_made_fails_the_run(run_dag, simulator, connection):
     create = {"method": "POST", "path_contains": "/Calls"}
     simulator.set_faults([{"match": create, "kind": "reset", "when": "after"}])

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from simulated import http_status, running
-
-
-def test_stream_is_stopped_when_a_task_fails(run_dag, simulator, connection):
-    [call] = simulator.seed(streams=[{"name": "media"}, {"name": "other"}])
-    [_, other] = call["streams"]
-
-    run = run_dag("failing_work", call_sid=call["sid"])
-
-    assert run.state == "failed"
-    assert running(simulator) == [other["sid"]]
+from simulated import http_status
 
 
 def test_failure_of_the_callback_is_logged_and_changes_nothing(run_dag, simulator, connection, caplog, capfd):

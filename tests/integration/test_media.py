@@ -58,34 +58,17 @@ def test_name_in_use_fails_the_task_without_a_retry(run_dag, simulator, connecti
     assert [stream["sid"] for stream in running(simulator)] == [call["streams"][0]["sid"]]
 
 
-def test_mapped_tasks_name_their_streams_by_map_index(run_dag, simulator, connection, my_bot):
-    [call, other] = simulator.seed(count=2)
+def test_mapped_starts_are_named_by_map_index_and_can_be_expanded_over(run_dag, simulator, connection):
+    calls = [call["sid"] for call in simulator.seed(count=2)]
 
-    run = run_dag("start_on_many", call_sids=[call["sid"], other["sid"], call["sid"]])
+    run = run_dag("start_many_stop_many", call_sids=[*calls, calls[0]])
 
     assert run.state == "success"
-    by_name = {stream["name"]: stream for stream in running(simulator)}
-    assert {f"start_on_many.{key}": result["sid"] for key, result in run.results.items() if key != "call_sids"} == {
-        name: stream["sid"] for name, stream in by_name.items()
-    }
-    assert set(by_name) == {f"start_on_many.start.{index}" for index in range(3)}
-    assert by_name["start_on_many.start.1"]["call_sid"] == other["sid"]
-
-
-def test_stream_is_stopped_after_failed_work(run_dag, simulator, connection):
-    simulator.reset(stop_delay_ms=150, answer_delay_ms=0)
-    [call] = simulator.seed()
-
-    run = run_dag("start_work_stop", call_sid=call["sid"])
-
-    assert run.state == "failed"
-    assert {task: state for task, (state, _) in run.tasks.items()} == {
-        "start": "success",
-        "work": "failed",
-        "stop": "success",
-    }
-    assert run.results["stop"]["sid"] == run.results["start"]["sid"]
-    assert run.results["stop"]["status"] == "stopped"
+    streams = {stream["name"]: stream for stream in simulator.state.snapshot()["streams"]}
+    started = {f"start_many_stop_many.start.{index}": run.results[f"start.{index}"]["sid"] for index in range(3)}
+    assert {name: stream["sid"] for name, stream in streams.items()} == started
+    assert streams["start_many_stop_many.start.1"]["call_sid"] == calls[1]
+    assert {run.results[f"stop.{index}"]["sid"] for index in range(3)} == set(started.values())
     assert running(simulator) == []
 
 
@@ -108,15 +91,3 @@ def test_do_xcom_push_false_stores_nothing(run_dag, simulator, connection):
     assert run.state == "success"
     assert run.xcom_keys == {}
     assert len(running(simulator)) == 1
-
-
-def test_mapped_starts_can_be_expanded_over_downstream(run_dag, simulator, connection):
-    calls = simulator.seed(count=2)
-
-    run = run_dag("start_many_stop_many", call_sids=[call["sid"] for call in calls])
-
-    assert run.state == "success"
-    stopped = {result["sid"] for key, result in run.results.items() if key.startswith("stop.")}
-    assert stopped == {result["sid"] for key, result in run.results.items() if key.startswith("start.")}
-    assert len(stopped) == 2
-    assert running(simulator) == []

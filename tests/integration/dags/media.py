@@ -48,22 +48,6 @@ with make_dag("start_on_many"):
 
     StartCallStreamOperator.partial(task_id="start", **WITH_SECRETS).expand(call_sid=call_sids())
 
-with make_dag("start_work_stop"):
-    start = StartCallStreamOperator(task_id="start", **START)
-    stop = StopCallStreamOperator(
-        task_id="stop",
-        call_sid="{{ params.call_sid }}",
-        stream_sid="{{ ti.xcom_pull(task_ids='start')['sid'] }}",
-        wait_for_completion=True,
-        poll_interval=0.1,
-    )
-
-    @task(retries=0)
-    def work():
-        raise RuntimeError("the work has failed")
-
-    start >> work() >> stop.as_teardown(setups=start)
-
 with make_dag("start_stop_by_output"):
     start = StartCallStreamOperator(task_id="start", **START)
     StopCallStreamOperator(task_id="stop", call_sid=start.output["call_sid"], stream_sid=start.output["sid"])

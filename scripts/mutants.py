@@ -29,7 +29,9 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 PACKAGE = "airflow_provider_signalwire"
 UNIT_TESTS = Path("tests/unit")
 CLIENT_LAYERS = [f"client/{name}" for name in ("protocol", "config", "policy", "flows", "transport")]
-PACKAGES = [*CLIENT_LAYERS, "hooks", "operators", "sensors", "triggers", "batch", "simulator"]
+TOP_LEVEL = "top-level"
+AIRFLOW_PACKAGES = ["hooks", "operators", "sensors", "triggers", "batch", "notifications", "cli"]
+PACKAGES = [*CLIENT_LAYERS, *AIRFLOW_PACKAGES, "simulator", TOP_LEVEL]
 MAX_SECONDS_PER_TEST = 60
 MAX_SECONDS_PER_RUN = 900
 PYTEST = "pytest -x -q --tb=no --no-header --disable-warnings -p no:cacheprovider -o faulthandler_exit_on_timeout=true"
@@ -124,7 +126,9 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
 
 
 def mirrored_tests(package: str) -> Path:
-    """Return the most specific folder of unit tests for a package."""
+    """Return the most specific folder of unit tests for a package; the command line is tested with a database."""
+    if package == "cli":
+        return Path("tests/integration/test_cli.py")
     tests = UNIT_TESTS / package
     while not (PROJECT_DIR / tests).is_dir():
         tests = tests.parent
@@ -162,7 +166,8 @@ def find_failing_test(mutant: Mutant, package: str, project: Path) -> str | None
 
 def sample_mutants(package: str, size: int, seed: int) -> list[Mutant]:
     """Return random mutants of a package, the same for the same seed and code."""
-    modules = sorted((PROJECT_DIR / PACKAGE / package).rglob("*.py"))
+    folder = PROJECT_DIR / PACKAGE
+    modules = sorted(folder.glob("*.py") if package == TOP_LEVEL else (folder / package).rglob("*.py"))
     mutants = [mutant for module in modules for mutant in mutants_of(module.relative_to(PROJECT_DIR))]
     return random.Random(f"{seed} {package}").sample(mutants, min(size, len(mutants)))  # noqa: S311 - not a secret
 

@@ -1,4 +1,4 @@
-"""The journal is read in pages that a busy API server returns in time."""
+"""The journal is written when a task succeeds, and read in pages that a busy API server returns in time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from airflow.providers.common.compat.sdk import Asset
 from airflow_features import skip_without_journal
 from task_runner import TaskStateStore
 
-from airflow_provider_signalwire.journal import StreamEvent, to_extra
+from airflow_provider_signalwire import journal_events
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.journal import JOURNAL_KEY, StreamEvent, to_extra
 from airflow_provider_signalwire.journal_events import read_journal
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator, StopCallStreamsOperator
 
 skip_without_journal(module=True)
 
@@ -156,3 +160,75 @@ def test_snapshot_that_cannot_be_read_is_ignored(store: TaskStateStore, value: A
 def test_too_many_streams_are_not_stored(store: TaskStateStore) -> None:
     read_again(store, [event_at("started", str(number), hours=1) for number in range(500)])
     assert store.entries == {}
+
+
+@pytest.fixture
+def run(connection: str, run_task: Any) -> Any:
+    """Run a task with the journal among its outlets; return its result and the entries of its event."""
+
+    def run(task_class: Any, *, events: list[SimpleNamespace] | None = None, **arguments: Any) -> tuple[Any, Any]:
+        outlets, inlets = {JOURNAL: SimpleNamespace(extra={})}, {JOURNAL: Events(events or [])}
+        context = {**run_task.context(), "outlet_events": outlets, "inlet_events": inlets}
+        context["ti"].get_dagrun_state = lambda dag_id, run_id: {("dag", "run"): "failed"}[dag_id, run_id]
+        result = task_class(task_id="task", **{"outlets": [JOURNAL], **arguments}).execute(context)
+        entries = outlets[JOURNAL].extra.get(JOURNAL_KEY, {"entries": []})["entries"]
+        return result, [(*map(entry.get, ("event", "stream_sid", "name")), entry["outlives_run"]) for entry in entries]
+
+    return run
+
+
+def test_start_and_stop_are_written_under_sid_and_name(simulator: Any, run: Any) -> None:
+    [call] = simulator.seed()
+    ids = {"call_sid": call["sid"]}
+    record, entries = run(StartCallStreamOperator, **ids, url="wss://bot.example.com/", name="bot", outlives_run=True)
+    assert entries == [("started", record["sid"], "bot", True)]
+    assert run(StopCallStreamOperator, **ids, stream_sid="bot")[1] == [("stopped", record["sid"], "bot", False)]
+    simulator.state.end_call(call["sid"])
+    assert run(StopCallStreamOperator, **ids, stream_sid="bot")[1] == [("ended", "bot", None, False)]
+
+
+def test_batch_writes_what_no_longer_runs(simulator: Any, run: Any, monkeypatch: Any) -> None:
+    stopped, ended, other = simulator.seed(count=3, streams=[{"name": "bot"}])
+    simulator.state.end_call(ended["sid"])
+    sids = [call["streams"][0]["sid"] for call in (stopped, ended)]
+    rows = [
+        {"call_sid": stopped["sid"], "stream_sid": "bot"},
+        {"call_sid": ended["sid"], "stream_sid": sids[1]},
+        {"call_sid": other["sid"], "stream_sid": "no such stream"},
+    ]
+    _, entries = run(StopCallStreamsOperator, streams=rows, ignore_if_missing=True, max_concurrency=1)
+    assert entries == [("stopped", sids[0], "bot", False), ("ended", sids[1], None, False)]
+    monkeypatch.setattr(journal_events, "MAX_ENTRIES", 2)
+    with pytest.raises(SignalWireConfigurationError, match="can hold 2 streams, and there are 3"):
+        run(StopCallStreamsOperator, streams=rows)
+
+
+def test_event_that_is_too_large_or_cannot_be_written_is_logged(monkeypatch: Any, caplog: Any) -> None:
+    monkeypatch.setattr(journal_events, "MAX_ENTRIES", 2)
+    written = SimpleNamespace(extra={})
+    events = [StreamEvent("stopped", "project", "call", sid, None, NOW) for sid in "abc"]
+    for outlet_events in ({JOURNAL: written}, {}):
+        journal_events.write_stream_events({"outlet_events": outlet_events}, [JOURNAL], events)
+    assert [entry["stream_sid"] for entry in written.extra[JOURNAL_KEY]["entries"]] == ["a", "b"]
+    assert "The journal's event holds 2 of 3 streams; the others stay listed." in caplog.text
+    assert "The streams could not be recorded in the journal (KeyError: " in caplog.text
+
+
+def test_cleanup_stops_forgotten_streams_of_its_project(simulator: Any, run: Any, caplog: Any) -> None:
+    caplog.set_level("INFO")
+    [call] = simulator.seed(streams=[{"name": "bot"}])
+    sid = call["streams"][0]["sid"]
+    started = event_at("started", sid, hours=2)
+    started.extra[JOURNAL_KEY]["entries"][0] |= {"account_sid": simulator.project, "call_sid": call["sid"]}
+    events = [started, event_at("started", "elsewhere", hours=2)]
+    arguments = {"outlets": [], "journal": [JOURNAL], "events": events}
+    found, _ = run(CallStreamCleanupOperator, dry_run=True, **arguments)
+    [listed] = found["would_stop"]
+    assert (listed["stream_sid"], listed["run_state"], listed["age_seconds"] // 60) == (sid, "failed", 120)
+    assert f"Would stop stream '{sid}' ('bot')" in caplog.text
+    summary, entries = run(CallStreamCleanupOperator, **arguments)
+    assert [summary[key] for key in ("running", "other_projects", "stopped", "forgotten_not_listed")] == [1, 1, 1, 0]
+    assert [forgotten["stream_sid"] for forgotten in summary["forgotten"]] == [sid]
+    assert entries == [("stopped", sid, "bot", False)]
+    assert "1 streams are running according to the journal, 1 of them are forgotten. 1 more streams " in caplog.text
+    assert f"Stopping stream '{sid}' ('bot')" in caplog.text

@@ -69,7 +69,9 @@ def test_dry_run_sends_no_write(simulator, context, caplog):
     for is_dry in (True, "True", "true"):
         found = clean_up(context, dry_run=is_dry)
         assert found["dry_run"] is True
-        assert caplog.records[-1].getMessage().startswith("Dry run. Calls in progress that started before ")
+        line = caplog.records[-1].getMessage()
+        assert line.startswith("Dry run. Calls in progress that started before ")
+        assert line.endswith(": 3. Streams to stop on each: 'forgotten'.")
         assert (found["calls"], found["would_stop_not_listed"]) == (3, 0)
         assert {stream["call_sid"] for stream in found["would_stop"]} == set(calls)
     assert writes(simulator) == 0
@@ -148,7 +150,7 @@ def test_age_in_seconds_or_as_rendered_text(simulator, context):
         ({"call_filters": None}, "'call_filters' is None"),
         ({"call_filters": {"to": None}}, r"call_filters\['to'\]' is None"),
         ({"min_call_age": None}, "'min_call_age' is None"),
-        ({"min_call_age": 1e300}, "'min_call_age' is 1e\\+300"),
+        ({"min_call_age": 10 * 366 * 24 * HOUR + 1}, "'min_call_age' is 316224001: expected .* 316224000"),
         ({"dry_run": "perhaps"}, "'dry_run' is 'perhaps'"),
     ],
 )

@@ -82,6 +82,7 @@ def test_one_bad_stream_does_not_affect_the_others(simulator, seed_rows, context
     assert str(raised.value).count("stop stream 'unknown'") == 1
     assert "this task's XCom lists them" in str(raised.value)
     assert "30 stopped, 1 already ended, 1 missing, 0 failed." in caplog.text
+    assert "These streams could not be stopped:\nCould not stop stream 'unknown' on call " in caplog.text
     assert caplog.text.count("stop stream 'unknown'") == 1
     assert len(running(simulator)) == 0
     summary = context["ti"].pushed["return_value"]
@@ -97,11 +98,12 @@ def test_missing_streams_that_are_ignored_are_warned_about(simulator, seed_rows,
     assert (summary["missing"], summary["failures"]) == (12, [])
     [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     lines = warning.splitlines()
+    assert lines[0] == "These streams are missing, which is ignored:"
     assert lines[1] == f"stream '+***4000' on call '{row['call_sid']}'"
     assert (len(lines), lines[-1]) == (12, "… and 2 more.")
 
 
-def test_failures_are_in_the_log_if_xcom_is_turned_off_or_fails(simulator, context):
+def test_failures_are_in_the_log_if_xcom_is_turned_off_or_fails(simulator, context, caplog):
     rows = [{"call_sid": "unknown", "stream_sid": "unknown"}]
     with pytest.raises(SignalWireBatchRefusedError, match="this task's log lists them"):
         stop(context, rows, do_xcom_push=False)
@@ -109,6 +111,7 @@ def test_failures_are_in_the_log_if_xcom_is_turned_off_or_fails(simulator, conte
     context["ti"].xcom_push = None
     with pytest.raises(SignalWireBatchRefusedError, match="this task's log lists them"):
         stop(context, rows)
+    assert "The summary could not be pushed to XCom (TypeError: 'NoneType' object is not callable)." in caplog.text
 
 
 def test_unexpected_exception_is_that_streams_failure(simulator, seed_rows, context, monkeypatch, caplog):
@@ -125,6 +128,7 @@ def test_unexpected_exception_is_that_streams_failure(simulator, seed_rows, cont
         stop(context, rows, max_concurrency=1)
     assert not isinstance(raised.value, SignalWireBatchRefusedError)
     assert len(running(simulator)) == 2
+    assert caplog.text.count("Unexpected error while a stream was stopped; the batch continues.") == 1
     assert caplog.text.count("Traceback") == 1
 
 

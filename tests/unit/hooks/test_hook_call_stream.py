@@ -128,6 +128,14 @@ def test_interrupted_start_is_stopped(simulator, call_sid, monkeypatch):
     assert [stream["status"] for stream in streams(simulator)] == ["stopped"]
 
 
+def test_interrupted_start_that_was_not_processed_is_looked_for_only_briefly(call_sid, monkeypatch, clock):
+    interrupt(monkeypatch, KeyboardInterrupt(), when="before")
+    with pytest.raises(KeyboardInterrupt) as caught, SignalWireHook().call_stream(call_sid, URL, name="bot"):
+        pytest.fail("the block runs")
+    assert "A stream named 'bot' may be running" in caught.value.__notes__[0]
+    assert sum(clock.pauses) == pytest.approx(3)
+
+
 def test_cancelled_start_is_stopped(simulator, call_sid):
     simulator.set_faults([{"match": STARTS, "kind": "hang", "seconds": 30, "when": "after"}])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -135,21 +136,28 @@ class TestCreate:
             create()
         assert methods(simulator) == "POST"
 
-    def test_log_names_the_call_but_no_number(self, create, caplog):
+    def test_log_names_the_call_but_no_number(self, simulator, create, caplog):
+        simulator.set_faults([{"match": CREATES, "kind": "slow", "seconds": 0.02}])
         with caplog.at_level("INFO"):
             record = create()
-        assert f"'{record['sid']}'" in caplog.text
+        assert "Creating a call." in caplog.text
+        line = rf"Call is {record['status']}: '{record['sid']}'. Create: attempts 1, (\d+) ms, request id (.+)\."
+        milliseconds, request_id = re.search(line, caplog.text).groups()
+        assert int(milliseconds) >= 20
+        assert request_id == simulator.requests()[0]["request_id"]
         assert "5550100001" not in caplog.text
         assert "secret-key" not in caplog.text
 
 
 class TestUpdate:
-    def test_hang_up_ends_the_call_and_succeeds_if_it_has_ended(self, simulator, update, call_sid):
+    def test_hang_up_ends_the_call_and_succeeds_if_it_has_ended(self, simulator, update, call_sid, caplog):
+        caplog.set_level("INFO")
         for _ in range(2):
             record = update(call_sid, status="completed")
             assert (record["sid"], record["status"]) == (call_sid, "completed")
             assert calls(simulator)[0]["status"] == "completed"
         assert methods(simulator) == "POST POST GET"
+        assert caplog.text.count(f"Call is completed: '{call_sid}'.") == 2
 
     def test_other_change_to_an_ended_call_fails(self, update, call_sid):
         update(call_sid, status="completed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 
 import pytest
@@ -65,8 +66,13 @@ def commands(simulator):
     return [request["form"]["command"] for request in simulator.requests("/api/calling/calls")]
 
 
-def test_start_returns_the_call_and_the_control_id(simulator, start, call_id, run_task):
+def test_start_returns_the_call_and_the_control_id(simulator, start, call_id, run_task, read_log):
+    simulator.set_faults([{"match": COMMANDS, "kind": "slow", "seconds": 0.02}])
     record = start()
+    log = read_log()
+    assert f"Starting the stream with the control id '{CONTROL_ID}' on call '{call_id}'." in log
+    line = rf"Stream start accepted: control id '{CONTROL_ID}' on call '{call_id}' \(answered\). Attempts 1, (\d+) ms, "
+    assert int(re.search(line + f"request id {simulator.requests()[0]['request_id']}.", log)[1]) >= 20
     assert (record["id"], record["status"], record["control_id"]) == (call_id, "answered", CONTROL_ID)
     assert running(simulator) == [CONTROL_ID]
     assert run_task.pushed == [("control_id", CONTROL_ID)]
@@ -98,20 +104,22 @@ def test_every_argument_is_sent(simulator, start, call_id):
     assert (stream["sid"], stream["name"], stream["track"]) == ("mine", "my stream", "both_tracks")
 
 
-def test_stop_returns_the_call_and_the_control_id(simulator, start, stop, call_id):
+def test_stop_returns_the_call_and_the_control_id(simulator, start, stop, call_id, read_log):
     start()
     record = stop()
+    assert f"Stream stop accepted: control id '{CONTROL_ID}' on call '{call_id}' (answered)." in read_log()
     assert (record["id"], record["control_id"]) == (call_id, CONTROL_ID)
     assert running(simulator) == []
     assert stop()["control_id"] == CONTROL_ID
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_start_with_a_lost_response_leaves_one_stream(simulator, start, when):
+def test_start_with_a_lost_response_leaves_one_stream(simulator, start, when, caplog):
     simulator.set_faults([{"match": COMMANDS, "kind": "reset", "when": when}])
     start()
     assert commands(simulator) == ["calling.stream", "calling.stream.stop", "calling.stream"]
     assert running(simulator) == [CONTROL_ID]
+    assert "Stopping the stream of the same control id, in case it was started (SignalWireConn" in caplog.text
 
 
 def test_start_waits_for_the_control_id_while_its_stream_still_stops(simulator, start):
@@ -153,7 +161,7 @@ def test_later_try_with_a_control_id_of_the_user_stops_nothing(simulator, start)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_task_that_ends_early_stops_the_stream(simulator, start, monkeypatch, when):
+def test_task_that_ends_early_stops_the_stream(simulator, start, monkeypatch, when, read_log):
     interrupt(monkeypatch, AirflowTaskTimeout("The end"), when=when)
     if when == "before":  # the stop finds no stream until the time is up
         monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.2)
@@ -162,6 +170,9 @@ def test_task_that_ends_early_stops_the_stream(simulator, start, monkeypatch, wh
     assert running(simulator) == []
     notes = " ".join(getattr(caught.value, "__notes__", []))
     assert ("may be running" in notes) is (when == "before")
+    log = read_log()
+    assert f"The task ends (AirflowTaskTimeout). A stream with the control id '{CONTROL_ID}' may be running on " in log
+    assert ("The stop was accepted." in log) is (when == "after")
 
 
 def test_try_that_airflow_has_given_up_stops_nothing(simulator, start, monkeypatch):

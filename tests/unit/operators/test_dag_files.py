@@ -72,6 +72,7 @@ for package in (airflow_provider_signalwire.notifications, airflow_provider_sign
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
+from airflow_provider_signalwire.operators.conference_stream import StopConferenceStreamOperator
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 from airflow_provider_signalwire.sensors.call import CallStatusSensor
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
@@ -80,6 +81,7 @@ StartCallStreamOperator(task_id="start", call_sid="call", url="wss://media.examp
 StopCallStreamsOperator(task_id="stop_all", streams=[])
 waits = [
     StopCallStreamOperator(task_id="stop", call_sid="call", stream_sid="stream"),
+    StopConferenceStreamOperator(task_id="stop_conference", conference_sid="conference", stream_sid="stream"),
     CallStreamStatusSensor(task_id="wait", call_sid="call", stream_sid="stream"),
     ConferenceStreamStatusSensor(task_id="wait_conference", conference_sid="conference", stream_sid="stream"),
     CallStatusSensor(task_id="wait_call", call_sid="call"),
@@ -101,7 +103,7 @@ def test_parsing_a_dag_file_imports_no_http_library():
     run = [sys.executable, "-c", PARSE]
     output = subprocess.run(run, env=environment, check=True, capture_output=True, text=True, timeout=120).stdout
     parsed = json.loads(output.splitlines()[-1])
-    assert parsed == {"libraries": [], "transports": [], "deferrable": [True] * 4}
+    assert parsed == {"libraries": [], "transports": [], "deferrable": [True] * 5}
 
 
 @every_class

@@ -57,7 +57,8 @@ def assert_one_stream_that_has_stopped(simulator):
     assert [stream["status"] for stream in streams(simulator)] == ["stopped"]
 
 
-def test_stream_runs_until_max_duration(simulator, run, run_task, clock):
+def test_stream_runs_until_max_duration(simulator, run, run_task, clock, read_log):
+    simulator.set_faults([{"match": STARTS, "kind": "slow", "seconds": 0.02}])
     begun = clock.now
     record = run(max_duration=60)
     assert 60 <= clock.now - begun < 65
@@ -66,6 +67,10 @@ def test_stream_runs_until_max_duration(simulator, run, run_task, clock):
     assert (record["sid"], record["status"]) == (stream["sid"], "stopped")
     assert ("reason", "max_duration") in run_task.pushed
     assert run_task.store.get("signalwire_run") is None
+    log = read_log()
+    line = rf"Stream is queued: '{stream['sid']}' \('adhoc_airflow.media'\) on call '.+'. Start: attempts 1, (\d+) ms, "
+    assert int(re.search(line + f"request id {simulator.requests()[0]['request_id']}.", log)[1]) >= 20
+    assert "The stream has ended: max_duration." in log
 
 
 def test_log_says_what_is_waited_for(run, caplog):
@@ -121,11 +126,12 @@ def test_wait_that_fails_stops_the_stream(simulator, run, run_task):
     assert run_task.store.get("signalwire_run") is None
 
 
-def test_stop_that_fails_says_that_the_stream_may_be_running(simulator, run, run_task):
+def test_stop_that_fails_says_that_the_stream_may_be_running(simulator, run, run_task, read_log):
     simulator.set_faults([http_status(401)])
     with pytest.raises(SignalWireAuthenticationError, match="may be running on call"):
         run()
     assert run_task.store.get("signalwire_run")["stream_sid"] in running(simulator)
+    assert "The stream could not be stopped: Could not stop stream " in read_log()
 
 
 def test_stop_that_is_never_completed_ends_at_stop_timeout(simulator, run, clock):
@@ -210,11 +216,14 @@ def test_kill_whose_stop_fails_is_logged(simulator, defer, caplog):
     assert "may be running on call" in caplog.text
 
 
-def test_killed_after_the_start_stops_the_stream(simulator, defer):
+def test_killed_after_the_start_stops_the_stream(simulator, defer, call_sid, caplog):
+    caplog.set_level("INFO")
     task, _ = defer()
     with pytest.raises(TaskKilled):
         task.on_kill()
     assert_one_stream_that_has_stopped(simulator)
+    assert "The task ends (TaskKilled). A stream named 'adhoc_airflow.media' may be running on " in caplog.text
+    assert f"Stream is stopped: 'adhoc_airflow.media' on call '{call_sid}'." in caplog.text
 
 
 def test_timeout_after_the_start_stops_the_stream(simulator, make_task, run_task, monkeypatch):
@@ -231,15 +240,18 @@ def test_timeout_after_the_start_stops_the_stream(simulator, make_task, run_task
     assert_one_stream_that_has_stopped(simulator)
 
 
-def test_retry_by_airflow_resumes_the_stream(simulator, defer, clock, run_task):
+def test_retry_by_airflow_resumes_the_stream(simulator, defer, clock, run_task, call_sid, read_log):
     _, first = defer()
     clock.now += 20
     task, second = defer()
     assert len(streams(simulator)) == 1
     assert second.trigger.serialize() == first.trigger.serialize()
+    [sid] = running(simulator)
+    assert f"Resuming stream '{sid}' on call '{call_sid}'." in read_log()
     with pytest.raises(TaskKilled):
         task.on_kill()
     assert_one_stream_that_has_stopped(simulator)
+    assert f"Stream is stopped: '{sid}' ('adhoc_airflow.media') on call '{call_sid}'. Stop: " in read_log()
 
 
 def test_resumed_stream_whose_time_is_up_is_stopped(simulator, defer, run, run_task, clock):

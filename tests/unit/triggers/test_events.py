@@ -33,6 +33,10 @@ def test_success_event_is_accepted_by_the_task_that_asked():
     assert read_stream(event)["sid"] == "ST9"
     with pytest.raises(SignalWireError, match="does not fit this task"):
         read_stream(event, parent_sid="CA2")
+    event = success_event({**CALL, "sid": "CA9"}, call_sid="CA1")
+    assert read_call(event)["sid"] == "CA9"
+    with pytest.raises(SignalWireError, match="does not fit this task"):
+        read_call(event, call_sid="CA2")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ async def test_unusable_connection_is_an_error_event(simulator, make_trigger, ma
 
 @pytest.mark.parametrize(("failures", "status"), [(2, "success"), (3, "error")])
 async def test_api_server_that_is_away_ends_the_wait_only_at_the_deadline(
-    simulator, make_trigger, clock, monkeypatch, failures, status
+    simulator, make_trigger, clock, monkeypatch, caplog, failures, status
 ):
     errors = [ConnectionRefusedError("The API server is unreachable.")] * failures
     real = SignalWireHook.get_async_settings
@@ -111,6 +111,7 @@ async def test_api_server_that_is_away_ends_the_wait_only_at_the_deadline(
     event = await only_event(make_trigger(deadline=clock.now + 110))
     assert (event["status"], event.get("error")) == (status, None if status == "success" else "SignalWireTimeoutError")
     assert [round(pause) for pause in clock.pauses][:2] == [60, 50]
+    assert "The connection could not be looked up (ConnectionRefusedError); trying again." in caplog.text
 
 
 async def test_cancelled_trigger_sends_nothing_more(simulator, stream_trigger, clock, monkeypatch):

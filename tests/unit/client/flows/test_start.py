@@ -221,9 +221,10 @@ class TestLeftoverOfAnEarlierTry:
         assert "was not started. Airflow has given up this try" in message
         assert message.endswith(MAY_BE_RUNNING)
 
-    def test_is_stopped_before_the_start(self):
+    def test_is_stopped_before_the_start(self, caplog):
         outcome = start(LEFTOVER_QUEUED, LIVE, LEFTOVER_STOPPED, STARTED, unproven_since=WALL - 60)
         assert (outcome.sent, outcome.stopped_by) == ("X?XS", [NAME, "OLD"])
+        assert "An earlier start has an unknown outcome. A stream named 'dag.task' may be running on" in caplog.text
 
     def test_that_is_not_found_does_not_prevent_the_start(self):
         assert start(NOT_FOUND, LIVE, STARTED, unproven_since=WALL - 60).sent == "X?S"

@@ -103,9 +103,10 @@ class TestIgnoreIfMissing:
 
 @pytest.mark.parametrize("second", [LIVE, NOT_FOUND])
 @pytest.mark.parametrize("first", [lost(), response(503), response(200, b"{")])
-def test_not_found_after_an_unknown_outcome_counts_as_stopped(first, second):
+def test_not_found_after_an_unknown_outcome_counts_as_stopped(first, second, caplog):
     result = stop(first, NOT_FOUND, second, ignore_if_missing=True).result
     assert (result.record["status"], result.record["sid"], result.outcome) == ("stopped", "stream", "stopped")
+    assert "An earlier attempt may have been processed, and now there is no such stream" in caplog.text
 
 
 def test_failure_to_read_the_call_is_an_error_of_its_own():

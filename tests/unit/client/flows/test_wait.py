@@ -69,7 +69,6 @@ class TestStream:
         [
             ([LIVE, NOT_FOUND, LIVE], "stopped"),
             ([LIVE, NOT_FOUND, NOT_FOUND], "stopped"),
-            ([NOT_FOUND], "already_ended"),  # the call is gone
             *(([LIVE, response(status), NOT_FOUND], "already_ended") for status in (400, 409, 422)),
         ],
     )
@@ -78,6 +77,12 @@ class TestStream:
         assert (result.outcome, result.record["sid"], result.record["status"]) == (outcome, "SID", "stopped")
         assert "another stream" not in caplog.text
         wait(response(422), NOT_FOUND).expect(SignalWireRequestError)
+
+    def test_call_that_is_gone_after_an_accepted_stop_has_ended(self, caplog):
+        caplog.set_level(logging.INFO)
+        result = wait(stream("queued", sid="SID", name="stream"), NOT_FOUND, ignore_if_missing=True).result
+        assert (result.outcome, result.record["sid"], result.record["status"]) == ("already_ended", "SID", "stopped")
+        assert "Call 'call' was deleted after it had accepted the stop." in caplog.text
 
     def test_404_without_an_accepted_stop_is_an_error_unless_it_is_ignored(self):
         wait(response(503), *[response(503)] * 4, NOT_FOUND, LIVE, timeout=600).expect(SignalWireNotFoundError)

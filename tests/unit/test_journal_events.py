@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import Asset
 from airflow_features import skip_without_journal
+from simulated import running
 from task_runner import TaskStateStore
 
 from airflow_provider_signalwire import journal_events
-from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
+from airflow_provider_signalwire.exceptions import SignalWireBatchRefusedError, SignalWireConfigurationError
 from airflow_provider_signalwire.journal import JOURNAL_KEY, StreamEvent, to_extra
 from airflow_provider_signalwire.journal_events import read_journal
 from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
@@ -25,9 +26,11 @@ NOW = datetime.now(UTC)
 JOURNAL = Asset("streams")
 
 
-def event_at(kind: str, sid: str, *, hours: float, size: int = 1) -> SimpleNamespace:
+def event_at(
+    kind: str, sid: str, *, hours: float, size: int = 1, project: str = "project", call_sid: str = "call"
+) -> SimpleNamespace:
     at = NOW - timedelta(hours=hours)
-    extra = to_extra([StreamEvent(kind, "project", "call", sid, "bot", at)] * size)
+    extra = to_extra([StreamEvent(kind, project, call_sid, sid, "bot", at)] * size)
     source = {"source_dag_id": "dag", "source_run_id": "run", "source_task_id": "task", "source_map_index": None}
     return SimpleNamespace(timestamp=at, extra=extra, size=size, **source)
 
@@ -80,8 +83,8 @@ def read_groups(groups: list[list[int]]) -> tuple[int, list[int]]:
         event_at("started", str(number), hours=minutes / 60, size=size)
         for number, (minutes, size) in enumerate(started)
     ]
-    running, accessor = read(events)
-    return len(running), [sum(event.size for event in page) for page in accessor.pages]
+    streams, accessor = read(events)
+    return len(streams), [sum(event.size for event in page) for page in accessor.pages]
 
 
 @pytest.mark.parametrize(
@@ -116,8 +119,8 @@ def store() -> TaskStateStore:
 
 def read_again(store: TaskStateStore, events: list[SimpleNamespace], *, days: float = 7) -> tuple[list[str], int]:
     """Return the running streams and the number of events that were read."""
-    running, accessor = read(events, store=store, days=days)
-    return running, len({id(event) for page in accessor.pages for event in page})
+    streams, accessor = read(events, store=store, days=days)
+    return streams, len({id(event) for page in accessor.pages for event in page})
 
 
 OLD = [event_at("started", "a", hours=9), event_at("started", "b", hours=8), event_at("stopped", "a", hours=7)]
@@ -166,11 +169,14 @@ def test_too_many_streams_are_not_stored(store: TaskStateStore) -> None:
 def run(connection: str, run_task: Any) -> Any:
     """Run a task with the journal among its outlets; return its result and the entries of its event."""
 
-    def run(task_class: Any, *, events: list[SimpleNamespace] | None = None, **arguments: Any) -> tuple[Any, Any]:
+    def run(
+        task_class: Any, *, events: list[SimpleNamespace] | None = None, resume: Any = None, **arguments: Any
+    ) -> tuple[Any, Any]:
         outlets, inlets = {JOURNAL: SimpleNamespace(extra={})}, {JOURNAL: Events(events or [])}
-        context = {**run_task.context(), "outlet_events": outlets, "inlet_events": inlets}
+        context = {**run_task.context(id="ti"), "outlet_events": outlets, "inlet_events": inlets}
         context["ti"].get_dagrun_state = lambda dag_id, run_id: {("dag", "run"): "failed"}[dag_id, run_id]
-        result = task_class(task_id="task", **{"outlets": [JOURNAL], **arguments}).execute(context)
+        task = task_class(task_id="task", **{"outlets": [JOURNAL], **arguments})
+        result = task.execute_complete(context, **resume) if resume else task.execute(context)
         entries = outlets[JOURNAL].extra.get(JOURNAL_KEY, {"entries": []})["entries"]
         return result, [(*map(entry.get, ("event", "stream_sid", "name")), entry["outlives_run"]) for entry in entries]
 
@@ -196,6 +202,11 @@ def test_batch_writes_what_no_longer_runs(simulator: Any, run: Any, monkeypatch:
         {"call_sid": ended["sid"], "stream_sid": sids[1]},
         {"call_sid": other["sid"], "stream_sid": "no such stream"},
     ]
+    with pytest.raises(SignalWireBatchRefusedError):
+        run(StopCallStreamsOperator, streams=rows, max_concurrency=1)
+    # A retry also writes what the earlier try has stopped by its SID.
+    _, entries = run(StopCallStreamsOperator, streams=rows, fail_on_error=False)
+    assert entries == [("stopped", sids[1], None, False)]
     _, entries = run(StopCallStreamsOperator, streams=rows, ignore_if_missing=True, max_concurrency=1)
     assert entries == [("stopped", sids[0], "bot", False), ("ended", sids[1], None, False)]
     monkeypatch.setattr(journal_events, "MAX_ENTRIES", 2)
@@ -218,8 +229,7 @@ def test_cleanup_stops_forgotten_streams_of_its_project(simulator: Any, run: Any
     caplog.set_level("INFO")
     [call] = simulator.seed(streams=[{"name": "bot"}])
     sid = call["streams"][0]["sid"]
-    started = event_at("started", sid, hours=2)
-    started.extra[JOURNAL_KEY]["entries"][0] |= {"account_sid": simulator.project, "call_sid": call["sid"]}
+    started = event_at("started", sid, hours=2, project=simulator.project, call_sid=call["sid"])
     events = [started, event_at("started", "elsewhere", hours=2)]
     arguments = {"outlets": [], "journal": [JOURNAL], "events": events}
     found, _ = run(CallStreamCleanupOperator, dry_run=True, **arguments)
@@ -232,3 +242,27 @@ def test_cleanup_stops_forgotten_streams_of_its_project(simulator: Any, run: Any
     assert entries == [("stopped", sid, "bot", False)]
     assert "1 streams are running according to the journal, 1 of them are forgotten. 1 more streams " in caplog.text
     assert f"Stopping stream '{sid}' ('bot')" in caplog.text
+
+
+def test_streams_above_the_limit_are_stopped_after_approval(simulator: Any, run: Any, monkeypatch: Any) -> None:
+    exceptions = pytest.importorskip("airflow.sdk.exceptions")
+    if not hasattr(exceptions, "TaskAwaitingInput"):
+        pytest.skip("Airflow before 3.3 cannot wait for a person")
+    questions: list[dict[str, Any]] = []
+    monkeypatch.setattr("airflow.sdk.execution_time.hitl.upsert_hitl_detail", lambda **detail: questions.append(detail))
+    calls = simulator.seed(count=3, streams=[{"name": "bot"}])
+    ids = [(call["sid"], call["streams"][0]["sid"]) for call in calls]
+    events = [event_at("started", sid, hours=2, project=simulator.project, call_sid=call_sid) for call_sid, sid in ids]
+    options = {"journal": [JOURNAL], "max_stops": 1, "on_limit": "approve", "response_timeout": 90}
+    with pytest.raises(exceptions.TaskAwaitingInput) as asked:
+        run(CallStreamCleanupOperator, events=events[:2], **options)
+    [question] = questions
+    assert (question["ti_id"], question["subject"]) == ("ti", "Stop 2 forgotten streams?")
+    assert question["options"] == ["Approve", "Reject"]
+    assert "lists 2 forgotten streams, more than 'max_stops' (1).\n\n* stream '" in question["body"]
+    assert asked.value.timeout == timedelta(seconds=90)
+    assert simulator.requests() == []
+    resume = {"event": {"chosen_options": ["Approve"]}, **asked.value.kwargs}
+    summary, _ = run(CallStreamCleanupOperator, events=events, resume=resume, **options)
+    assert (summary["running"], summary["stopped"]) == (3, 2)
+    assert running(simulator) == [ids[2][1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from airflow_provider_signalwire.journal_intents import StartIntent
 from airflow_provider_signalwire.operators import current_try
 from airflow_provider_signalwire.operators.start_guard import StartGuard, StreamStartGuard, TaskKilled
 
+AT = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
 KEYS = {"dag_id": "calls", "run_id": "run", "task_id": "media", "map_index": -1}
 
 
@@ -128,6 +130,22 @@ class KilledInFinalizer(StartGuard):
 
     def _stop(self, client, seconds):
         self.has_stopped = True
+
+
+@pytest.mark.parametrize(
+    ("ti", "is_reported", "is_logged"),
+    [
+        ({"state": "running"}, False, False),
+        ({"state": "success"}, True, False),
+        ({"state": "running", "end_date": AT}, False, False),  # Airflow 2
+        ({"state": "running", "end_date": None, "get_dr_count": None}, False, False),
+        ({"state": "running", "end_date": AT, "get_dr_count": None}, True, True),
+        ({"state": "success", "end_date": AT, "get_dr_count": None}, True, False),
+    ],
+)
+def test_success_is_reported_from_the_end_of_the_task_on(caplog, ti, is_reported, is_logged):
+    assert current_try.is_success_reported({"ti": SimpleNamespace(**ti)}, "Stream 'bot'") is is_reported
+    assert ("Stream 'bot' is running since 2026-01-02T03:04:05+00:00." in caplog.text) is is_logged
 
 
 def test_request_to_airflow_that_hangs_is_not_waited_for(monkeypatch):

@@ -68,5 +68,5 @@ def test_failures_are_permanent_only_if_all_are(errors, error_class):
 
 def test_unexpected_error_is_described_with_its_stream_and_shortened():
     [failure] = with_failures(ValueError("+15551234567" + "x" * 1000)).failures
-    assert failure["message"].startswith("Could not stop stream 'S1' on call 'C1': unexpected ValueError: +***4567x")
-    assert len(failure["message"]) < 300
+    shortened = "+***4567" + "x" * 188
+    assert failure["message"] == f"Could not stop stream 'S1' on call 'C1': unexpected ValueError: {shortened}"

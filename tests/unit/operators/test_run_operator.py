@@ -208,12 +208,17 @@ def test_cancelling_a_killed_trigger_again_does_not_interrupt_the_stop(simulator
     assert_one_stream_that_has_stopped(simulator)
 
 
-def test_kill_whose_stop_fails_is_logged(simulator, defer, caplog):
+def test_kill_whose_stop_fails_is_logged(simulator, defer, clock, caplog):
     _, deferral = defer()
     simulator.set_faults([http_status(401)])
     asyncio.run(rebuild(deferral.trigger).on_kill())
     assert "could not be stopped" in caplog.text
     assert "may be running on call" in caplog.text
+    simulator.set_faults([stop_always_returns("queued")])
+    begun = clock.now
+    asyncio.run(rebuild(deferral.trigger).on_kill())
+    assert clock.now - begun == pytest.approx(20, abs=0.9)
+    assert "Gave up waiting for stream " in caplog.text
 
 
 def test_killed_after_the_start_stops_the_stream(simulator, defer, call_sid, caplog):

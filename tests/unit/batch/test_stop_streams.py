@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 
 import pytest
@@ -47,7 +48,8 @@ def test_every_stream_is_stopped_once_without_a_task_instance(simulator, seed_ro
     }
 
 
-def test_streams_of_calls_and_of_conferences_are_stopped(simulator, seed_rows, context):
+def test_streams_of_calls_and_of_conferences_are_stopped(simulator, seed_rows, context, caplog):
+    caplog.set_level(logging.DEBUG)
     conferences = simulator.seed_conferences(count=3, streams=[{"name": "audio"}])
     [ended] = simulator.seed_conferences(streams=[{"name": "audio"}], status="completed")
     rows = [{"conference_sid": one["sid"], "stream_sid": "audio"} for one in [*conferences, ended]]
@@ -61,6 +63,7 @@ def test_streams_of_calls_and_of_conferences_are_stopped(simulator, seed_rows, c
     [failure] = summary["failures"]
     assert missing.items() <= failure.items()
     assert f"stream 'gone' on conference {missing['conference_sid']!r}" in failure["message"]
+    assert f"Stream is stopped (its conference has ended): 'audio' on conference '{ended['sid']}'." in caplog.text
     assert len(running(simulator)) == 0
 
 
@@ -178,6 +181,18 @@ def test_progress_is_logged(simulator, seed_rows, context, monkeypatch, caplog):
     assert len(lines) >= 2
     assert any(" s left." in line for line in lines[:-1])
     assert lines[-1].startswith("60 of 60 streams done: 60 stopped, 0 already ended, 0 missing, 0 failed. ")
+
+
+def test_interrupted_batch_says_how_far_it_came(simulator, seed_rows, monkeypatch, caplog):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(runner, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(metrics.Stats, "gauge", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        stop({}, seed_rows(3))
+    assert re.search(r"The batch was interrupted\. [0-3] of 3 streams done: ", caplog.text)
 
 
 def test_next_try_does_not_repeat_what_is_finished(simulator, seed_rows, context, make_connection, store):

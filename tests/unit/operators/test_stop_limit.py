@@ -54,3 +54,15 @@ def test_streams_within_the_limit_are_stopped(limit, stopped, max_accepted):
 def test_above_the_limit_a_person_is_asked_or_the_task_fails(limit, error):
     with pytest.raises(error, match=r"lists 3 forgotten streams, more than 'max_stops' \(2\)"):
         limit.apply(search(3))
+
+
+def test_lists_of_streams_are_limited(caplog):
+    caplog.set_level("INFO")
+    found = search(1002)
+    listed = found.listed()
+    assert (len(listed["forgotten"]), listed["forgotten_not_listed"]) == (1000, 2)
+    found.log_forgotten(is_dry_run=False)
+    assert caplog.text.count("Stopping stream 'MZ") == 1000
+    *lines, last = found.describe_first().splitlines()
+    assert (len(lines), last) == (10, "* … and 992 more")
+    assert "more" not in search(10).describe_first()

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 from raw_server import GOOD_RESPONSE, copy, stay_silent
+from transports import Sync, settings_for
 
 
 class TestTls:
@@ -128,6 +129,15 @@ def test_refused_connection_is_reported_as_such(connect, monkeypatch, hosts):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
     failure = connect("http://acme.invalid:1").fail()
     assert (failure.kind, failure.sent, failure.reason) == ("connect", False, "Connection refused")
+
+
+def test_socket_of_a_refused_connection_is_closed(monkeypatch):
+    closed = []
+    close = socket.socket.close
+    monkeypatch.setattr(socket.socket, "close", lambda sock: closed.append(sock.fileno()) or close(sock))
+    with Sync(settings_for("http://127.0.0.1:1")) as client:
+        client.fail()
+    assert len(closed) == 1
 
 
 class TestNames:

@@ -75,7 +75,9 @@ def test_start_returns_the_record_of_the_only_stream(simulator, start, parent, p
 
 
 def test_start_runs_in_an_empty_context(simulator, make_operator):
-    assert make_operator().execute({})["sid"] in running(simulator)
+    operator = make_operator()
+    assert operator.execute({})["sid"] in running(simulator)
+    assert operator.do_xcom_push
 
 
 @pytest.mark.parametrize(("map_index", "suffix"), [(-1, ""), (None, ""), (0, ".0"), (7, ".7")])

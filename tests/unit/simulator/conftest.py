@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import jsonschema
 import pytest
 import requests
 
+from airflow_provider_signalwire.simulator.compatibility.endpoints import API
+from airflow_provider_signalwire.simulator.control import CONTROL
+from airflow_provider_signalwire.simulator.native import CALLING
+from airflow_provider_signalwire.simulator.routing import openapi_document
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 if TYPE_CHECKING:
@@ -27,6 +34,16 @@ class Clock:
         self.now += seconds
 
 
+def validate(method: str, response: requests.Response) -> None:
+    """Compare a response with what the simulator's OpenAPI document says about it."""
+    document = openapi_document(API, CALLING, CONTROL)
+    for template, operations in document["paths"].items():
+        if re.fullmatch(re.sub("{.+?}", "[^/]+", template), urlsplit(response.url).path) and method in operations:
+            described = operations[method]["responses"].get(str(response.status_code), {})
+            for media in described.get("content", {}).values():
+                jsonschema.validate(response.json(), {**media["schema"], "components": document["components"]})
+
+
 class Api(requests.Session):
     """Requests by path below the account; ``server`` may be replaced by another one of the same project."""
 
@@ -41,7 +58,10 @@ class Api(requests.Session):
             url = self.server.url + url
         elif not url.startswith("http"):
             url = self.url(url)
-        return super().request(method, url, **{"timeout": 10, "allow_redirects": False, **options})
+        response = super().request(method, url, **{"timeout": 10, "allow_redirects": False, **options})
+        if not self.server.faults():
+            validate(method.lower(), response)
+        return response
 
     def url(self, path: str, account: str | None = None) -> str:
         return f"{self.server.url}/api/laml/2010-04-01/Accounts/{account or self.server.project}{path}"

@@ -8,6 +8,7 @@ import socket
 import time
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from airflow_provider_signalwire.simulator import SimulatorServer, store
 from airflow_provider_signalwire.simulator.settings import RateLimit, Settings
@@ -172,6 +173,9 @@ def test_openapi_document_has_every_schema_it_refers_to(api):
     references = re.findall(r'"#/components/schemas/(\w+)"', document.text)
     assert set(references) == set(document.json()["components"]["schemas"])
     assert set(re.findall(r'"application/json": \{"(\w+)"', document.text)) == {"schema"}
+    for operation in [operation for path in document.json()["paths"].values() for operation in path.values()]:
+        for parameter in operation["parameters"]:
+            Draft202012Validator.check_schema(parameter["schema"])
 
 
 @pytest.mark.parametrize("path", ["/Calls", "/_simulator/requests"])

@@ -94,7 +94,7 @@ def test_reset_forgets_everything(api, simulator, control):
     simulator.seed(streams=[{"name": "a"}])
     simulator.set_faults([{"kind": "empty", "times": None}])
     api.get("")
-    assert control("POST", "/reset").status_code == 200
+    assert control("POST", "/reset").json()["settings"]["answer_delay_ms"] == 500
     assert control("GET", "/requests").json() == {"total": 0, "requests": []}
     assert control("GET", "/faults").json() == []
     state = control("GET", "/state").json()

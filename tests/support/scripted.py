@@ -11,6 +11,8 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
 
+from this_thread import only_in_this_thread
+
 from airflow_provider_signalwire.client.config.settings import ClientSettings
 from airflow_provider_signalwire.client.policy.observer import NULL_OBSERVER, Observer
 from airflow_provider_signalwire.client.policy.retry import RetryPolicy
@@ -115,8 +117,9 @@ def run(
     outcome = Run()
     replies = _replies(script)
     with (
-        patch.object(time, "monotonic", lambda: MONOTONIC + outcome.elapsed),
-        patch.object(time, "time", lambda: WALL + outcome.elapsed),
+        # A simulator that runs in another thread would sleep until the script's time.
+        patch.object(time, "monotonic", only_in_this_thread(lambda: MONOTONIC + outcome.elapsed, time.monotonic)),
+        patch.object(time, "time", only_in_this_thread(lambda: WALL + outcome.elapsed, time.time)),
         patch("random.uniform", draw),
     ):
         try:

@@ -6,9 +6,11 @@ import asyncio
 import dataclasses
 import itertools
 import json
+import time
 
 import pytest
 from scripted import stream
+from this_thread import only_in_this_thread
 
 from airflow_provider_signalwire.client.flows.pages import RecordPager
 from airflow_provider_signalwire.client.flows.stop import stop_stream
@@ -98,7 +100,7 @@ def test_pauses_that_end_at_about_the_same_time_end_together(settings, clock, mo
     def pausing():
         yield Pause(seconds)
 
-    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    monkeypatch.setattr("time.monotonic", only_in_this_thread(lambda: 1000.0, time.monotonic))
     asyncio.run(SignalWireAsyncClient(settings).run(pausing()))
     assert clock.pauses == [pytest.approx(paused)]
 

@@ -12,6 +12,7 @@ from airflow.cli import cli_parser
 from airflow_features import skip_without_journal
 from simulated import running
 
+from airflow_provider_signalwire.cli.definition import get_signalwire_commands
 from airflow_provider_signalwire.simulator.server import SimulatorServer
 
 skip_without_journal(module=True)
@@ -46,6 +47,12 @@ def listed(command: Callable[..., str]) -> Callable[..., list[dict[str, Any]]]:
 
 def refuse_to_ask(question: str) -> str:
     raise AssertionError(question)
+
+
+def test_every_option_is_described():
+    [signalwire] = get_signalwire_commands()
+    [streams] = signalwire.subcommands
+    assert all(option.kwargs["help"] for command in streams.subcommands for option in command.args)
 
 
 def test_list_shows_stream_age_and_owner(start_by_dag, start, listed):
@@ -124,10 +131,11 @@ def test_stop_without_selection_is_refused(simulator, start, command):
     assert simulator.requests("/Streams/") == []
 
 
-def test_streams_of_other_projects_are_left_alone(simulator, start, command, make_connection):
+@pytest.mark.parametrize("project", [("--conn-id", "other"), ("--account-sid", "another-project")])
+def test_streams_of_other_projects_are_left_alone(simulator, start, command, make_connection, project):
     start()
     make_connection("other", login="another-project")
-    output = command("stop", "--dag-id", "journal_start", "--conn-id", "other", "--yes")
+    output = command("stop", "--dag-id", "journal_start", *project, "--yes")
     assert "1 more streams belong to other projects" in output
     assert simulator.requests("/Streams/") == []
 

@@ -173,12 +173,17 @@ def test_concurrency_is_kept(simulator, seed_rows, context):
     assert time.monotonic() - started >= 0.45  # forty at 50 ms, four at a time
 
 
-def test_progress_is_logged(simulator, seed_rows, context, monkeypatch, caplog):
+def test_progress_is_logged_and_saved_less_often(simulator, seed_rows, context, monkeypatch, caplog, store):
+    saved = []
+    monkeypatch.setattr(store, "set", lambda *entry, **options: saved.append(entry))
+    context["task_state_store"] = store
+    monkeypatch.setattr(runner, "SAVE_SECONDS", 1000.0)
     monkeypatch.setattr(runner, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO):
         stop(context, seed_rows(60), max_requests=30, period=0.5)
     lines = [record.getMessage() for record in caplog.records if "of 60 streams done" in record.getMessage()]
     assert len(lines) >= 2
+    assert len(saved) == 1
     assert any(" s left." in line for line in lines[:-1])
     assert lines[-1].startswith("60 of 60 streams done: 60 stopped, 0 already ended, 0 missing, 0 failed. ")
 

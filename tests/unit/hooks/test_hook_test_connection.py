@@ -18,6 +18,12 @@ def test_working_connection_names_the_project(simulator, connection):
     assert "Simulated project" in message
 
 
+def test_project_is_that_of_the_hook(make_subproject):
+    server, subproject, connection = make_subproject
+    assert SignalWireHook(connection, account_sid=subproject).test_connection()[0] is True
+    assert {request["path"].split("/")[5] for request in server.requests()} == {subproject}
+
+
 @pytest.mark.parametrize(("scope", "works", "missing"), [("Voice", True, "Management"), ("Management", False, "Voice")])
 def test_token_needs_the_scope_voice(make_connection, scope, works, missing):
     with SimulatorServer(scopes=(scope,)) as server:

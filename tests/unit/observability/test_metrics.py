@@ -16,8 +16,9 @@ from airflow_provider_signalwire.exceptions import SignalWireNotFoundError
 from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.metrics import AIRFLOW_STATS
 from airflow_provider_signalwire.notifications.call_stream import StopCallStreamNotifier
-from airflow_provider_signalwire.operators.call_stream import StopCallStreamOperator
+from airflow_provider_signalwire.operators.call_stream import StartCallStreamOperator, StopCallStreamOperator
 from airflow_provider_signalwire.operators.calling_stream import StopCallingStreamOperator
+from airflow_provider_signalwire.operators.start_guard import TaskKilled
 from airflow_provider_signalwire.operators.stream_cleanup import StopCallStreamsOperator
 from airflow_provider_signalwire.sensors.call_stream import CallStreamStatusSensor
 from airflow_provider_signalwire.triggers.call_stream import CallStreamStoppedTrigger
@@ -117,6 +118,14 @@ class TestAStop:
         assert stats.counts(metrics.STREAMS_STOPPED) == {(how, how): count for how, count in expected.items()}
         assert stats.counts(metrics.REQUESTS)["stop_call_stream", "ok"] == 20
         assert stats.values(metrics.BATCH_RATE)[-1] > 1
+
+
+def test_stop_by_a_task_that_is_killed_is_a_request_too(connection, stats, stream):
+    start = StartCallStreamOperator(task_id="start", call_sid=stream["call_sid"], url="wss://media.example.com")
+    start.execute({})
+    with pytest.raises(TaskKilled):
+        start.on_kill()
+    assert stats.counts(metrics.REQUESTS) == {("start_call_stream", "ok"): 1, ("stop_call_stream", "ok"): 1}
 
 
 class TestABackendThatFails:

@@ -82,6 +82,7 @@ def test_conferences_are_filtered_by_status_and_time(api, simulator):
     record = api.get(f"/Conferences/{ended}").json()
     assert record["date_created"] == "Tue, 14 Nov 2023 21:13:20 +0000"
     assert api.get("/Conferences").json()["conferences"][1] == record
+    assert (record["api_version"], record["region"]) == ("2010-04-01", "us1")
 
 
 def test_filter_selects_calls_by_value(api, simulator):

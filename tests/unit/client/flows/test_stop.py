@@ -8,6 +8,7 @@ import pytest
 from scripted import IDS, MONOTONIC, call, lost, response, run, stream
 
 from airflow_provider_signalwire.client.flows.stop import stop_stream
+from airflow_provider_signalwire.client.protocol.stream_parents import CONFERENCE
 from airflow_provider_signalwire.exceptions import (
     SignalWireAuthenticationError,
     SignalWireServerError,
@@ -89,6 +90,12 @@ def test_other_refusal_is_raised_with_what_is_known_of_the_call(script, status, 
     assert str(error).endswith(end)
     if status != 404:
         assert str(stop(*script, ignore_if_missing=True).error) == str(error)
+
+
+def test_missing_conference_is_not_looked_for_in_the_calling_api():
+    error = run(stop_stream("project", "room", "stream", parent=CONFERENCE), NOT_FOUND, NOT_FOUND).error
+    assert "There is no conference 'room'." in str(error)
+    assert "StopCallingStreamOperator" not in str(error)
 
 
 class TestIgnoreIfMissing:

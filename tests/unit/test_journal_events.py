@@ -234,7 +234,7 @@ def test_cleanup_stops_forgotten_streams_of_its_project(simulator: Any, run: Any
     arguments = {"outlets": [], "journal": [JOURNAL], "events": events}
     found, _ = run(CallStreamCleanupOperator, dry_run=True, **arguments)
     [listed] = found["would_stop"]
-    assert (listed["stream_sid"], listed["run_state"], listed["age_seconds"] // 60) == (sid, "failed", 120)
+    assert (listed["stream_sid"], listed["run_state"], listed["age_seconds"] // 3600) == (sid, "failed", 2)
     assert f"Would stop stream '{sid}' ('bot')" in caplog.text
     summary, entries = run(CallStreamCleanupOperator, **arguments)
     assert [summary[key] for key in ("running", "other_projects", "stopped", "forgotten_not_listed")] == [1, 1, 1, 0]

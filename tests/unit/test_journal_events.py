@@ -258,7 +258,7 @@ def test_streams_above_the_limit_are_stopped_after_approval(simulator: Any, run:
         run(CallStreamCleanupOperator, events=events[:2], **options)
     [question] = questions
     assert (question["ti_id"], question["subject"]) == ("ti", "Stop 2 forgotten streams?")
-    assert question["options"] == ["Approve", "Reject"]
+    assert (question["options"], question["params"]) == (["Approve", "Reject"], {})
     assert "lists 2 forgotten streams, more than 'max_stops' (1).\n\n* stream '" in question["body"]
     assert asked.value.timeout == timedelta(seconds=90)
     assert simulator.requests() == []

@@ -48,6 +48,9 @@ def test_name_is_that_of_the_distribution_and_of_the_package() -> None:
 
     assert metadata.distribution(name).metadata["Name"] == name
     assert name.replace("-", "_") == airflow_provider_signalwire.__name__
+    listed = [item for kind in ("operators", "sensors", "hooks", "triggers") for item in get_provider_info()[kind]]
+    known = {integration["integration-name"] for integration in get_provider_info()["integrations"]}
+    assert {item["integration-name"] for item in listed} == known
 
 
 def test_entry_point_returns_the_provider_info() -> None:

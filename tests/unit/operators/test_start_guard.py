@@ -77,6 +77,7 @@ def airflow_2(try_number):
         pytest.param(airflow_3_3(BrokenPipeError()), True, id="3.3, supervisor gone"),
         pytest.param(airflow_3_3(EOFError()), True, id="3.3, supervisor gone while it responds"),
         pytest.param(airflow_3_3(RefusedByApi(404)), True, id="3.3, replaced"),
+        *(pytest.param(airflow_3_3(RefusedByApi(code)), True, id=f"3.3, replaced, {code}") for code in (409, 410)),
         pytest.param(airflow_3_3(None, RefusedByApi(404)), True, id="3.3, replaced, and an old response is read"),
         pytest.param(airflow_3_3(RefusedByApi(404), None), False, id="3.3, current, and an old error is read"),
         pytest.param(airflow_3_3(RefusedByApi(404), state="restarting"), False, id="3.3, cleared while it ran"),

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator
 
 PACKAGE = "airflow_provider_signalwire"
 READ_THE_TIME = (
+    "client.flows.calling",
     "client.flows.run_stream",
     "client.flows.start",
     "client.flows.wait",

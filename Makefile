@@ -32,7 +32,7 @@ $(VENV)/ready: pyproject.toml $(CONSTRAINTS)
 demo: $(VENV)/ready ## start and stop a stream in real Airflow, against the simulator
 	@$(BIN)/python scripts/demo.py
 
-PYTEST := $(BIN)/python -m pytest -n 3 --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 test: $(VENV)/ready ## run every test
 	@$(PYTEST) tests
 

@@ -18,7 +18,7 @@ from airflow_provider_signalwire.batch import checkpoint, runner
 
 # Loaded before the fork, as a task runner's supervisor does.
 from airflow_provider_signalwire.client.transport import async_client  # noqa: F401
-from airflow_provider_signalwire.hooks import signalwire  # noqa: F401
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators.stream_cleanup import CallStreamCleanupOperator, StopCallStreamsOperator
 
 
@@ -94,6 +94,9 @@ def main():
     checkpoint._TIMEOUT_SECONDS = runner.SAVE_SECONDS = 0.2
     protocol = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what Airflow logs
+    # For its first connection, Airflow imports modules that a task runner has loaded. One makes a class in which
+    # Python 3.11 would turn the exception of a signal handler into a RuntimeError.
+    SignalWireHook().get_connection(SignalWireHook.default_conn_name)
     for line in sys.stdin:
         reader, writer = os.pipe()
         child = os.fork()

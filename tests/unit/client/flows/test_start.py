@@ -110,10 +110,10 @@ SCENARIOS = [
     ("504 404 live in-use stopped", "SX?SX", SignalWireRequestError, False, 2),
     ("504 404 live lost stopped", "SX?SX", SignalWireConnectionError, True, 2),
     ("503 stopped 408 stopped-2 504 stopped-3", "SXSXSX", SignalWireServerError, False, 3),
-    # A stop by name finds a stream that was stopped before, too: it is no proof for the start after it.
+    # A stop by name may return a stream that was stopped before. It does not prove that a later start left no stream.
     ("503 stopped lost stopped", "SXSX", SignalWireConnectionError, True, 2),
     ("503 stopped lost stopped started", "SXSXS", None, False, 5),
-    # Nor is a repeated stop that finds no stream.
+    # A repeated stop that finds no stream does not prove it either.
     ("lost lost 404 live 401 404 live", "SXX?SX?", SignalWireAuthenticationError, True, 5),
 ]
 

@@ -24,7 +24,8 @@ def cancelled_at(moments: set[int], coroutine: Coroutine[Any, Any, StopResult]) 
         try:
             future = coroutine.throw(raised) if raised else coroutine.send(None)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # what the coroutine returns
+            result: StopResult = end.value
+            return result
         if moment in moments:
             task = asyncio.current_task()
             assert task

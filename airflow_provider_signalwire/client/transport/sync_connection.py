@@ -135,7 +135,7 @@ class _Response(http.client.HTTPResponse):
         """Read the whole body."""
         while not self._parser.complete:
             self._receive()
-        if not self._parser.is_reusable:
+        if not self._parser.is_reusable or _has_more(self._sock):
             self._connection.close()
         self.close()
         return b"".join(self._body)
@@ -146,6 +146,12 @@ class _Response(http.client.HTTPResponse):
             self._body.append(self._parser.feed(data))
         else:
             self._parser.feed_eof()
+
+
+def _has_more(sock: Any) -> bool:
+    """Return whether bytes came after the response that urllib3's TLS in TLS holds, where `select` cannot see them."""
+    incoming: ssl.MemoryBIO | None = getattr(sock, "incoming", None)
+    return incoming is not None and incoming.pending > 0
 
 
 def _look_up(host: str, port: int, timeout: float) -> list[Any]:

@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 
@@ -52,6 +53,30 @@ def check_failure(client, kind, *args, within, **options):
     assert (0.8 * options["timeout"] if kind == "timeout" else 0) < time.monotonic() - started < within
 
 
+class BufferedTls:
+    """The server's side of TLS; several records leave together."""
+
+    def __init__(self, connection, context):
+        self.connection = connection
+        self.received, self.to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.session = context.wrap_bio(self.received, self.to_send, server_side=True)
+        self.call(self.session.do_handshake)
+
+    def call(self, step):
+        """Take a step that may need bytes of the client."""
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self.flush()
+                self.received.write(self.connection.recv(65536))
+            finally:
+                self.flush()
+
+    def flush(self):
+        self.connection.sendall(self.to_send.read())
+
+
 @pytest.fixture
 def silent_address():
     """An address, as getaddrinfo returns it, to which no connection is made or refused."""
@@ -93,6 +118,31 @@ class TestConnection:
         assert sent.wait(5)
         client.settle()
         assert client.send().body == b"ok"
+        assert server.connections == 2
+
+    @pytest.mark.parametrize("more", [GOOD_RESPONSE.replace(b"ok", b"no"), None], ids=["response", "end"])
+    @pytest.mark.parametrize("layers", ["tls", "tls in tls"])
+    def test_is_not_reused_after_a_further_tls_record(self, connect, serve, authority, server_context, layers, more):
+        def serve_tls(server, connection):
+            if layers == "tls in tls":
+                server.read_request(connection)
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            tls = BufferedTls(connection, server_context)
+            while b"\r\n\r\n" not in tls.call(tls.session.read):
+                pass
+            tls.session.write(GOOD_RESPONSE)
+            if more:
+                tls.session.write(more)
+            else:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    tls.session.unwrap()
+            tls.flush()
+            stay_silent(server, connection)
+
+        server = serve(serve_tls, context=server_context if layers == "tls in tls" else None)
+        proxy = server.origin if layers == "tls in tls" else None
+        client = connect(f"https://{server.address}", proxy=proxy, ca_bundle=str(authority / "ca.pem"))
+        assert [client.send().body for _ in range(2)] == [b"ok", b"ok"]
         assert server.connections == 2
 
     def test_is_not_reused_after_a_failure(self, connect, serve):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, Pause, send
 from airflow_provider_signalwire.client.protocol.records import CallingCallRecord
@@ -44,7 +45,7 @@ class CallingStreamStart:
     def __init__(self, request: CallingRequest, stop: CallingRequest, *, call_id: str, control_id: str) -> None:
         self.may_be_running = False
         self._request = request
-        self._stop = stop
+        self._stop = replace(stop, follows=request)
         self._call_id = call_id
         self._control_id = control_id
 

@@ -215,6 +215,7 @@ class StreamStart:
             self.stop_by,
             ignore_if_missing=ignore_if_missing,
             parent=self._parent,
+            start=self._request,
         )
 
     @property

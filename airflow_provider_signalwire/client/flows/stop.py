@@ -9,6 +9,7 @@ from airflow_provider_signalwire.client.policy.steps import Flow, RequestStats, 
 from airflow_provider_signalwire.client.protocol import endpoints, stream_endpoints
 from airflow_provider_signalwire.client.protocol.records import Record, StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 from airflow_provider_signalwire.exceptions import SignalWireApiError, SignalWireNotFoundError, SignalWireRequestError
 
@@ -69,6 +70,7 @@ def stop_stream(
     ignore_if_missing: bool = False,
     accepted_before: bool = False,
     deadline: float | None = None,
+    start: ApiRequest[StreamRecord] | None = None,
 ) -> Flow[StopResult]:
     """Request a stream's stop. If SignalWire refuses because its parent has ended, the stop counts as successful.
 
@@ -78,14 +80,16 @@ def stop_stream(
     :param parent: What the stream belongs to.
     :param accepted_before: Whether SignalWire has accepted an earlier stop, so that a missing stream has stopped.
     :param deadline: Monotonic time at which attempts and retries end.
+    :param start: The start of the stream, if it is known: a response may quote it.
     """
-    request = stream_endpoints.stop_stream(parent, account_sid, parent_sid, stream_sid)
+    request = stream_endpoints.stop_stream(parent, account_sid, parent_sid, stream_sid, start=start)
     try:
         record, stats = yield from send(request, deadline=deadline)
     except (SignalWireNotFoundError, SignalWireRequestError) as refusal:
         if refusal.http_status not in STOP_REFUSALS:
             raise
-        found = yield from _read_parent(refusal, parent, account_sid, parent_sid, deadline)
+        read = endpoints.get_stream_parent(parent, account_sid, parent_sid, start=start)
+        found = yield from _read_parent(read, refusal, parent, parent_sid, deadline)
         outcome = _outcome_of_refusal(refusal, parent, found, accepted_before, ignore_if_missing)
         stats = RequestStats(refusal.attempts, refusal.seconds, refusal.request_id)
         if outcome == "missing":
@@ -98,13 +102,15 @@ def stop_stream(
 
 
 def _read_parent(
-    refusal: SignalWireApiError, parent: StreamParent, account_sid: str, parent_sid: str, deadline: float | None
+    request: ApiRequest[Record],
+    refusal: SignalWireApiError,
+    parent: StreamParent,
+    parent_sid: str,
+    deadline: float | None,
 ) -> Flow[Record | None]:
     """Read the call or conference of a stream that SignalWire refuses to stop; None if there is none."""
     try:
-        request = endpoints.get_stream_parent(parent, account_sid, parent_sid)
-        record: Record = (yield from send(request, deadline=deadline)).record
-        return record
+        return (yield from send(request, deadline=deadline)).record
     except SignalWireNotFoundError:
         other_api = " If SWML, a Call Flow or RELAY made it, use StopCallingStreamOperator." if parent is CALL else ""
         refusal.add_advice(f"There is no {parent.noun} {parent_sid!r}.{other_api}")

@@ -23,6 +23,7 @@ from airflow_provider_signalwire.client.protocol.records import (
     stream_is_stopped,
 )
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
+from airflow_provider_signalwire.client.protocol.request import ApiRequest
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL, StreamParent
 from airflow_provider_signalwire.exceptions import (
     SignalWireCallEndedError,
@@ -176,6 +177,7 @@ class StreamPoller:
     :param stream_sid: The stream's SID or its name; replaced by the SID of the first accepted stop's record.
     :param last_status: Status at the last accepted stop, if there was one.
     :param parent: What the stream belongs to.
+    :param start: The start of the stream, if it is known: a response may quote it.
     """
 
     account_sid: str
@@ -184,6 +186,7 @@ class StreamPoller:
     ignore_if_missing: bool = False
     last_status: str | None = None
     parent: StreamParent = CALL
+    start: ApiRequest[StreamRecord] | None = None
     _has_warned: bool = False
 
     @property
@@ -198,7 +201,7 @@ class StreamPoller:
         if result.record is None or stream_is_stopped(result.record):
             return result
         parent: Record | None = None
-        request = endpoints.get_stream_parent(self.parent, self.account_sid, self.parent_sid)
+        request = endpoints.get_stream_parent(self.parent, self.account_sid, self.parent_sid, start=self.start)
         try:
             parent = (yield from send(request, deadline=deadline)).record
         except SignalWireNotFoundError:
@@ -219,6 +222,7 @@ class StreamPoller:
             ignore_if_missing=self.ignore_if_missing,
             accepted_before=self.last_status is not None,
             deadline=deadline,
+            start=self.start,
         )
         if result.record is not None and result.outcome == "stopped":
             self._remember(result, result.record)

@@ -195,7 +195,9 @@ def next_page(request: ApiRequest[RecordPage[T]], next_page_uri: str) -> ApiRequ
     # encode those that are fine.
     path = _TO_ENCODE.sub(lambda found: quote(found[0]), next_page_uri)
     description = f"{request.description.removesuffix(_NEXT_PAGE)}{_NEXT_PAGE}"
-    return dataclasses.replace(request, path=path, query=(), description=description)
+    return dataclasses.replace(
+        request, path=path, query=(), description=description, follows=request.follows or request
+    )
 
 
 @clears_locals
@@ -210,9 +212,15 @@ def get_conference(account_sid: str, conference_sid: str) -> ApiRequest[Conferen
     )
 
 
-def get_stream_parent(parent: StreamParent, account_sid: str, sid: str) -> ApiRequest[Any]:
-    """Read the call or conference of a stream."""
-    return (get_call if parent is CALL else get_conference)(account_sid, sid)
+def get_stream_parent(
+    parent: StreamParent, account_sid: str, sid: str, *, start: ApiRequest[Any] | None = None
+) -> ApiRequest[Any]:
+    """Read the call or conference of a stream.
+
+    :param start: The start of the stream, if it is known.
+    """
+    request = (get_call if parent is CALL else get_conference)(account_sid, sid)
+    return dataclasses.replace(request, follows=start)
 
 
 @clears_locals

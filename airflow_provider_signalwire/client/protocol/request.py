@@ -36,6 +36,8 @@ class ApiRequest(Generic[T]):
     :param json: JSON object in the body, instead of a form.
     :param advice: What to do next, by error code or HTTP status, where the general advice does not fit.
     :param safe_to_repeat: Whether sending it twice has the same effect as sending it once.
+    :param follows: An earlier request, such as the start of the stream that this one stops. The response may quote that
+        one's secrets and telephone numbers, too.
     """
 
     operation: str
@@ -49,6 +51,7 @@ class ApiRequest(Generic[T]):
     json: Mapping[str, Any] | None = None
     advice: Mapping[int | str, str] = field(default_factory=dict)
     safe_to_repeat: bool = True
+    follows: ApiRequest[Any] | None = None
 
     def __repr__(self) -> str:
         # Path, query and form may hold secrets and telephone numbers.
@@ -79,14 +82,15 @@ class ApiRequest(Generic[T]):
     @property
     def phone_numbers(self) -> tuple[str, ...]:
         """Telephone numbers in the request, however they are written."""
-        return tuple(value for name, value in (*self.query, *self._fields) if name in _PHONE_NUMBER_FIELDS)
+        own = (value for name, value in (*self.query, *self._fields) if name in _PHONE_NUMBER_FIELDS)
+        return (*own, *(self.follows.phone_numbers if self.follows else ()))
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values in the body that may be secret; an error that quotes the request must not show them."""
         values = [value for name, value in self._fields if may_be_secret(name) and value]
         in_urls = [secret for value in values if "://" in value for secret in secrets_in_url(value)]
-        return (*values, *in_urls)
+        return (*values, *in_urls, *(self.follows.secrets if self.follows else ()))
 
     @property
     def _fields(self) -> Fields:

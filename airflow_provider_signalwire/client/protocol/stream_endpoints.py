@@ -72,8 +72,18 @@ def start_stream(
 
 
 @clears_locals
-def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_sid: str) -> ApiRequest[StreamRecord]:
-    """Stop a media stream by its SID or its name. Repeating the stop is how its status is read."""
+def stop_stream(
+    parent: StreamParent,
+    account_sid: str,
+    parent_sid: str,
+    stream_sid: str,
+    *,
+    start: ApiRequest[StreamRecord] | None = None,
+) -> ApiRequest[StreamRecord]:
+    """Stop a media stream by its SID or its name. Repeating the stop is how its status is read.
+
+    :param start: The start of the stream, if it is known.
+    """
     return ApiRequest(
         operation=f"stop_{parent.noun}_stream",
         method="POST",
@@ -81,6 +91,7 @@ def stop_stream(parent: StreamParent, account_sid: str, parent_sid: str, stream_
         description=f"stop stream {quote_sid(stream_sid)} on {parent.noun} {quote_sid(parent_sid)}",
         read_record=records.stream_record,
         form=(("Status", STREAM_STOPPED),),
+        follows=start,
     )
 
 

@@ -24,6 +24,8 @@ from airflow_provider_signalwire.exceptions import (
 CALL = {"id": "call", "status": "answered", "new": [1]}
 SECRETS = {"url": "https://u:pass-word@x.example/?k=long-secret-key", "custom_parameters": {"a": ["hidden-value"]}}
 
+WSS = "wss://x.example/?k=long-secret-key"
+
 
 def errors(code, message="SignalWire says so"):
     return {"errors": [{"type": "validation_error", "code": code, "message": message, "url": "https://x.example"}]}
@@ -102,7 +104,16 @@ def test_refused_stop_is_repeated_while_there_is_time(script, was_accepted, seco
     assert (outcome.result, outcome.elapsed) == (was_accepted, seconds)
 
 
+def test_stop_that_quotes_the_start_shows_no_secret():
+    start = start_calling_stream("call", "control", authorization_bearer_token="bearer-value", **SECRETS | {"url": WSS})
+    one = CallingStreamStart(start, stop_calling_stream("call", "control"), call_id="call", control_id="control")
+    quoted = "hidden-value long-secret-key bearer-value"
+    message = str(run(one.run(), lost(), response(403, errors("refused", quoted))).error)
+    assert "The attempt to stop it failed" in message
+    assert not [secret for secret in quoted.split() if secret in message]
+
+
 def test_request_shows_no_secret():
-    request = start_calling_stream("call", "control", url="wss://x.example/?k=long-secret-key", custom_parameters={})
+    request = start_calling_stream("call", "control", url=WSS, custom_parameters={})
     assert "secret" not in repr(request)
     assert request.log_description == "start the stream with the control id 'control' on call 'call'"

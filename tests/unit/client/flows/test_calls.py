@@ -53,6 +53,16 @@ class TestCallPager:
         assert outcome.requests[1].target == encoded + "%22%5B%7B%7C%7D%5D%5E%60%3C"
         assert "the pages repeat" in str(outcome.expect(SignalWireResponseError))
 
+    def test_later_pages_mask_the_short_numbers_of_the_filters(self):
+        def flow():
+            pager = RecordPager(first=endpoints.list_calls("project", to="4711", from_="sip:a@x.example"))
+            while not pager.exhausted:
+                yield from pager.next_page()
+
+        quote = response(400, {"message": "To 4711 and From sip:a@x.example are not valid."})
+        for script in ([quote], [page(then=SECOND), quote], [page(then=SECOND), page(then=f"{SECOND}3"), quote]):
+            assert "To *** and From *** are not valid" in str(run(flow(), *script).error)
+
     def test_empty_list(self):
         assert list_all(page()).result == [[]]
 

@@ -347,3 +347,26 @@ def test_telephone_number_in_a_name_is_masked_everywhere(caplog):
     error = run(flow, lost(), NOT_FOUND, LIVE, settings=settings).error
     assert "A stream named 'call of +***4567' may be running" in str(error)
     assert "5551234567" not in f"{error} {caplog.text}"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        lambda quote: [lost(), quote(400), LIVE],
+        lambda quote: [lost(), quote(503), LEFTOVER_STOPPED, STARTED],
+        lambda quote: [lost(), NOT_FOUND, quote(500), LIVE, STARTED],
+        lambda quote: [lost(), LEFTOVER_QUEUED, quote(500), LIVE, LEFTOVER_STOPPED, STARTED],
+    ],
+)
+def test_cleanup_that_quotes_the_start_shows_no_secret(caplog, script):
+    options = {
+        "url": "wss://x.example/?key=url-secret",
+        "authorization_bearer_token": "token-secret",
+        "parameters": {"pin": "pin-secret"},
+    }
+    request = endpoints.start_call_stream("project", "call", name=NAME, **options)
+    start = StreamStart(request, account_sid="project", parent_sid="call", name=NAME)
+    outcome = run(start.run(), *script(lambda status: response(status, {"message": f"Sent was {options}."})))
+    shown = f"{caplog.text} {outcome.error} {start.make_poller()}"
+    assert "Sent was" in shown
+    assert "-secret" not in shown

@@ -15,6 +15,7 @@ from typing import Literal
 from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, wait_until
 from airflow_provider_signalwire.client.policy.steps import ApiResponse, Flow, send
+from airflow_provider_signalwire.client.protocol.filters import parse_datetime
 from airflow_provider_signalwire.client.protocol.records import StreamRecord
 from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.request import ApiRequest
@@ -33,6 +34,7 @@ CleanupOutcome = Literal["stopped", "call_ended", "not_found", "not_allowed"]
 
 _CLEANUP_SECONDS = 30.0
 _POLL_SECONDS = 0.5
+_MAX_CLOCK_DIFFERENCE = 60.0  # seconds between SignalWire's clock and this machine's
 
 _GIVEN_UP = "Airflow has given up this try; the stream's name belongs to the next one."
 
@@ -202,11 +204,18 @@ class StreamStart:
             self._unproven.clear()
             return "call_ended"
         stopped_sid = result.record["sid"] if result.record else ""
-        if stopped_sid in self._stopped_sids:
+        if stopped_sid in self._stopped_sids or self._is_earlier(result.record):
             return "not_found"
         self._stopped_sids.add(stopped_sid)
         del self._unproven[-1:]  # whichever start it was, the warning names the earliest time
         return "stopped"
+
+    def _is_earlier(self, record: StreamRecord | None) -> bool:
+        """Return whether a record is of a stream that ended before this start, such as one of an earlier task."""
+        updated = parse_datetime(str(record["date_updated"])) if record and record.get("date_updated") else None
+        if updated is None or updated.tzinfo is None or not self._unproven:
+            return False
+        return updated.timestamp() < self._unproven[0] - _MAX_CLOCK_DIFFERENCE
 
     def _poller(self, poller_class: type[StreamPoller], *, ignore_if_missing: bool = False) -> StreamPoller:
         return poller_class(

@@ -52,6 +52,9 @@ REPLIES = {str(status): response(status) for status in (302, 401, 404, 408, 429,
     "stopped": LEFTOVER_STOPPED,
     "stopped-2": stream("stopped", sid="OLD-2", name=NAME),
     "stopped-3": stream("stopped", sid="OLD-3", name=NAME),
+    "old": stream("stopped", sid="OLD", name=NAME, date_updated="Fri, 02 Jan 2026 03:03:04 +0000"),
+    "recent": stream("stopped", sid="OLD", name=NAME, date_updated="2026-01-02T03:03:06Z"),
+    "undated": stream("stopped", sid="OLD", name=NAME, date_updated="2026-01-02T00:00:00"),
     "queued": LEFTOVER_QUEUED,
     "in-use": NAME_IN_USE,
     "wrong-state": WRONG_CALL_STATE,
@@ -113,6 +116,11 @@ SCENARIOS = [
     # A stop by name may return a stream that was stopped before. It does not prove that a later start left no stream.
     ("503 stopped lost stopped", "SXSX", SignalWireConnectionError, True, 2),
     ("503 stopped lost stopped started", "SXSXS", None, False, 5),
+    # It may also return one of an earlier task. A stream last updated a minute before the start is not the started one.
+    ("504 old 401 old", "SXSX", SignalWireAuthenticationError, True, 5),
+    ("504 old in-use stopped started", "SXSXS", None, False, 5),
+    ("504 recent 401", "SXS", SignalWireAuthenticationError, False, 5),
+    ("504 undated 401", "SXS", SignalWireAuthenticationError, False, 5),
     # A repeated stop that finds no stream does not prove it either.
     ("lost lost 404 live 401 404 live", "SXX?SX?", SignalWireAuthenticationError, True, 5),
 ]
@@ -235,6 +243,9 @@ class TestLeftoverOfAnEarlierTry:
         assert outcome.sent == "X"
         assert "may be running on call 'call' since 2026-01-02T03:03:05+00:00." in message
         assert warnings(message) == 1
+
+    def test_that_was_started_before_this_try_is_the_one_that_was_stopped(self):
+        assert warnings(start(*replies("old 401"), unproven_since=WALL - 60).error) == 0
 
     def test_that_was_not_found_is_in_the_error_of_a_refused_start(self):
         outcome = start(NOT_FOUND, LIVE, WRONG_CALL_STATE, NOT_FOUND, LIVE, attempts=1, unproven_since=WALL - 60)

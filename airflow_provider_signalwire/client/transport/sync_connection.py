@@ -54,19 +54,13 @@ class _Connection(HTTPConnection):
         """Try a host's addresses one after the other; each gets its share of the time that is left."""
         attempt = current_attempt.get()
         addresses = _look_up(self._dns_host, self.port, attempt.remaining())
-        for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        for number, address in enumerate(addresses):
             left = len(addresses) - number
-            sock = socket.socket(family, kind, protocol)
             try:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(attempt.remaining() / left)
-                sock.connect(address)
-            except BaseException as error:
-                sock.close()
-                if left == 1 or not isinstance(error, OSError):
+                return _connect(address, attempt.remaining() / left)
+            except OSError:
+                if left == 1:
                     raise
-            else:
-                return sock
         raise OSError("No addresses")
 
     def _tunnel(self) -> None:
@@ -158,6 +152,20 @@ def _look_up(host: str, port: int, timeout: float) -> list[Any]:
     """Return a host's addresses; the system's own function knows no timeout, so a thread waits for it."""
     look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     return call_in_thread(look_up, name="signalwire-dns", timeout=timeout)
+
+
+def _connect(address_info: tuple[Any, ...], timeout: float) -> socket.socket:
+    """Connect to one of a host's addresses."""
+    family, kind, protocol, _, address = address_info
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(timeout)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class _HttpsConnection(_Connection, HTTPSConnection):

@@ -237,6 +237,16 @@ class TestTimeout:
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
         assert connect("http://acme.example.com", connect_timeout=0.6).send().status == 200
 
+    def test_of_connecting_skips_an_address_of_a_family_that_this_machine_lacks(self, serve, monkeypatch):
+        host, _, port = serve(GOOD_RESPONSE).address.partition(":")
+        good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port)))
+        lacking = (socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", (host, int(port)))
+        with Sync(settings_for("http://acme.example.com")) as client:
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [lacking])
+            check_failure(client, "connect", within=5, timeout=5)
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [lacking, good])
+            assert client.send().status == 200
+
     def test_covers_the_lookup(self, connect, monkeypatch):
         release = threading.Event()
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: release.wait(5) and [])

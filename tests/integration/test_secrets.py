@@ -119,7 +119,7 @@ def test_runs_leave_no_secret(run_dag, dag_bags, runs, database, caplog, capfd, 
         RENDERED,
     }
     assert places(artifacts, "wss://media.example.com/stream") >= {"table serialized_dag", "table dag_code", RENDERED}
-    assert {record.name.partition(".")[0] for record in caplog.records} >= {"urllib3", "asyncio"}
+    assert "asyncio" in {record.name.partition(".")[0] for record in caplog.records}
     size, found_in = sum(len(content) for _, content in artifacts), {place for place, _ in artifacts}
     print(f"Searched {size:,} bytes in {len(found_in)} places.")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import logging
 import socket
 import ssl
 from collections.abc import Mapping
@@ -179,6 +180,13 @@ class _HttpPool(HTTPConnectionPool):
 class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _HttpsConnection  # type: ignore[assignment]  # likewise
 
+
+def _is_of_another_library(record: logging.LogRecord) -> bool:
+    """Return whether urllib3's log line is about no request of ours; the URL of one may hold telephone numbers."""
+    return current_attempt.get(None) is None
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_is_of_another_library)
 
 _POOL_CLASSES = {"http": _HttpPool, "https": _HttpsPool}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import logging
 import socket
 import sys
 import threading
@@ -59,6 +60,15 @@ class TestRequest:
         first, second = server.requests
         assert base64.b64encode(b"project:token") in first
         assert b"ookie" not in second
+
+    @pytest.mark.parametrize("through_proxy", [False, True])
+    def test_target_is_not_logged_by_the_libraries(self, connect, serve, caplog, through_proxy):
+        caplog.set_level(logging.DEBUG)
+        server = serve(GOOD_RESPONSE)
+        connect(server.origin, proxy=server.origin if through_proxy else None).send(target="/x?To=%2B15551234567")
+        logging.getLogger("urllib3.connectionpool").debug("Of another %s", "library")
+        assert caplog.messages[-1] == "Of another library"
+        assert "5551234567" not in caplog.text
 
 
 class TestResponse:

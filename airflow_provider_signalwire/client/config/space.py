@@ -12,7 +12,7 @@ from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 T = TypeVar("T", str, int)
 
-_HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
+_HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _EXPECTED = "expected a Space such as 'acme', 'acme.signalwire.com' or 'https://acme.signalwire.com'"
 

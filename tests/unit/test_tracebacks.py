@@ -102,7 +102,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
 WITHOUT_REQUESTS: dict[str, Callable[[str], Any]] = {
     "proxy": lambda _: ClientSettings.from_connection_fields(**CONNECTION).redact(f"{PROXY_PASSWORD} {TOKEN}"),
     "masking": lambda _: mask_phone_numbers(f"call {NUMBER}", known=[NUMBER]),
-    "short repr": lambda _: short_repr([NUMBER, BEARER], secrets=[BEARER]),
+    "short repr": lambda _: short_repr([NUMBER]),
 }
 
 

@@ -81,26 +81,22 @@ mask_phone_numbers = clears_locals(phone_numbers.mask_phone_numbers)
 
 
 @clears_locals
-def short_repr(value: object, *, limit: int = 200, secrets: Iterable[str] = ()) -> str:
-    """Return a value's repr for a message: on one line, shortened, without secrets and telephone numbers.
+def short_repr(value: object, *, limit: int = 200) -> str:
+    """Return a value's repr for a message: on one line, shortened, with telephone numbers masked.
 
     :param limit: Maximum length.
     """
     try:
         if isinstance(value, str):  # repr would escape some characters by which a number is recognized
-            text = repr(_without_secrets(value[:_MAX_SCANNED], secrets))
+            text = repr(mask_phone_numbers(value[:_MAX_SCANNED]))
         else:
             # A longer value is not read to its end: it may have any size.
             part = value[:limit] if isinstance(value, (bytes, list, tuple)) and len(value) > limit else value
-            text = _without_secrets(repr(part)[:_MAX_SCANNED], secrets)
+            text = mask_phone_numbers(repr(part)[:_MAX_SCANNED])
     except Exception:
         text = f"an unreadable {type(value).__name__}"
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
-
-
-def _without_secrets(text: str, secrets: Iterable[str]) -> str:
-    return mask_phone_numbers(redact(text, secrets))
 
 
 def secrets_in_url(url: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -142,7 +143,7 @@ def read_request_id(headers: Mapping[str, str], secrets: Iterable[str]) -> str |
     return _one_line(redact(value, secrets) if any(secret in value for secret in secrets) else value)
 
 
-def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds a response asks to wait, as a number or as a date; None if it does not.
 
     A date is relative to the response's own ``Date``, because the server's clock may differ from this machine's.
@@ -153,8 +154,8 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
     until = _http_date(value)
     if until is None:
         return None
-    sent_at = _http_date(headers.get("date", "")) or now or datetime.now(UTC)
-    return max(0.0, (until - sent_at).total_seconds())
+    sent_at = _http_date(headers.get("date", ""))
+    return max(0.0, until.timestamp() - (sent_at.timestamp() if sent_at else time.time()))
 
 
 def _error_class(status: int) -> type[SignalWireApiError]:

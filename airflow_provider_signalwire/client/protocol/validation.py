@@ -95,15 +95,10 @@ def validate_choice(name: str, value: object, allowed: Collection[str]) -> str:
     return value
 
 
-def validate_number(
-    name: str, value: object, *, minimum: float = 0.0, maximum: float = math.inf, unit: str = ""
-) -> float:
-    """Return a number within limits.
-
-    :param unit: What it counts, for the message, e.g. ``seconds``.
-    """
-    if not _is_number(value, minimum, maximum) or value == math.inf:
-        raise invalid_value(name, value, f"a number{f' of {unit}' if unit else ''}{_limits(minimum, maximum)}")
+def validate_number(name: str, value: object, *, minimum: float = 0.0) -> float:
+    """Return a number that is large enough."""
+    if not _is_number(value, minimum, math.inf) or value == math.inf:
+        raise invalid_value(name, value, f"a number of at least {_plain(minimum)}")
     return value
 
 
@@ -210,8 +205,6 @@ def _is_number(value: object, minimum: float, maximum: float) -> TypeGuard[float
 
 
 def _limits(minimum: float, maximum: float) -> str:
-    if maximum == math.inf:
-        return f" of at least {_plain(minimum)}"
     return f" from {_plain(minimum)} to {_plain(maximum)}"
 
 

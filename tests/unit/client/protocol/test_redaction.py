@@ -23,10 +23,9 @@ def test_short_repr_is_short_printable_and_never_raises():
             assert text.isprintable()
 
 
-def test_short_repr_hides_secrets_and_numbers():
-    number = "+1\u00a0555\u00a0123\u00a04567"
-    assert short_repr(f"token {number}", secrets=["token"]) == "'*** +***4567'"
-    assert short_repr({"to": "+15551234567", "t": "x" * 180 + "token"}, secrets=["token"]).count("tok") == 0
+def test_short_repr_masks_telephone_numbers():
+    assert short_repr("+1\u00a0555\u00a0123\u00a04567") == "'+***4567'"
+    assert short_repr({"to": "+15551234567"}) == "{'to': '+***4567'}"
 
 
 @pytest.mark.parametrize("link", ["__cause__", "__context__"])

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from airflow_provider_signalwire.client.flows.stop import StopResult
 from airflow_provider_signalwire.client.flows.wait import PollSchedule, StreamPoller, wait_until
@@ -29,6 +29,8 @@ from airflow_provider_signalwire.exceptions import (
 )
 
 log = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=StreamPoller)
 
 CleanupOutcome = Literal["stopped", "call_ended", "not_found", "not_allowed"]
 
@@ -111,12 +113,15 @@ class StreamStart:
     def abandon(self, *, seconds: float) -> Flow[CleanupOutcome]:
         """Request the stop of what this start may have left running, because the task ends.
 
-        A stream that is not found is looked for until the time is up: the start may still be processed.
+        A stream that is not found is looked for until the time is up, also if a stop returns one that was stopped
+        before: the start may still be processed.
 
         :param seconds: How long this may take.
         :raises SignalWireTimeoutError: if no stop was accepted.
         """
-        return (yield from self._stop(self._poller(_StopRequest), seconds))
+        poller = self._poller(_StopRequest)
+        poller.was_stopped_before = self._was_stopped_before
+        return (yield from self._stop(poller, seconds))
 
     def make_poller(self) -> StreamPoller:
         """Return a poller of the started stream; to it, a stream that is not found has stopped."""
@@ -203,21 +208,26 @@ class StreamStart:
         if result.outcome == "already_ended":
             self._unproven.clear()
             return "call_ended"
-        stopped_sid = result.record["sid"] if result.record else ""
-        if stopped_sid in self._stopped_sids or self._is_earlier(result.record):
+        if self._was_stopped_before(result):
             return "not_found"
-        self._stopped_sids.add(stopped_sid)
+        if result.record is not None:
+            self._stopped_sids.add(result.record["sid"])
         del self._unproven[-1:]  # whichever start it was, the warning names the earliest time
         return "stopped"
 
-    def _is_earlier(self, record: StreamRecord | None) -> bool:
-        """Return whether a record is of a stream that ended before this start, such as one of an earlier task."""
-        updated = parse_datetime(str(record["date_updated"])) if record and record.get("date_updated") else None
-        if updated is None or updated.tzinfo is None or not self._unproven:
-            return False
-        return updated.timestamp() < self._unproven[0] - _MAX_CLOCK_DIFFERENCE
+    def _was_stopped_before(self, result: StopResult) -> bool:
+        """Return whether a stop returned a stream that cannot be of a start whose outcome is unknown.
 
-    def _poller(self, poller_class: type[StreamPoller], *, ignore_if_missing: bool = False) -> StreamPoller:
+        It was stopped by an earlier stop, or was last updated before the first of these starts, by an earlier task.
+        """
+        if result.record is None or result.outcome != "stopped" or not self._unproven:
+            return False
+        updated = parse_datetime(str(result.record.get("date_updated")))
+        cutoff = self._unproven[0] - _MAX_CLOCK_DIFFERENCE
+        is_earlier = updated is not None and updated.tzinfo is not None and updated.timestamp() < cutoff
+        return is_earlier or result.record["sid"] in self._stopped_sids
+
+    def _poller(self, poller_class: type[P], *, ignore_if_missing: bool = False) -> P:
         return poller_class(
             self._account_sid,
             self._parent_sid,
@@ -253,8 +263,15 @@ class StreamStart:
 class _StopRequest(StreamPoller):
     """Requests a stop until one is accepted, without waiting for the stream to stop."""
 
+    was_stopped_before: Callable[[StopResult], bool]
+
     def poll(self, deadline: float | None) -> Flow[StopResult | None]:
+        stop_by, last_status = self.stream_sid, self.last_status
         try:
-            return (yield from self.request_stop(deadline))
+            result = yield from self.request_stop(deadline)
         except SignalWireNotFoundError:
             return None
+        if not self.was_stopped_before(result):
+            return result
+        self.stream_sid, self.last_status = stop_by, last_status
+        return None

@@ -307,9 +307,16 @@ class TestAbandon:
         outcome = run(killed_start().abandon(seconds=8), NOT_FOUND, second, NOT_FOUND, second, LEFTOVER_QUEUED)
         assert (outcome.result, outcome.sent) == ("stopped", "X?X?X")
 
-    def test_times_out_and_still_warns(self):
+    @pytest.mark.parametrize("script", ["old old queued", "lost 404 live old queued"])
+    def test_keeps_looking_after_a_stop_that_proves_nothing(self, script):
+        outcome = run(killed_start().abandon(seconds=8), *replies(script))
+        assert outcome.result == "stopped"
+        assert set(outcome.stopped_by) == {NAME}
+
+    @pytest.mark.parametrize("script", ["404 live", "old"])
+    def test_times_out_and_still_warns(self, script):
         one = killed_start()
-        outcome = run(one.abandon(seconds=8), Always(NOT_FOUND, LIVE))
+        outcome = run(one.abandon(seconds=8), Always(*replies(script)))
         outcome.expect(SignalWireTimeoutError)
         assert 7 <= outcome.elapsed <= 10
         assert "A stream named 'dag.task' may be running on call 'call' since " in one.warning()

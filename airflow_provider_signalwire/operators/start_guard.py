@@ -204,6 +204,10 @@ class StreamStartGuard(StartGuard["StreamRecord"]):
         """What the started stream can be stopped by: its SID, or its name."""
         return self._start.stop_by
 
+    @property
+    def _log_name(self) -> str:
+        return mask_phone_numbers(repr(self.name))
+
     def _send(self) -> StreamRecord:
         """Start the stream. Its intent stays stored: if this try does not succeed, the next one stops what it finds."""
         since = self._start.possibly_running_since or time.time()
@@ -212,8 +216,8 @@ class StreamStartGuard(StartGuard["StreamRecord"]):
         with self.hook.get_conn() as client:
             record, stats = client.run(self._start.run())
         log.info(
-            "Stream is %s: %r (%r) on %s %r. Start: attempts %d, %.0f ms, request id %s.",
-            *(record["status"], record["sid"], self.name, self.parent.noun, self.parent_sid),
+            "Stream is %s: %r (%s) on %s %r. Start: attempts %d, %.0f ms, request id %s.",
+            *(record["status"], record["sid"], self._log_name, self.parent.noun, self.parent_sid),
             *(stats.attempts, stats.seconds * 1000, stats.request_id or "unknown"),
         )
         self._push(record)
@@ -237,7 +241,7 @@ class StreamStartGuard(StartGuard["StreamRecord"]):
     def _stop(self, client: SignalWireClient, seconds: float) -> str | None:
         if client.run(self._start.abandon(seconds=seconds)) == "not_allowed":
             return "Nothing was stopped: the try was given up, and the name belongs to the next one."
-        log.info("Stream is stopped: %r on %s %r.", self.name, self.parent.noun, self.parent_sid)
+        log.info("Stream is stopped: %s on %s %r.", self._log_name, self.parent.noun, self.parent_sid)
         if self._start.possibly_running_since is not None:
             return "One stream was stopped; an earlier start may still be processed."
         run_briefly(self._forget)

@@ -5,6 +5,7 @@ Every test runs for a stream of a call and for one of a conference.
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 
 import pytest
@@ -170,7 +171,8 @@ def test_cleared_task_replaces_only_the_stream_of_its_default_name(
     assert (running(simulator) == [first["sid"]]) is not is_replaced
 
 
-def test_stored_intent_has_no_telephone_number(simulator, start, run_task, make_connection):
+def test_telephone_number_in_a_name_is_neither_stored_nor_logged(simulator, start, run_task, make_connection, caplog):
+    caplog.set_level(logging.INFO)
     make_connection(extra={"max_attempts": 1})
     simulator.set_faults([{"match": STARTS, "kind": "reset", "when": "after"}, http_status(401)])
     with pytest.raises(SignalWireConnectionError):
@@ -178,6 +180,8 @@ def test_stored_intent_has_no_telephone_number(simulator, start, run_task, make_
     assert "5550100001" not in str(run_task.store.get("signalwire_start"))
     simulator.set_faults([])
     assert start(name="caller +15550100001", try_number=2)["name"] == "caller +15550100001"
+    assert "('caller +***0001') on" in caplog.text
+    assert "5550100001" not in caplog.text
     assert len(running(simulator)) == 1
 
 
@@ -243,13 +247,16 @@ class TestTaskThatEndsEarly:
             operator.execute({})
         assert simulator.requests() == []
 
-    def test_on_kill_after_the_record_is_stored_stops_the_stream(self, simulator, make_operator, run_task):
-        operator = make_operator()
+    def test_on_kill_after_the_record_is_stored_stops_the_stream(self, simulator, make_operator, run_task, caplog):
+        caplog.set_level(logging.INFO)
+        operator = make_operator(name="caller +15550100001")
         operator.execute(run_task.context())
         with pytest.raises(TaskKilled):
             operator.on_kill()
         operator.on_kill()
         assert running(simulator) == []
+        assert "Stream is stopped: 'caller +***0001'" in caplog.text
+        assert "5550100001" not in caplog.text
 
     def test_failed_cleanup_is_said_in_error_and_log(self, simulator, end_during, monkeypatch, caplog):
         monkeypatch.setattr(start_guard, "_CLEANUP_SECONDS", 0.2)

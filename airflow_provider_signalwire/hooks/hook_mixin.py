@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Fields that are secret as a whole, or hold a telephone number; and what the names of fields with a URL end with.
-_MASKED_WHOLE = frozenset({"authorization_bearer_token", "sip_auth_password", "to", "from_", "caller_id"})
+_MASKED_WHOLE = frozenset(
+    {"authorization_bearer_token", "sip_auth_password", "send_digits", "to", "from_", "caller_id"}
+)
 _URLS = ("url", "_callback")
 
 

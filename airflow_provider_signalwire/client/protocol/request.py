@@ -111,8 +111,8 @@ def _strings_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 def may_be_secret(field_name: str) -> bool:
     """Return whether a field of the body may hold a secret."""
-    # A URL may carry a key in its query; a stream's custom parameters may be anything.
-    suffixes = ("Token", "Password", "Url", "Callback", ".Value", "token", "password", "url")
+    # A URL may carry a key in its query; a stream's custom parameters may be anything; digits to dial may be a PIN.
+    suffixes = ("Token", "Password", "Url", "Callback", ".Value", "Digits", "token", "password", "url")
     return field_name.endswith(suffixes) or field_name in _OPAQUE_FIELDS
 
 

@@ -48,7 +48,7 @@ NESTED = ("parameters", "custom_parameters")
 IDS = ("call_sid", "conference_sid", "stream_sid", "account_sid", "call_id", "control_id")
 # Of a stream that the Compatibility API starts, the name is an id, too.
 NAMED = (StartCallStreamOperator, RunCallStreamOperator, StartConferenceStreamOperator)
-SECRET = ("authorization_bearer_token", "sip_auth_password", "to", "from_", "caller_id")
+SECRET = ("authorization_bearer_token", "sip_auth_password", "send_digits", "to", "from_", "caller_id")
 WITH_A_SECRET = ("url", "fallback_url", "status_url", "status_callback", "recording_status_callback")
 every_class = pytest.mark.parametrize("task_class", CLASSES, ids=lambda task_class: task_class.__name__)
 

@@ -203,6 +203,10 @@ class TestMessage:
         error = error_of(start, 422, {"message": "Authentication needed for language 'en'."})
         assert error.message == "Authentication needed for language '***'."
 
+    def test_redacts_the_digits_that_a_call_sends(self):
+        create = endpoints.create_call("project", to="+4711", from_="+4712", send_digits="ww1234#")
+        assert error_of(create, 422, {"message": "'ww1234#' is not valid."}).message == "'***' is not valid."
+
     def test_masks_telephone_numbers_of_the_request_however_short(self):
         create = endpoints.create_call("project", to="+4711", from_="+15550100002")
         error = error_of(create, 422, {"message": "+4711 and 1 (555) 010-0002 are not valid."})

@@ -117,7 +117,7 @@ REFUSED = [
         r"Parameter 'machine_words_threshold' is -1: expected an integer from 0",
     ),
     (create_call, {"status_callback_event": ["initiated", ""]}, r"Parameter 'status_callback_event' is ''"),
-    (create_call, {"send_digits": "x" * 1000 + "\n"}, r"Parameter 'send_digits' is 'x{100,}\.\.\.: expected"),
+    (create_call, {"trim": "x" * 1000 + "\n"}, r"Parameter 'trim' is 'x{100,}\.\.\.: expected"),
     *((update_call, options, ".* nothing to change") for options in ({}, {"status": None})),
     *((update_recording, {"status": status}, "Parameter 'status' is ") for status in ("done", None)),
     (update_recording, {"status": "paused", "pause_behavior": "wait"}, "Parameter 'pause_behavior' is "),
@@ -147,7 +147,7 @@ def test_invalid_argument_is_named_and_shows_nothing_private(build, arguments, w
 
 
 @pytest.mark.parametrize(
-    "name", ["url", "fallback_url", "status_callback", "recording_status_callback", "sip_auth_password"]
+    "name", ["url", "fallback_url", "status_callback", "recording_status_callback", "sip_auth_password", "send_digits"]
 )
 @pytest.mark.parametrize("value", ["secret\n", b"secret", ["secret", "secret\x00"]])
 def test_option_that_may_be_secret_is_not_quoted(name, value):

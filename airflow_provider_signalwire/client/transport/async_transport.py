@@ -50,9 +50,7 @@ class AsyncTransport:
             ),
             skip_auto_headers=("Content-Type",),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout, ceil_threshold=math.inf),
-            trust_env=False,  # the settings have the environment's proxy
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
             read_bufsize=MAX_BODY_BYTES,
         )
         # aiohttp would send a GET or DELETE once more if a reused connection breaks. Whether to do so is for the retry

@@ -50,9 +50,7 @@ class SyncTransport:
         self._forget_adapters()
 
     def _send(self, request: HttpRequest, attempt: Attempt) -> HttpResponse:
-        response = self._adapter().send(
-            self._prepare(request), stream=True, verify=self._settings.verify, proxies=self._proxies
-        )
+        response = self._adapter().send(self._prepare(request), stream=True, proxies=self._proxies)
         try:
             return attempt.response(response.raw.read(decode_content=False))
         finally:

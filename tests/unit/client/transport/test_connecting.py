@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+import trustme
 from raw_server import GOOD_RESPONSE, copy, stay_silent
 from transports import Sync, settings_for
 
@@ -19,6 +20,15 @@ class TestTls:
         assert connect(server.origin, ca_bundle=str(authority / "ca.pem")).send().body == b"ok"
         os.symlink(authority / "ca.pem", tmp_path / f"{_subject_hash(authority / 'ca.pem')}.0")
         assert connect(server.origin, ca_bundle=str(tmp_path)).send().body == b"ok"
+
+    def test_ca_bundle_replaces_the_certificates_that_requests_trusts(
+        self, connect, serve, authority, server_context, tmp_path, monkeypatch
+    ):
+        server = serve(GOOD_RESPONSE, context=server_context)
+        monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(authority / "ca.pem"))
+        trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+        client = connect(server.origin, ca_bundle=str(tmp_path / "other.pem"))
+        assert [client.fail().kind for _ in range(2)] == ["tls", "tls"]
 
     @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
     def test_certificate_of_an_unknown_authority_is_refused_unless_verify_is_false(

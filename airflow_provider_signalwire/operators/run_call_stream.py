@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,7 +11,8 @@ from airflow_provider_signalwire.client.protocol.redaction import clears_locals
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.client.protocol.validation import validate_duration
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
-from airflow_provider_signalwire.operators.start_guard import TaskKilled
+from airflow_provider_signalwire.operators.current_try import run_briefly
+from airflow_provider_signalwire.operators.start_guard import TaskKilled, is_noted_as_stopped
 from airflow_provider_signalwire.operators.stream import StartStreamOperator, write_end
 from airflow_provider_signalwire.operators.stream_owner import add_owner_parameters, default_stream_name
 from airflow_provider_signalwire.task_state import TaskState
@@ -105,17 +106,25 @@ class RunCallStreamOperator(StartStreamOperator):
         self.max_duration = validate_duration("max_duration", max_duration)
         self.poll_interval = validate_duration("poll_interval", poll_interval, minimum=0.1)
         self.stop_timeout = validate_duration("stop_timeout", stop_timeout)
-        self._resumed: dict[str, Any] | None = None
+        self._stop_resumed: Callable[[], None] | None = None
 
     def execute(self, context: Context) -> StreamRecord:
         """Start the stream, or take up the one of an earlier try, and defer."""
-        running = TaskState(context, _STATE_KEY).load()
-        if running is not None and running["key"] == self._resume_key(context):
-            self._resumed = running
+        state = TaskState(context, _STATE_KEY)
+        running = state.load()
+        if running is None:
+            return super().execute(context)
+
+        def stop() -> None:
+            if self._stop_stream(running, seconds=_KILL_SECONDS):
+                run_briefly(state.clear)
+
+        if running["key"] == self._resume_key(context) and not is_noted_as_stopped(context):
+            self._stop_resumed = stop
             self.log.info("Resuming stream %r on call %r.", running["stream_sid"], self.call_sid)
             self._defer(running)
-        if running is not None:  # a user has cleared the task, which has stopped the stream, or has tried to
-            self._stop_stream(running)
+        # The task was cleared, or ended before it had deferred: the stream has stopped, or should have.
+        self._stop_stream(running)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: Any = None) -> StreamRecord:
@@ -146,8 +155,8 @@ class RunCallStreamOperator(StartStreamOperator):
     def on_kill(self) -> None:
         """Stop the stream that was started or resumed, and end the task."""
         super().on_kill()
-        if self._resumed is not None:
-            self._stop_stream(self._resumed, seconds=_KILL_SECONDS)
+        if self._stop_resumed is not None:
+            self._stop_resumed()
             raise TaskKilled()
 
     def _finish(self, context: Context, guard: StreamStartGuard, record: StreamRecord) -> NoReturn:

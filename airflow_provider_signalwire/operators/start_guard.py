@@ -42,6 +42,11 @@ _INTENT_KEY = "signalwire_start"
 _XCOM_KEY = re.compile(r"(?!return_value$)[A-Za-z0-9_-]{1,250}")
 
 
+def is_noted_as_stopped(context: Any) -> bool:
+    """Return whether an earlier try has noted that no stream of it can be running."""
+    return TaskState(context, _INTENT_KEY).load() == {}
+
+
 class TaskKilled(BaseException):
     """Ends a task that Airflow has told to end. It is not an ``Exception``, so that no library swallows it."""
 

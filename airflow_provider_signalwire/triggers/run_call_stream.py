@@ -12,6 +12,7 @@ from airflow_provider_signalwire.client.flows.run_stream import MAX_DURATION, St
 from airflow_provider_signalwire.client.flows.wait import CallPoller, PollSchedule, StreamPoller
 from airflow_provider_signalwire.client.policy.steps import Flow
 from airflow_provider_signalwire.client.protocol.records import CALL_ENDED_STATUSES
+from airflow_provider_signalwire.client.protocol.redaction import mask_phone_numbers
 from airflow_provider_signalwire.client.transport.shared_client import shared_client
 from airflow_provider_signalwire.exceptions import SignalWireError
 from airflow_provider_signalwire.hooks.hook_mixin import report_stop
@@ -84,8 +85,12 @@ class RunCallStreamTrigger(PollingTrigger):
                     flow = stop_running_stream(self._make_stream_poller(account_sid), timeout=_KILL_SECONDS)
                     stop = await client.run(flow)
             report_stop(stop, self.call_sid, self.stream_sid)
-        except SignalWireError as error:
-            log.error("The task was ended by a user, and its stream could not be stopped: %s", error)
+        except Exception as error:
+            log.error(
+                "The task was ended by a user, and stream %s on call %r could not be stopped: %s",
+                *(mask_phone_numbers(repr(self.stream_sid)), self.call_sid),
+                error if isinstance(error, SignalWireError) else f"{type(error).__name__}. It may be running.",
+            )
 
     def _make_stream_poller(self, account_sid: str) -> StreamPoller:
         return StreamPoller(account_sid, self.call_sid, self.stream_sid, last_status=self.stream_status)

@@ -19,8 +19,10 @@ from airflow_provider_signalwire.exceptions import (
     SignalWireError,
     SignalWireTimeoutError,
 )
+from airflow_provider_signalwire.hooks.signalwire import SignalWireHook
 from airflow_provider_signalwire.operators.call_stream import RunCallStreamOperator
 from airflow_provider_signalwire.operators.start_guard import TaskKilled
+from airflow_provider_signalwire.triggers import run_call_stream
 
 URL = "wss://media.example.com/stream"
 
@@ -221,6 +223,25 @@ def test_kill_whose_stop_fails_is_logged(simulator, defer, clock, caplog):
     assert "Gave up waiting for stream " in caplog.text
 
 
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError("The API server is unreachable."), None], ids=["fails", "hangs"]
+)
+def test_kill_whose_lookup_of_the_connection_fails_names_the_stream(defer, call_sid, monkeypatch, caplog, error):
+    async def look_up(hook):
+        if error is not None:
+            raise error
+        await asyncio.Event().wait()
+
+    _, deferral = defer(name="bot")
+    stream_sid = deferral.trigger.stream_sid
+    monkeypatch.setattr(SignalWireHook, "get_async_settings", look_up)
+    monkeypatch.setattr(run_call_stream, "_MAX_KILL_SECONDS", 0.1)
+    asyncio.run(rebuild(deferral.trigger).on_kill())
+    reason = type(error or TimeoutError()).__name__
+    message = f"stream '{stream_sid}' on call '{call_sid}' could not be stopped: {reason}. It may be running."
+    assert message in caplog.text
+
+
 def test_killed_after_the_start_stops_the_stream(simulator, defer, call_sid, caplog):
     caplog.set_level("INFO")
     task, _ = defer()
@@ -229,20 +250,27 @@ def test_killed_after_the_start_stops_the_stream(simulator, defer, call_sid, cap
     assert_one_stream_that_has_stopped(simulator)
     assert "The task ends (TaskKilled). A stream named 'adhoc_airflow.media' may be running on " in caplog.text
     assert f"Stream is stopped: 'adhoc_airflow.media' on call '{call_sid}'." in caplog.text
+    defer(try_number=2)
+    assert (len(running(simulator)), len(streams(simulator))) == (1, 2)
 
 
-def test_timeout_after_the_start_stops_the_stream(simulator, make_task, run_task, monkeypatch):
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_timeout_after_the_start_stops_the_stream(simulator, defer, run_task, monkeypatch, is_saved):
     save = run_task.store.set
 
     def save_slowly(key, value, **options):
+        if is_saved or key != "signalwire_run":
+            save(key, value, **options)
         if key == "signalwire_run":
             raise AirflowTaskTimeout("Timed out")
-        save(key, value, **options)
 
-    monkeypatch.setattr(run_task.store, "set", save_slowly)
-    with pytest.raises(AirflowTaskTimeout):
-        make_task().execute(run_task.context())
+    with monkeypatch.context() as patch:
+        patch.setattr(run_task.store, "set", save_slowly)
+        with pytest.raises(AirflowTaskTimeout):
+            defer()
     assert_one_stream_that_has_stopped(simulator)
+    defer(try_number=2)
+    assert (len(running(simulator)), len(streams(simulator))) == (1, 2)
 
 
 def test_retry_by_airflow_resumes_the_stream(simulator, defer, clock, run_task, call_sid, read_log):
@@ -257,6 +285,8 @@ def test_retry_by_airflow_resumes_the_stream(simulator, defer, clock, run_task, 
         task.on_kill()
     assert_one_stream_that_has_stopped(simulator)
     assert f"Stream is stopped: '{sid}' ('adhoc_airflow.media') on call '{call_sid}'. Stop: " in read_log()
+    defer()
+    assert (len(running(simulator)), len(streams(simulator))) == (1, 2)
 
 
 def test_resumed_stream_whose_time_is_up_is_stopped(simulator, defer, run, run_task, clock):

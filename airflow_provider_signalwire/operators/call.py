@@ -199,7 +199,6 @@ class CreateCallOperator(HookMixin, BaseOperator):
         flow = create_call(self.hook.account_sid, to=self.to, from_=self.from_, **options)
         client = self.hook.get_conn()
         intent.save({"since": time.time(), "max_tries": max_tries})
-        log.info("Creating a call.")
         try:
             with client, ends_task_if_unknown(CALL_MAY_EXIST, _CHECK_CALLS):
                 record, stats = client.run(flow)

@@ -16,6 +16,7 @@ from api_description import SIGNALWIRE, form_schema, full_path, operation, opera
 
 from airflow_provider_signalwire.client.protocol import calling, endpoints, stream_endpoints, stream_parents
 from airflow_provider_signalwire.client.protocol.records import CALL_STATUSES, CONFERENCE_STATUSES
+from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 ACCOUNT = ("b08dacad-0000-4000-8000-000000000001",)
 CALL = (*ACCOUNT, "b08dacad-0000-4000-8000-000000000002")
@@ -203,6 +204,29 @@ def test_request_is_described(request_sent):
         assert request_sent.body is None
     else:
         assert not problems(SIGNALWIRE, schema, typed(schema["properties"], sent_form(request_sent)))
+
+
+@pytest.mark.parametrize(
+    ("build", "ids", "required"),
+    [
+        (endpoints.create_call, ACCOUNT, NUMBERS),
+        (endpoints.update_call, CALL, {"url": INSTRUCTIONS["url"]}),
+        (endpoints.start_call_recording, CALL, {}),
+        (endpoints.update_call_recording, PART_OF_CALL, {"status": "paused"}),
+        (endpoints.start_call_stream, CALL, STREAM | STREAM_OPTIONS),
+        (start_conference_stream, CONFERENCE, STREAM | STREAM_OPTIONS),
+    ],
+    ids=lambda part: function_name(part) if callable(part) else "",
+)
+def test_choices_are_those_that_are_described(build, ids, required):
+    method, path, _ = described_operation(build(*ids, **required))
+    for field, schema in form_schema(SIGNALWIRE, method, path)["properties"].items():
+        if choices := schema.get("enum"):
+            option = re.sub("(?<=[a-z])(?=[A-Z])", "_", field.removeprefix("Stream")).lower()
+            for choice in choices:
+                assert (field, choice) in sent_form(build(*ids, **(required | {option: choice})))
+            with pytest.raises(SignalWireConfigurationError, match=f"Parameter '{option}' is 'other': expected '"):
+                build(*ids, **(required | {option: "other"}))
 
 
 @pytest.mark.parametrize(

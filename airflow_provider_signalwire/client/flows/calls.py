@@ -45,8 +45,10 @@ def create_call(
     """Make a call and return its record. It is not repeated if it may have been made, and the error says so."""
     if options.get("url") is None and options.get("application_sid") is None:
         raise SignalWireConfigurationError("Parameter 'url' is None, and so is 'application_sid': give one of them.")
+    request = endpoints.create_call(account_sid, to=to, from_=from_, **options)
+    log.info("Creating a call.")
     try:
-        return (yield from send(endpoints.create_call(account_sid, to=to, from_=from_, **options)))
+        return (yield from send(request))
     except SignalWireError as failure:
         if failure.outcome == "unknown":
             failure.add_advice(CALL_MAY_EXIST)

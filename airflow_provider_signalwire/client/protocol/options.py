@@ -9,22 +9,29 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, TypedDict, get_args, get_type_hints
+from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 from airflow_provider_signalwire.client.protocol.redaction import short_repr
 from airflow_provider_signalwire.client.protocol.request import Fields, may_be_secret
 from airflow_provider_signalwire.client.protocol.validation import (
     validate_boolean,
+    validate_choice,
     validate_duration,
     validate_integer,
     validate_phone_number,
     validate_sid,
     validate_text,
+    validate_url,
 )
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
 _MAX_INTEGER = 2**31 - 1
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # not valid UTF-8
+
+_HttpMethod = Literal["GET", "POST"]
+_Channels = Literal["mono", "dual"]
+_RecordingTrack = Literal["inbound", "outbound", "both"]
+_Trim = Literal["trim-silence", "do-not-trim"]
 
 
 class CreateCallOptions(TypedDict, total=False):
@@ -32,16 +39,16 @@ class CreateCallOptions(TypedDict, total=False):
 
     url: str | None
     application_sid: str | None
-    method: str | None
+    method: _HttpMethod | None
     fallback_url: str | None
-    fallback_method: str | None
+    fallback_method: _HttpMethod | None
     status_callback: str | None
-    status_callback_method: str | None
+    status_callback_method: _HttpMethod | None
     status_callback_event: Sequence[str] | None
     caller_id: str | None
     send_digits: str | None
     timeout: float | timedelta | None
-    machine_detection: str | None
+    machine_detection: Literal["Enable", "DetectMessageEnd", "none"] | None
     machine_detection_timeout: float | timedelta | None
     machine_detection_speech_threshold: int | None
     machine_detection_speech_end_threshold: int | None
@@ -49,15 +56,15 @@ class CreateCallOptions(TypedDict, total=False):
     machine_words_threshold: int | None
     async_amd: bool | None
     async_amd_status_callback: str | None
-    async_amd_status_callback_method: str | None
+    async_amd_status_callback_method: _HttpMethod | None
     async_amd_partial_results: bool | None
     record: bool | None
-    recording_channels: str | None
-    recording_track: str | None
+    recording_channels: _Channels | None
+    recording_track: _RecordingTrack | None
     recording_status_callback: str | None
-    recording_status_callback_method: str | None
+    recording_status_callback_method: _HttpMethod | None
     recording_status_callback_event: str | None
-    trim: str | None
+    trim: _Trim | None
     sip_auth_username: str | None
     sip_auth_password: str | None
     max_price_per_minute: str | None
@@ -67,23 +74,23 @@ class UpdateCallOptions(TypedDict, total=False):
     """The fields of a call in progress that can be changed."""
 
     url: str | None
-    method: str | None
-    status: str | None
+    method: _HttpMethod | None
+    status: Literal["canceled", "completed"] | None
     fallback_url: str | None
-    fallback_method: str | None
+    fallback_method: _HttpMethod | None
     status_callback: str | None
-    status_callback_method: str | None
+    status_callback_method: _HttpMethod | None
 
 
 class StartRecordingOptions(TypedDict, total=False):
     """Options of a recording."""
 
-    recording_channels: str | None
+    recording_channels: _Channels | None
     recording_status_callback: str | None
     recording_status_callback_event: str | None
-    recording_status_callback_method: str | None
-    recording_track: str | None
-    trim: str | None
+    recording_status_callback_method: _HttpMethod | None
+    recording_track: _RecordingTrack | None
+    trim: _Trim | None
 
 
 # For each optional argument of a request: its field, its name, its value and how to validate it.
@@ -147,12 +154,16 @@ def _field_name(option: str) -> str:
 
 
 def _texts(name: str, value: object, types: tuple[type, ...]) -> list[str]:
+    if get_origin(types[0]) is Literal:
+        return [validate_choice(name, value, get_args(types[0]))]
     if bool in types:
         return [boolean_text(name, value)]
     if timedelta in types:
         return [str(_whole_seconds(name, value))]
     if int in types:
         return [str(validate_integer(name, value, minimum=0, maximum=_MAX_INTEGER, templated=True))]
+    if name.endswith(("url", "_callback")):
+        return [validate_url(name, value, schemes=("https", "http"))]
     if name.endswith("_sid"):
         return [validate_sid(name, value)]
     if name == "caller_id":

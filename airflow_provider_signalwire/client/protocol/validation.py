@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit
 from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers, short_repr
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
 
-ONE_YEAR = 365 * 24 * 3600.0
+ONE_DAY = 24 * 3600.0
+ONE_YEAR = 365 * ONE_DAY
 
 # What a missing value becomes when a template renders it, by itself and with the filter `tojson`.
 _MISSING = frozenset({"None", "null"})
@@ -127,9 +128,8 @@ def validate_duration(
     elif templated and isinstance(value, str) and _NUMERIC.fullmatch(value):
         seconds = float(value)
     if not _is_number(seconds, minimum, maximum):
-        raise invalid_value(
-            name, value, f"seconds or a timedelta,{_limits(minimum, maximum)} seconds", templated=templated
-        )
+        limits = f"from {_plain(minimum)} seconds to {_plain(maximum / ONE_DAY)} days"
+        raise invalid_value(name, value, f"seconds or a timedelta, {limits}", templated=templated)
     return float(seconds)
 
 

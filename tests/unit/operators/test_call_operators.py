@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import get_args, get_type_hints
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -98,11 +99,13 @@ class TestCreate:
         assert create()["sid"] == calls(simulator)[0]["sid"]
 
     @pytest.mark.parametrize("value", [None, "", "None", 15550100001])
-    def test_missing_number_is_refused_before_any_request(self, simulator, create, run_task, value):
+    def test_missing_number_is_refused_before_any_request(self, simulator, create, run_task, caplog, value):
+        caplog.set_level("INFO")
         for name in NUMBERS:
             with pytest.raises(SignalWireConfigurationError, match=f"'{name}'"):
                 create(**{name: value})
         assert simulator.requests() == []
+        assert "Creating" not in caplog.text
         assert run_task.store.entries == {}
 
     @pytest.mark.parametrize("fault", [None, {"kind": "reset", "when": "after"}])
@@ -159,6 +162,13 @@ class TestUpdate:
         assert methods(simulator) == "POST POST GET"
         assert caplog.text.count(f"Call is completed: '{call_sid}'.") == 2
 
+    def test_unknown_status_is_refused_before_any_request(self, simulator, update, call_sid):
+        with pytest.raises(
+            SignalWireConfigurationError, match="'status' is 'done': expected 'canceled' or 'completed'"
+        ):
+            update(call_sid, status="done")
+        assert simulator.requests() == []
+
     def test_other_change_to_an_ended_call_fails(self, update, call_sid):
         update(call_sid, status="completed")
         for change in ({"url": INSTRUCTIONS}, {"status": "completed", "url": INSTRUCTIONS}):
@@ -191,13 +201,12 @@ def test_operator_takes_every_option_of_the_endpoint(operator, options, required
 
 
 def test_every_option_is_sent(simulator, create):
-    samples = {"Sequence": ["answered"], "float": 5, "int": 7, "bool": True, "str": "text"}
-    values = {
-        name: next(value for kind, value in samples.items() if hint.__forward_arg__.startswith(kind))
-        for name, hint in CreateCallOptions.__annotations__.items()
-    }
+    samples = {float: 5, int: 7, bool: True, str: "https://example.com"}
+    choices = {name: get_args(hint)[0] for name, hint in get_type_hints(CreateCallOptions).items()}
+    values = {name: samples.get(choice) or get_args(choice)[0] for name, choice in choices.items()}
+    values |= {"application_sid": "app", "status_callback_event": ["answered"]}
     simulator.set_faults([http_status(422, match=CREATES)])
     with pytest.raises(SignalWireRequestError):
-        create(**{**values, "url": INSTRUCTIONS, "method": "POST", "caller_id": NUMBERS["from_"]})
+        create(**values)
     [request] = simulator.requests("/Calls")
     assert len(request["form"]) == len(values) + len(NUMBERS)

@@ -169,7 +169,6 @@ class StreamBatch:
         while self._outcomes:
             (index, row), outcome = self._outcomes.popleft()
             if isinstance(outcome, Exception):
-                self.checkpoint.record(index, "failed")
                 self.summary.add_failure(row, outcome)
                 if not isinstance(outcome, SignalWireError):
                     self._log_unexpected(outcome)

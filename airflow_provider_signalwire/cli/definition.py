@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+
 from airflow.cli.cli_config import (
     ARG_OUTPUT,
     ARG_VERBOSE,
@@ -12,13 +14,23 @@ from airflow.cli.cli_config import (
     lazy_load_command,
 )
 
+_MAX_DAYS = 3660
+
+
+def _number_of_days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days <= _MAX_DAYS:
+        raise ArgumentTypeError(f"{text} is not from 0 to {_MAX_DAYS}")
+    return days
+
+
 _SELECTION = (
     Arg(("--journal",), help="Only the journal asset of this name or URI. Default: all.", metavar="ASSET"),
     Arg(("--dag-id",), help="Only streams that this DAG started."),
     Arg(("--run-id",), help="Only streams that this DAG run started."),
     Arg(("--call-sid",), help="Only streams of this call."),
     Arg(("--conference-sid",), help="Only streams of this conference."),
-    Arg(("--days",), help="Only starts of this many days. Default: 7.", type=float, default=7.0),
+    Arg(("--days",), help="Only starts of this many days. Default: 7.", type=_number_of_days, default=7.0),
 )
 _CONNECTION = (
     Arg(("--conn-id",), help="The SignalWire connection.", default="signalwire_default"),

@@ -65,11 +65,22 @@ def stop_streams(args: Namespace) -> None:
             print(f"{others} more streams belong to other projects: use --conn-id or --account-sid.")
         if args.dry_run or not streams:
             return
-        if not args.yes and input(f"Stop these {len(streams)} streams? [y/N] ").strip().lower() not in ("y", "yes"):
-            raise SystemExit("No stream was stopped.")
+        if not args.yes:
+            _ask(f"Stop these {len(streams)} streams? [y/N] ")
         _stop(hook, streams, asset_ids)
     except SignalWireError as error:
         raise SystemExit(str(error)) from None
+
+
+def _ask(question: str) -> None:
+    try:
+        response = input(question)
+    except EOFError:
+        raise SystemExit(
+            "\nNo stream was stopped: nobody could be asked. Add --yes to stop them all the same."
+        ) from None
+    if response.strip().lower() not in ("y", "yes"):
+        raise SystemExit("No stream was stopped.")
 
 
 def _select(args: Namespace, session: Session) -> tuple[list[RunningStream], set[int]]:

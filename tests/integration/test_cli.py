@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -108,6 +110,21 @@ def test_stop_sends_nothing_unless_the_answer_is_yes(simulator, start, command, 
     with pytest.raises(SystemExit, match="No stream was stopped"):
         command("stop", "--dag-id", "journal_start")
     assert len(running(simulator)) == 1
+
+
+def test_stop_without_a_terminal_needs_yes(simulator, start, command, monkeypatch):
+    start()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(SystemExit, match=r"No stream was stopped: .* Add --yes"):
+        command("stop", "--dag-id", "journal_start")
+    assert len(running(simulator)) == 1
+
+
+@pytest.mark.parametrize("days", ["-1", "nan", "1e9", "week"])
+def test_invalid_number_of_days_is_refused(command, capsys, days):
+    with pytest.raises(SystemExit):
+        command("list", "--days", days)
+    assert re.search("argument --days: .*(is not from 0 to 3660|invalid .* value: 'week')", capsys.readouterr().err)
 
 
 def test_dry_run_only_lists(simulator, start, command, monkeypatch):

@@ -73,11 +73,10 @@ def stop_running_stream(stream: StreamPoller, *, timeout: float) -> Flow[StopRes
     :raises SignalWireError: its message says that the stream may be running.
     """
     schedule = PollSchedule(poll_interval=_POLL_SECONDS, deadline=time.monotonic() + timeout, limit="stop_timeout")
-    warning = _may_be_running(stream)
     try:
         return (yield from wait_until(stream, schedule))
     except SignalWireError as failure:
-        failure.add_advice(warning)
+        failure.add_advice(_may_be_running(stream))
         raise
 
 

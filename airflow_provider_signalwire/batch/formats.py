@@ -13,10 +13,15 @@ from typing import Any, NamedTuple
 # A row has two ids. Anything larger is not a row, so the search for its closing bracket ends here.
 _MAX_ROW_CHARACTERS = 1024 * 1024
 
+_PARENT_COLUMNS = frozenset({"call_sid", "conference_sid"})
+_STREAM_COLUMNS = frozenset({"stream_sid", "sid"})
+
 _PYTHON_QUOTE = re.compile(r"[\[{,:]\s*'")
 _PYTHON_LITERAL = re.compile(r"[\[,:]\s*(None|True|False)\b")
 _BETWEEN_ELEMENTS = re.compile(r"\s*")
 _DECODER = json.JSONDecoder()
+
+_GZIP_MARK = b"\x1f\x8b"
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -67,8 +72,11 @@ def decode_text(chunks: Iterable[bytes]) -> Iterator[str]:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         line += error.object[: error.start].count(b"\n")
-        name = encoding.removesuffix("-sig").upper()
-        reason = f"line {line} is not {name}: save the file as UTF-8 (Windows tools often write Windows-1252)"
+        if first.startswith(_GZIP_MARK):
+            reason = "line 1 is not text: decompress the file"
+        else:
+            name = encoding.removesuffix("-sig").upper()
+            reason = f"line {line} is not {name}: save the file as UTF-8 (Windows tools often write Windows-1252)"
     else:
         return
     raise UnreadableError(reason)
@@ -216,9 +224,8 @@ def _read_csv(lines: Iterator[tuple[int, str]]) -> Iterator[RawRow]:
     first, header_line = next((number, line) for number, line in lines if line.strip())
     delimiter = max(",;\t", key=header_line.count)
     header = [name.strip().strip('"').lower() for name in header_line.split(delimiter)]
-    if not {"call_sid", "conference_sid"} & set(header) or not {"stream_sid", "sid"} & set(header):
-        expected = "JSON, or a CSV header with 'call_sid' or 'conference_sid', and 'stream_sid'"
-        yield RawRow(UnreadableError(f"is not readable: expected {expected}"), first)
+    if problem := _header_problem(header):
+        yield RawRow(UnreadableError(problem), first)
         return
     reader = csv.reader((f"{line}\n" for _, line in lines), delimiter=delimiter, strict=True)
     number = first + 1
@@ -232,3 +239,10 @@ def _read_csv(lines: Iterator[tuple[int, str]]) -> Iterator[RawRow]:
             number = first + 1 + reader.line_num
     except csv.Error:
         raise UnreadableError(f"line {number} is not CSV: unbalanced quotes") from None
+
+
+def _header_problem(header: list[str]) -> str | None:
+    if not _PARENT_COLUMNS & set(header) or not _STREAM_COLUMNS & set(header):
+        return "is not readable: expected JSON, or a CSV header with 'call_sid' or 'conference_sid', and 'stream_sid'"
+    repeated = [name for name in _PARENT_COLUMNS | _STREAM_COLUMNS if header.count(name) > 1]
+    return f"has the column {repeated[0]!r} more than once" if repeated else None

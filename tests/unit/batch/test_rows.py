@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tracemalloc
@@ -172,6 +173,7 @@ def test_invalid_row_is_named_without_its_secrets(row, message):
         (["[", json.dumps(ROWS[0]) + "]", "x"], "line 3 is not JSON: text after the closing ']'"),
         (["[", json.dumps(ROWS[0]) + ', {"call_sid": "C1"}]'], "line 2 (row 2) has no 'stream_sid'"),
         (["C1/S1"], "line 1 is not readable: expected JSON, or a CSV header with 'call_sid' or 'conference_sid', and"),
+        (["stream_sid,call_sid,Call_SID", "S1,C1,C2"], "line 1 has the column 'call_sid' more than once"),
         (["", "call_sid,stream_sid", "C1,S1,x"], "line 3 is not CSV: 3 fields where the header has 2"),
         (["call_sid,stream_sid", "C1,S1", 'C1,"S1'], "line 3 is not CSV: unbalanced quotes"),
         (["call_sid,stream_sid", "", "C1,"], "line 3: Parameter 'stream_sid' is ''"),
@@ -190,6 +192,13 @@ def test_other_encoding_is_named(tmp_path):
     path = tmp_path / "streams.jsonl"
     path.write_bytes(JSON_LINES.encode("cp1252"))
     with pytest.raises(SignalWireConfigurationError, match=r"line 2 is not UTF-8: save the file as UTF-8 \(Windows"):
+        read(path)
+
+
+def test_compressed_file_is_refused(tmp_path):
+    path = tmp_path / "streams.csv.gz"
+    path.write_bytes(gzip.compress(JSON_LINES.encode()))
+    with pytest.raises(SignalWireConfigurationError, match="line 1 is not text: decompress the file"):
         read(path)
 
 

@@ -51,9 +51,8 @@ def test_coroutine_is_not_started_after_a_cancellation():
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         loop.run()
-    for thread in threading.enumerate():
-        if thread.name == "signalwire-batch":
-            thread.join()
+    while any(thread.name == "signalwire-batch" for thread in threading.enumerate()):
+        time.sleep(0)
     assert started == []
 
 

@@ -92,7 +92,10 @@ def airflow_2(try_number):
         pytest.param({}, False, id="no task instance"),
     ],
 )
-def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(simulator, connection, context, is_given_up):
+def test_failed_start_stops_its_stream_unless_airflow_gave_up_the_try(
+    simulator, connection, monkeypatch, context, is_given_up
+):
+    monkeypatch.setattr(current_try, "_AIRFLOW_SECONDS", 60)
     [call] = simulator.seed(streams=[])
     simulator.set_faults([{"kind": "status", "status": 501, "when": "after"}])
     hook = SignalWireHook(connection)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_signalwire.client.protocol.redaction import clears_locals
+from airflow_provider_signalwire.client.protocol.redaction import clears_locals, mask_phone_numbers
 from airflow_provider_signalwire.client.protocol.stream_parents import CALL
 from airflow_provider_signalwire.client.protocol.validation import validate_duration
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError, SignalWireError
@@ -121,7 +121,8 @@ class RunCallStreamOperator(StartStreamOperator):
 
         if running["key"] == self._resume_key(context) and not is_noted_as_stopped(context):
             self._stop_resumed = stop
-            self.log.info("Resuming stream %r on call %r.", running["stream_sid"], self.call_sid)
+            stream = mask_phone_numbers(repr(running["stream_sid"]))
+            self.log.info("Resuming stream %s on call %r.", stream, self.call_sid)
             self._defer(running)
         # The task was cleared, or ended before it had deferred: the stream has stopped, or should have.
         self._stop_stream(running)

@@ -289,6 +289,13 @@ def test_retry_by_airflow_resumes_the_stream(simulator, defer, clock, run_task, 
     assert (len(running(simulator)), len(streams(simulator))) == (1, 2)
 
 
+def test_number_in_the_name_of_a_resumed_stream_is_masked(simulator, defer, read_log):
+    simulator.set_faults([{"match": STARTS, "kind": "patch", "set": {"sid": "ST-other", "name": "x"}}])
+    defer(name="+15551234567")
+    defer(name="+15551234567")
+    assert "Resuming stream '+***4567' on call" in read_log()
+
+
 def test_resumed_stream_whose_time_is_up_is_stopped(simulator, defer, run, run_task, clock):
     defer(max_duration=60)
     clock.now += 3600

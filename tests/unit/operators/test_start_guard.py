@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -154,10 +155,10 @@ def test_success_is_reported_from_the_end_of_the_task_on(caplog, ti, is_reported
 
 def test_request_to_airflow_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(current_try, "_AIRFLOW_SECONDS", 0.01)
-    before, has_ended = threading.enumerate(), threading.Event()
-    current_try.run_briefly(lambda: has_ended.wait(10))
-    assert [thread.daemon for thread in threading.enumerate() if thread not in before] == [True]
-    has_ended.set()
+    threads, may_end = queue.SimpleQueue(), threading.Event()
+    current_try.run_briefly(lambda: (threads.put(threading.current_thread()), may_end.wait(10)))
+    assert threads.get(timeout=10).daemon
+    may_end.set()
 
 
 def test_kill_whose_exception_is_ignored_ends_the_task_and_stops_the_stream(connection):

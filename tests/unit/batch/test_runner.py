@@ -166,7 +166,7 @@ def test_kill_ends_the_reading_of_rows(simulator):
     assert (len(yielded), simulator.requests()) == (11, [])
 
 
-def test_kill_from_another_thread_says_how_far_the_batch_came(simulator, seed_rows):
+def test_kill_from_another_thread_says_how_far_the_batch_came(simulator, seed_rows, store):
     rows = seed_rows(50)
     hanging = {"match": {"path_contains": rows[25]["stream_sid"]}, "kind": "hang", "seconds": 30, "times": None}
     simulator.set_faults([hanging])
@@ -180,9 +180,12 @@ def test_kill_from_another_thread_says_how_far_the_batch_came(simulator, seed_ro
     killer = threading.Thread(target=kill_when_it_hangs)
     killer.start()
     with pytest.raises(SignalWireError, match=r"The batch was cancelled\. 25 of 50 streams done"):
-        operator.execute({})
+        operator.execute({"task_state_store": store})
     killer.join()
     assert len(simulator.requests()) == 26
+    simulator.set_faults([])
+    StopCallStreamsOperator(task_id="stop", streams=rows).execute({"task_state_store": store})
+    assert len(simulator.requests()) == 26 + 25
 
 
 def test_kill_after_the_last_stream_keeps_the_checkpoint(simulator, seed_rows, store):

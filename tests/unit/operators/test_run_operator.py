@@ -167,15 +167,19 @@ def test_outage_does_not_end_the_wait(simulator, run, run_task):
 
 
 @pytest.mark.parametrize("error", ["Trigger timeout", "Trigger failure"])
-@pytest.mark.parametrize("has_store", [True, False], ids=["by sid", "by name, before Airflow 3.3"])
-def test_stream_of_a_trigger_that_is_gone_is_stopped(simulator, make_task, run_task, error, has_store):
+@pytest.mark.parametrize(
+    ("has_store", "name"),
+    [(True, None), (False, None), (False, "bot")],
+    ids=["by sid", "by default name, before Airflow 3.3", "by name, before Airflow 3.3"],
+)
+def test_stream_of_a_trigger_that_is_gone_is_stopped(simulator, make_task, run_task, error, has_store, name):
     context = run_task.context()
     if not has_store:
         del context["task_state_store"]
     with pytest.raises(TaskDeferred):
-        make_task().execute(context)
+        make_task(name=name).execute(context)
     with pytest.raises(Exception, match=r"(?i)trigger"):
-        make_task().resume_execution("__fail__", {"error": error}, context)
+        make_task(name=name).resume_execution("__fail__", {"error": error}, context)
     assert_one_stream_that_has_stopped(simulator)
     assert run_task.store.get("signalwire_run") is None
 

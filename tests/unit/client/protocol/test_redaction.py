@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from airflow_provider_signalwire.client.protocol.redaction import clear_locals, short_repr
+from airflow_provider_signalwire.client.protocol.redaction import clear_locals, redact, short_repr
 
 
 class Unreadable:
@@ -26,6 +26,11 @@ def test_short_repr_is_short_printable_and_never_raises():
 def test_short_repr_masks_telephone_numbers():
     assert short_repr("+1\u00a0555\u00a0123\u00a04567") == "'+***4567'"
     assert short_repr({"to": "+15551234567"}) == "{'to': '+***4567'}"
+
+
+def test_short_secret_is_redacted_as_a_whole_word_only():
+    assert redact("abc, xabcx", ["abc"]) == "***, xabcx"
+    assert redact("abcd, xabcdx", ["abcd"]) == "***, x***x"
 
 
 @pytest.mark.parametrize("link", ["__cause__", "__context__"])

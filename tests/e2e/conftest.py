@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_runs import BOT, DagRunner, load_dags
+from dag_files import load_dags
+from example_runs import BOT, EXAMPLE_DAGS, DagRunner
 
 
 @pytest.fixture(scope="session")
 def example_dags() -> dict[str, Any]:
-    return load_dags()
+    return load_dags(EXAMPLE_DAGS)
 
 
 @pytest.fixture(scope="session")

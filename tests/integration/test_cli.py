@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.cli import cli_parser
 from airflow_features import skip_without_journal
 from simulated import running
 
@@ -25,6 +24,8 @@ pytestmark = pytest.mark.usefixtures("connection", "database")
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Run ``airflow signalwire streams`` with these arguments; return its output."""
+
+    from airflow.cli import cli_parser
 
     def run(*arguments: str) -> str:
         capsys.readouterr()

@@ -183,32 +183,32 @@ class TestTimeout:
     @pytest.mark.parametrize("data", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
     def test_bounds_a_response_that_drips(self, connect, serve, data):
         client = connect(serve(drip(data)).origin)
-        check_failure(client, "timeout", timeout=0.3, within=1.5)
+        check_failure(client, "timeout", timeout=0.3, within=5)
 
     @pytest.mark.parametrize("uses_tls", [False, True])
     def test_bounds_a_request_that_is_not_read(self, connect, serve, authority, server_context, uses_tls):
         ended = threading.Event()
-        server = serve(once(lambda *args: ended.wait(5)), context=server_context if uses_tls else None)
+        server = serve(once(lambda *args: ended.wait(20)), context=server_context if uses_tls else None)
         client = connect(server.origin, ca_bundle=str(authority / "ca.pem"))
         client.send()  # it is connected
-        check_failure(client, "timeout", "POST", body=bytes(20_000_000), timeout=0.5, within=2)
+        check_failure(client, "timeout", "POST", body=bytes(20_000_000), timeout=0.5, within=5)
         ended.set()
 
     def test_bounds_a_proxy_that_drips(self, connect, serve):
         proxy = serve(drip(b"HTTP/1.1 200 OK\r\nX: "))
-        check_failure(connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=0.3), "connect", within=1.5)
+        check_failure(connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=0.3), "connect", within=5)
 
     @pytest.mark.parametrize("proxy_scheme", ["http", "https"])
     def test_bounds_a_slow_tunnel_and_a_tls_handshake_together(self, connect, serve, server_context, proxy_scheme):
         def respond_late(server, connection):
             server.read_request(connection)
-            time.sleep(0.6)
+            time.sleep(1.1)
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             stay_silent(server, connection)
 
         proxy = serve(respond_late, context=server_context if proxy_scheme == "https" else None)
-        client = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=0.7, verify=False)
-        check_failure(client, "connect", within=1.2)
+        client = connect("https://acme.invalid", proxy=proxy.origin, connect_timeout=1.2, verify=False)
+        check_failure(client, "connect", within=2.2)
 
     @pytest.mark.parametrize("proxy_scheme", [None, "https"])
     def test_bounds_a_tls_handshake_that_drips(self, connect, serve, authority, server_context, proxy_scheme):
@@ -223,11 +223,11 @@ class TestTimeout:
         proxy = f"{proxy_scheme}://{server.address}" if proxy_scheme else None
         origin = "https://acme.invalid" if proxy else f"https://{server.address}"
         client = connect(origin, proxy=proxy, connect_timeout=0.3, ca_bundle=str(authority / "ca.pem"))
-        check_failure(client, "connect", within=1.5)
+        check_failure(client, "connect", within=5)
 
     def test_of_connecting_covers_all_addresses(self, connect, silent_address, monkeypatch):
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [silent_address] * 4)
-        check_failure(connect("http://acme.example.com", connect_timeout=0.3), "connect", within=1)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [silent_address] * 20)
+        check_failure(connect("http://acme.example.com", connect_timeout=0.3), "connect", within=5)
 
     @pytest.mark.parametrize("first", ["silent", "closed"])
     def test_of_connecting_leaves_time_for_the_next_address(self, connect, serve, silent_address, monkeypatch, first):
@@ -235,7 +235,7 @@ class TestTimeout:
         good, closed = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, int(port))) for one in (host, "127.0.0.9")]
         addresses = [silent_address if first == "silent" else closed, good]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
-        assert connect("http://acme.example.com", connect_timeout=0.6).send().status == 200
+        assert connect("http://acme.example.com", connect_timeout=2).send().status == 200
 
     def test_of_connecting_skips_an_address_of_a_family_that_this_machine_lacks(self, serve, monkeypatch):
         host, _, port = serve(GOOD_RESPONSE).address.partition(":")
@@ -249,8 +249,8 @@ class TestTimeout:
 
     def test_covers_the_lookup(self, connect, monkeypatch):
         release = threading.Event()
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: release.wait(5) and [])
-        check_failure(connect("http://acme.example.com", connect_timeout=5), "connect", timeout=0.3, within=1.5)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: release.wait(20) and [])
+        check_failure(connect("http://acme.example.com", connect_timeout=5), "connect", timeout=0.3, within=5)
         release.set()
 
 
@@ -314,12 +314,12 @@ class TestOwnership:
     def test_waiting_for_a_connection_is_not_part_of_the_timeout(self, serve):
         def slowly(server, connection):
             while server.read_request(connection):
-                time.sleep(0.2)
+                time.sleep(0.6)
                 connection.sendall(GOOD_RESPONSE)
 
         server = serve(slowly)
         with Async(settings_for(server.origin), max_connections=1) as client:
-            request = HttpRequest(method="GET", target="/", body=None, timeout=0.5)
+            request = HttpRequest(method="GET", target="/", body=None, timeout=1.5)
 
             async def send_all():
                 return await asyncio.gather(*(client.async_transport.send(request) for _ in range(3)))

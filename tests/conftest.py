@@ -42,11 +42,10 @@ DAG_RUNS = (
 )
 
 
-def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Load the fixtures, and Airflow with them, before any other conftest.py; pytest-xdist's own process needs none."""
-    options = pluginmanager.getplugin("pytestconfig").known_args_namespace
-    if "PYTEST_XDIST_WORKER" in os.environ or not getattr(options, "numprocesses", None):
-        pluginmanager.import_plugin("shared_fixtures")
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures, and Airflow with them; pytest-xdist's own process, which runs no test, needs none."""
+    if not config.getoption("numprocesses", None):
+        config.pluginmanager.import_plugin("shared_fixtures")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,11 +35,8 @@ hypothesis.settings.load_profile("reproducible")
 
 # What takes longest begins first.
 FIRST = ("tests/processes/", "tests/integration/", "tests/faults/", "tests/e2e/", "tests/contract/")
-# Two workers run all DAGs. Each worker that does first builds Airflow's API, in 4 seconds of CPU time.
-DAG_RUNS = (
-    tuple(f"tests/integration/test_{name}.py" for name in ("approved_cleanup", "journal_cleanup", "secrets")),
-    ("tests/integration/", "tests/e2e/test_example_dags.py"),
-)
+# One worker runs all DAGs: a DAG run changes how the process logs, and takes 4 seconds of CPU time the first time.
+DAG_RUNS = ("tests/integration/", "tests/e2e/test_example_dags.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,13 +51,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let the same worker run all tests of a file, and half of the DAG runs."""
+    """Let the same worker run all tests of a file, and all DAG runs."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return next((f"DAG runs {number}" for number, half in enumerate(DAG_RUNS) if file.startswith(half)), file)
+            return "DAG runs" if file.startswith(DAG_RUNS) else file
 
     return Scheduling(config, log)
 

@@ -35,14 +35,15 @@ hypothesis.settings.load_profile("reproducible")
 
 # What takes longest begins first.
 FIRST = ("tests/processes/", "tests/integration/", "tests/faults/", "tests/e2e/", "tests/contract/")
-# One worker runs all DAGs: a DAG run changes how the process logs, and takes 4 seconds of CPU time the first time.
+# One worker runs all DAGs, because each worker that does first builds Airflow's API, in 4 seconds of CPU time.
 DAG_RUNS = ("tests/integration/", "tests/e2e/test_example_dags.py")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Load the fixtures, and Airflow with them; pytest-xdist's own process, which runs no test, needs none."""
-    if not config.getoption("numprocesses", None):
-        config.pluginmanager.import_plugin("shared_fixtures")
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Load the fixtures, and Airflow with them, before any other conftest.py; pytest-xdist's own process needs none."""
+    options = pluginmanager.getplugin("pytestconfig").known_args_namespace
+    if "PYTEST_XDIST_WORKER" in os.environ or not getattr(options, "numprocesses", None):
+        pluginmanager.import_plugin("shared_fixtures")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_files import load_dags
-from example_runs import BOT, EXAMPLE_DAGS, DagRunner
+from example_runs import BOT, DagRunner, load_dags
 
 
 @pytest.fixture(scope="session")
 def example_dags() -> dict[str, Any]:
-    return load_dags(EXAMPLE_DAGS)
+    return load_dags()
 
 
 @pytest.fixture(scope="session")

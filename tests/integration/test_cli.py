@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airflow.cli import cli_parser
 from airflow_features import skip_without_journal
 from simulated import running
 
@@ -24,8 +25,6 @@ pytestmark = pytest.mark.usefixtures("connection", "database")
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Run ``airflow signalwire streams`` with these arguments; return its output."""
-
-    from airflow.cli import cli_parser
 
     def run(*arguments: str) -> str:
         capsys.readouterr()

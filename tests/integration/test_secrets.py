@@ -17,6 +17,10 @@ from urllib.parse import quote, quote_plus
 import airflow_artifacts
 import dag_runs_with_secrets
 import pytest
+from airflow.models.connection import Connection
+from airflow.models.trigger import Trigger
+from airflow.models.variable import Variable
+from airflow.utils.session import create_session
 from dag_runs_with_secrets import Runs
 from secret_search import search
 
@@ -33,10 +37,6 @@ LIBRARIES = ("urllib3", "requests", "aiohttp", "tenacity", "asyncio", "airflow_p
 @pytest.fixture
 def runs(airflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     """The runs to make; their connections and Variables are stored in Airflow's database."""
-    from airflow.models.connection import Connection
-    from airflow.models.variable import Variable
-    from airflow.utils.session import create_session
-
     with SimulatorServer(token=dag_runs_with_secrets.TOKEN, answer_delay_ms=0, stop_delay_ms=0) as server:
         runs = Runs(server)
         extra = {
@@ -178,9 +178,6 @@ TRIGGER = {"call_sid": "call", "account_sid": None, "poll_interval": 5, "deadlin
     ],
 )
 def test_trigger_row_contains_no_secret(runs, database, trigger_class, arguments):
-    from airflow.models.trigger import Trigger
-    from airflow.utils.session import create_session
-
     trigger = trigger_class(**TRIGGER, **arguments, signalwire_conn_id="signalwire_default")
     with create_session() as session:
         row = Trigger.from_object(trigger)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
+from airflow.serialization import serialized_objects
 
 from airflow_provider_signalwire.exceptions import (
     SignalWireConfigurationError,
@@ -101,10 +102,8 @@ class TestPolicy:
         assert chain.evaluate(ValueError(), 1, 3).retry_delay == timedelta(seconds=3)
 
     def test_dag_with_it_can_be_serialized(self, policy_class):
-        from airflow.serialization.serialized_objects import DagSerialization
-
         with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
             arguments = {"retry_policy": policy_class(), "retries": 2, "stream_sid": "stream"}
             StopCallStreamOperator(task_id="stop", call_sid="call", **arguments)
             StopCallStreamOperator.partial(task_id="mapped", **arguments).expand(call_sid=["a"])
-        DagSerialization.to_dict(dag)
+        serialized_objects.DagSerialization.to_dict(dag)

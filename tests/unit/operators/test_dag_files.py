@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
+from airflow.serialization import serialized_objects
 from airflow_masking import redact
 
 from airflow_provider_signalwire.exceptions import SignalWireConfigurationError
@@ -113,8 +114,6 @@ def test_arguments_are_keyword_only_and_nothing_is_deferred_by_default(task_clas
 
 
 def test_serializing_a_dag_needs_neither_connection_nor_network(simulator, monkeypatch):
-    from airflow.serialization import serialized_objects
-
     monkeypatch.setenv("AIRFLOW_CONN_SIGNALWIRE_DEFAULT", "not://a-signalwire-connection")
     with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         for task_class, required in CLASSES.items():

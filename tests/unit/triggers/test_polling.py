@@ -7,6 +7,7 @@ import gc
 from types import SimpleNamespace
 
 import pytest
+from airflow.models.trigger import Trigger
 from simulated import READS, STOPS, stop_always_returns, stop_returns
 from task_runner import only_event, rebuild
 
@@ -44,8 +45,6 @@ def make_trigger(request):
 
 
 def test_row_holds_ids_strings_and_numbers_only(make_trigger):
-    from airflow.models.trigger import Trigger
-
     trigger = make_trigger(account_sid="subproject", max_wait=2.5, execution_deadline=1.5, retry_after=3.0)
     row = Trigger.from_object(trigger)
     stored = Trigger._decrypt_kwargs(row.encrypted_kwargs)

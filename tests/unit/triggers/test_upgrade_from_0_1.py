@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 import pytest
+from airflow.models.trigger import Trigger
 from airflow.providers.common.compat.sdk import AirflowException
 from task_runner import only_event
 
@@ -99,8 +100,6 @@ def resume(task: Any, event: dict[str, Any]) -> Any:
 
 def stored(row: tuple[str, dict[str, Any]], **changes: Any) -> Any:
     """The trigger that the triggerer makes from a row of the database."""
-    from airflow.models.trigger import Trigger
-
     classpath, arguments = row
     written = Trigger(classpath=classpath, kwargs={**arguments, **changes})
     module, _, name = written.classpath.rpartition(".")
